@@ -1,0 +1,40 @@
+//! Dropout with a mask that is never stored.
+
+use crate::check;
+use crate::random::RandomKey;
+use crate::real::Real;
+use crate::table::table;
+use crate::threads::{BLOCK, FUNCTION_WORK, blocks, part};
+use crate::write::Write;
+
+/// `out[i] = x[i] / (1 − p)` where element `i` is kept, 0 where it is dropped.
+///
+/// Element `i` is dropped when `key.bits(i) < p · 2³²`, in either element type. The backward pass is the same call on `dy`.
+/// With `p = 1` everything is dropped.
+///
+/// # Panics
+/// When the lengths differ or `p` is not in [0, 1].
+#[track_caller]
+pub fn dropout<T: Real>(out: &mut [T], x: &[T], key: RandomKey, p: f64, write: Write) {
+    check::length("dropout", "x", x.len(), out.len());
+    assert!((0.0..=1.0).contains(&p), "kernels::dropout: p is {p}, but a probability lies between 0 and 1");
+    let drop = Drop::new(key, p);
+    let run = table::<T>().dropout;
+    blocks(out.len() * FUNCTION_WORK, out, BLOCK, |i, out| run(out, part(x, i, BLOCK), i * BLOCK, &drop, write));
+}
+
+/// Which elements are dropped, and what the others are multiplied by.
+#[derive(Clone, Copy)]
+pub struct Drop {
+    pub(crate) key: RandomKey,
+    /// Elements whose 32 random bits are below this are dropped. Up to 2³², hence not a `u32`.
+    pub(crate) threshold: u64,
+    pub(crate) scale: f64,
+}
+
+impl Drop {
+    fn new(key: RandomKey, p: f64) -> Drop {
+        let threshold = (p * (1u64 << 32) as f64) as u64;
+        Drop { key, threshold, scale: if p < 1.0 { 1.0 / (1.0 - p) } else { 0.0 } }
+    }
+}

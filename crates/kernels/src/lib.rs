@@ -1,0 +1,97 @@
+//! SIMD and rayon kernels over slices, chosen at run time by CPU feature.
+//!
+//! Slices in, slices out: a kernel knows nothing of tensors. Each one checks the lengths of its slices once (a mismatch is a panic
+//! that names the kernel and the sizes), cuts the work by shape, and runs the pieces on rayon when there is enough of it. Results
+//! are bit-identical for any number of threads.
+//!
+//! Elements are [`Real`]: `f32` runs vectorised code for the [`Level`] in force, `f64` always runs the readable scalar twins, which
+//! are the specification that `f32` is tested against. Between levels results differ by rounding only.
+//!
+//! - [`binary`], [`unary`](fn@unary), [`scale`], [`affine`], [`copy`](fn@copy), [`fill`], [`dropout`](fn@dropout): element by element
+//! - [`sum`], [`dot`], [`max`], [`row_sum`], [`row_max`], [`row_argmax`], [`reduce_to`], [`reduce_product_to`]: reductions
+//! - [`matmul`](fn@matmul), [`matmul_fused`], [`matmul_batched`]: matrix products
+//! - [`softmax`](fn@softmax), [`normalize`](fn@normalize): weights over the keys of a [`Span`]
+//! - [`layer_norm`], [`rms_norm`], [`cross_entropy`], [`rotary`](fn@rotary), [`gather_rows`]: parts of a transformer
+//! - [`swap_middle`], [`transpose_last`], [`copy_columns`]: layout
+//! - [`RandomKey`], [`fill_uniform`], [`fill_normal`]: random numbers without state
+//! - [`adam_step`], [`sgd_step`], [`ema_update`]: steps of optimisers
+//!
+//! Backward kernels stand beside their forward ones and take a [`Write`], so that a gradient can be set or added to. A destination
+//! never overlaps a source; the borrow checker sees to it.
+//!
+//! ```
+//! use anther_kernels::{Level, MatMul, Span, Spans, Write, matmul, softmax, with_level};
+//!
+//! // Scores of two queries against two keys, each query seeing itself and what came before.
+//! let (q, k) = ([1.0f32, 0.0, 0.0, 1.0], [1.0f32, 2.0, 3.0, 4.0]);
+//! let mut scores = [0.0; 4];
+//! matmul(MatMul::new(&q, &k, 2, 2, 2), &mut scores, Write::Set);
+//! assert_eq!(scores, k);
+//!
+//! let causal = [Span::new(0, 1), Span::new(0, 2)];
+//! let spans = Spans { rows: &causal, queries: 2, heads: 1 };
+//! let mut weights = [f32::NAN; 4];
+//! softmax(&mut weights, &scores, 2, Some(spans));
+//! assert_eq!(weights[..2], [1.0, 0.0]);
+//! assert!((weights[2] + weights[3] - 1.0).abs() < 1e-6);
+//!
+//! // The same at the level of the specification.
+//! let mut expected = [0.0; 4];
+//! with_level(Level::Scalar, || softmax(&mut expected, &scores, 2, Some(spans)))?;
+//! assert!(weights.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6));
+//! # Ok::<(), anther_kernels::LevelError>(())
+//! ```
+// Function tables reach code compiled for CPU features, aligned memory is allocated by hand, and `matrixmultiply` takes pointers: the
+// three places that need `unsafe`. Every other crate forbids it.
+#![allow(unsafe_code)]
+
+mod aligned;
+mod check;
+mod dropout;
+mod elementwise;
+mod embedding;
+mod layout;
+mod level;
+mod loss;
+mod matmul;
+mod norm;
+mod normalize;
+mod optim;
+mod random;
+mod real;
+mod reduce;
+mod rotary;
+mod scalar;
+mod simd;
+mod softmax;
+mod spans;
+mod table;
+mod threads;
+mod unary;
+mod write;
+
+pub use aligned::{ALIGNMENT, AlignedVec};
+pub use dropout::dropout;
+pub use elementwise::{Binary, Broadcast, affine, binary, binary_reversed, copy, fill, scale};
+pub use embedding::{gather_rows, scatter_add_rows};
+pub use layout::{copy_columns, swap_middle, transpose_last};
+pub use level::{Level, LevelError, level, parse_level, set_default_level, with_level};
+pub use loss::{cross_entropy, cross_entropy_backward};
+pub use matmul::{BatchedMatMul, Epilogue, MatMul, Precision, Trans, matmul, matmul_batched, matmul_fused};
+pub use norm::{
+    layer_norm, layer_norm_backward_affine, layer_norm_backward_input, rms_norm, rms_norm_backward_affine,
+    rms_norm_backward_input,
+};
+pub use normalize::{normalize, normalize_backward};
+pub use optim::{AdamStep, SgdStep, adam_step, ema_update, sgd_step};
+pub use random::{RandomKey, fill_normal, fill_uniform, philox4x32};
+pub use real::Real;
+pub use reduce::{
+    dot, first_non_finite, max, reduce_product_to, reduce_to, row_argmax, row_max, row_sum, sum, sum_squares,
+};
+pub use rotary::{RotaryPairing, rotary};
+pub use softmax::{softmax, softmax_backward};
+pub use spans::{Span, Spans};
+pub use threads::threads;
+pub use unary::{Saves, Unary, unary, unary_backward, unary_in_place};
+pub use write::Write;

@@ -1,0 +1,37 @@
+//! The scalar twins: the readable specification of every kernel, and all that `f64` ever runs.
+//!
+//! Loops follow the formulas; sums and means are accumulated in `f64` in index order. The signatures are those of
+//! [`Table`](crate::table::Table), so a twin works on one block and checks nothing.
+
+mod elementwise;
+pub(crate) mod erf;
+mod loss;
+mod matmul;
+mod norm;
+mod optim;
+mod positions;
+mod reduce;
+mod unary;
+mod weigh;
+
+pub(crate) use elementwise::{accumulate, affine, binary, dropout, scale};
+pub(crate) use loss::{cross_entropy, cross_entropy_backward};
+pub(crate) use matmul::matmul;
+pub(crate) use norm::{layer_norm, layer_norm_backward_input, norm_backward_gamma, rms_norm, rms_norm_backward_input};
+pub(crate) use optim::{adam_step, ema_update, sgd_step};
+pub(crate) use positions::rotary;
+pub(crate) use reduce::{all_finite, dot, max, reduce, row_argmax, row_max, row_sum, sum};
+pub(crate) use unary::{unary, unary_backward};
+pub(crate) use weigh::{normalize, normalize_backward, softmax, softmax_backward};
+
+use crate::real::Real;
+use crate::write::Write;
+
+/// Writes one element.
+#[inline(always)]
+fn store<T: Real>(out: &mut T, value: T, write: Write) {
+    match write {
+        Write::Set => *out = value,
+        Write::Add => *out += value,
+    }
+}

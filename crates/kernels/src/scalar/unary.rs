@@ -1,0 +1,147 @@
+//! Twins of the functions of one number: formulas with the functions of the standard library.
+
+use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_PI, FRAC_2_SQRT_PI};
+
+use super::store;
+use crate::real::Real;
+use crate::unary::Unary;
+use crate::write::Write;
+
+pub(crate) fn unary<T: Real>(op: Unary, out: &mut [T], x: &[T], write: Write) {
+    for (out, &x) in out.iter_mut().zip(x) {
+        store(out, value(op, x), write);
+    }
+}
+
+pub(crate) fn unary_backward<T: Real>(op: Unary, dx: &mut [T], dy: &[T], saved: &[T], write: Write) {
+    for ((dx, &dy), &saved) in dx.iter_mut().zip(dy).zip(saved) {
+        store(dx, dy * derivative(op, saved), write);
+    }
+}
+
+/// f(x)
+fn value<T: Real>(op: Unary, x: T) -> T {
+    let half = T::from_f64(0.5);
+    match op {
+        Unary::Exp => x.exp(),
+        Unary::Ln => x.ln(),
+        Unary::Sqrt => x.sqrt(),
+        Unary::Reciprocal => T::ONE / x,
+        Unary::Square => x * x,
+        Unary::Neg => -x,
+        Unary::Abs => x.abs(),
+        Unary::Sin => x.sin(),
+        Unary::Cos => x.cos(),
+        Unary::Tanh => x.tanh(),
+        Unary::Sigmoid => sigmoid(x),
+        Unary::Erf => x.erf(),
+        // Not `max`, which would turn NaN to 0.
+        Unary::Relu => {
+            if x < T::ZERO {
+                T::ZERO
+            } else {
+                x
+            }
+        }
+        Unary::Silu => x * sigmoid(x),
+        Unary::Gelu => half * x * (T::ONE + (x * T::from_f64(FRAC_1_SQRT_2)).erf()),
+        Unary::GeluTanh => half * x * (T::ONE + gelu_argument(x).tanh()),
+        Unary::Softplus => (if x > T::ZERO { x } else { T::ZERO }) + (-x.abs()).exp().ln_1p(),
+        Unary::EluPlusOne => {
+            if x > T::ZERO {
+                x + T::ONE
+            } else {
+                x.exp()
+            }
+        }
+        Unary::Squash => {
+            if x.abs() > T::ONE {
+                let inverse = T::ONE / x;
+                T::ONE / (T::ONE + inverse * inverse)
+            } else {
+                x * x / (T::ONE + x * x)
+            }
+        }
+    }
+}
+
+/// f′(x) from what `op.saves()` names.
+fn derivative<T: Real>(op: Unary, saved: T) -> T {
+    let (half, two) = (T::from_f64(0.5), T::from_f64(2.0));
+    // A different name for each role, though at most one has a meaning for an op.
+    let (x, y) = (saved, saved);
+    match op {
+        Unary::Exp => y,
+        Unary::Ln => T::ONE / x,
+        Unary::Sqrt => half / y,
+        Unary::Reciprocal => -(y * y),
+        Unary::Square => two * x,
+        Unary::Neg => -T::ONE,
+        Unary::Abs => sign(x),
+        Unary::Sin => x.cos(),
+        Unary::Cos => -x.sin(),
+        Unary::Tanh => (T::ONE - y) * (T::ONE + y),
+        Unary::Sigmoid => y * (T::ONE - y),
+        Unary::Erf => T::from_f64(FRAC_2_SQRT_PI) * (-(x * x)).exp(),
+        Unary::Relu => {
+            if y > T::ZERO {
+                T::ONE
+            } else {
+                T::ZERO
+            }
+        }
+        Unary::Silu => {
+            let s = sigmoid(x);
+            s * (T::ONE + x * (T::ONE - s))
+        }
+        // Φ(x) + x·φ(x), where φ(x) = e^(−x²/2) / √(2π)
+        Unary::Gelu => {
+            let cumulative = half * (T::ONE + (x * T::from_f64(FRAC_1_SQRT_2)).erf());
+            let density = T::from_f64(0.5 * FRAC_2_SQRT_PI * FRAC_1_SQRT_2) * (-(half * x * x)).exp();
+            cumulative + x * density
+        }
+        Unary::GeluTanh => {
+            let t = gelu_argument(x).tanh();
+            let inner = T::from_f64(FRAC_2_PI.sqrt()) * (T::ONE + T::from_f64(3.0 * GELU_CUBIC) * x * x);
+            half * (T::ONE + t) + half * x * (T::ONE - t) * (T::ONE + t) * inner
+        }
+        Unary::Softplus => sigmoid(x),
+        // e^x is the value itself up to x = 0, where it reaches 1.
+        Unary::EluPlusOne => {
+            if y > T::ONE {
+                T::ONE
+            } else {
+                y
+            }
+        }
+        Unary::Squash => {
+            let s = T::ONE / (T::ONE + x * x);
+            two * x * s * s
+        }
+    }
+}
+
+/// The cubic coefficient of the tanh approximation of GELU.
+const GELU_CUBIC: f64 = 0.044_715;
+
+/// √(2/π) · (x + 0.044715 x³)
+fn gelu_argument<T: Real>(x: T) -> T {
+    T::from_f64(FRAC_2_PI.sqrt()) * (x + T::from_f64(GELU_CUBIC) * x * x * x)
+}
+
+/// 1 / (1 + e⁻ˣ), with the exponential of a negative number only, so that tiny results do not round to 0.
+fn sigmoid<T: Real>(x: T) -> T {
+    let z = (-x.abs()).exp();
+    (if x < T::ZERO { z } else { T::ONE }) / (T::ONE + z)
+}
+
+fn sign<T: Real>(x: T) -> T {
+    if x > T::ZERO {
+        T::ONE
+    } else if x < T::ZERO {
+        -T::ONE
+    } else {
+        // 0 at 0, NaN at NaN.
+        x * T::ZERO
+    }
+}

@@ -1,0 +1,141 @@
+//! Functions of one `f32` as straight lines of arithmetic, so that loops over them vectorise.
+//!
+//! `exp` is exact to 2 units in the last place over the whole range, the others to 4. The polynomials interpolate at Chebyshev
+//! nodes; each one says what it approximates and how well before rounding.
+
+use super::Isa;
+
+/// c₀ + c₁x + c₂x² + …
+#[inline(always)]
+fn polynomial<I: Isa, const N: usize>(x: f32, coefficients: [f32; N]) -> f32 {
+    let mut value = coefficients[N - 1];
+    for i in (0..N - 1).rev() {
+        value = I::mul_add(value, x, coefficients[i]);
+    }
+    value
+}
+
+/// ln 2 in two parts; the first one has 9 bits, so that its product with a whole number of 15 bits is exact.
+const LN_2_HIGH: f32 = 355.0 / 512.0;
+const LN_2_LOW: f32 = -2.121_944_4e-4;
+
+/// 2ⁿ for n in −126..=127
+#[inline(always)]
+fn power_of_two(n: i32) -> f32 {
+    f32::from_bits((n.wrapping_add(127) as u32) << 23)
+}
+
+/// eˣ = 2ⁿ · eʳ with x = n·ln 2 + r, |r| ≤ ln 2 / 2. Gradual underflow, infinity on overflow, NaN for NaN.
+#[inline(always)]
+pub(crate) fn exp<I: Isa>(x: f32) -> f32 {
+    /// Adding this rounds to a whole number, which is left in the low bits.
+    const ROUND: f32 = 12_582_912.0;
+    // Beyond these the result is 0 or infinity anyway. Comparisons in this direction let NaN pass.
+    let x = if x > 89.0 { 89.0 } else { x };
+    let x = if x < -104.0 { -104.0 } else { x };
+    let rounded = I::mul_add(x, std::f32::consts::LOG2_E, ROUND);
+    let n = rounded - ROUND;
+    let r = I::mul_add(n, -LN_2_LOW, I::mul_add(n, -LN_2_HIGH, x));
+    // (eʳ − 1 − r) / r², to 7e-8
+    let q = polynomial::<I, 5>(r, [0.5, 1.666_657_6e-1, 4.166_655_2e-2, 8.363_233e-3, 1.392_625e-3]);
+    let power = I::mul_add(r * r, q, r) + 1.0;
+    let n = (rounded.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32);
+    // In two halves: 2ⁿ itself may be neither finite nor normal when the result is.
+    let half = n >> 1;
+    power * power_of_two(half) * power_of_two(n.wrapping_sub(half))
+}
+
+/// ln x = e·ln 2 + ln(1 + f) with x = 2ᵉ(1 + f), 1 + f in [√½, √2). −∞ at 0, NaN below it.
+#[inline(always)]
+pub(crate) fn ln<I: Isa>(x: f32) -> f32 {
+    let denormal = x < f32::MIN_POSITIVE;
+    let scaled = if denormal { x * 8_388_608.0 } else { x };
+    // The bits of √½: subtracting them makes the exponent field step where the mantissa passes √2.
+    const SQRT_HALF: u32 = 0x3f35_04f3;
+    let bits = scaled.to_bits().wrapping_sub(SQRT_HALF);
+    let e = ((bits as i32) >> 23) as f32 - if denormal { 23.0 } else { 0.0 };
+    let f = f32::from_bits((bits & 0x007f_ffff).wrapping_add(SQRT_HALF)) - 1.0;
+    // ln(1 + f) = 2 artanh(s) = 2s + s·r, and 2s = f − f²/2 + s·f²/2.
+    let s = f / (2.0 + f);
+    let z = s * s;
+    // (2 artanh(√z)/√z − 2) / z, to 3e-8
+    let r = z * polynomial::<I, 4>(z, [6.666_667e-1, 4.000_012_6e-1, 2.855_039_8e-1, 2.334_194_3e-1]);
+    let half_square = 0.5 * f * f;
+    let correction = I::mul_add(s, half_square + r, e * LN_2_LOW);
+    let value = I::mul_add(e, LN_2_HIGH, f - (half_square - correction));
+    if x > 0.0 && x < f32::INFINITY {
+        value
+    } else if x == 0.0 {
+        f32::NEG_INFINITY
+    } else if x > 0.0 {
+        x
+    } else {
+        f32::NAN
+    }
+}
+
+/// ln(1 + x) for x in [0, 1]
+#[inline(always)]
+fn ln_1p<I: Isa>(x: f32) -> f32 {
+    let u = 1.0 + x;
+    // u holds x up to rounding; what was rounded off counts for 1/u of it.
+    ln::<I>(u) + (x - (u - 1.0)) / u
+}
+
+/// tanh x: an odd polynomial near 0, 1 − 2/(e²ˣ + 1) elsewhere.
+#[inline(always)]
+pub(crate) fn tanh<I: Isa>(x: f32) -> f32 {
+    let z = x * x;
+    // (tanh(√z)/√z − 1) / z for √z ≤ 0.64, to 2e-8
+    let q = polynomial::<I, 6>(
+        z,
+        [-3.333_333_4e-1, 1.333_329_7e-1, -5.395_759_6e-2, 2.175_57e-2, -8.301_696e-3, 2.246_003_6e-3],
+    );
+    let near = I::mul_add(x * z, q, x);
+    let far = 1.0 - 2.0 / (exp::<I>(2.0 * x.abs()) + 1.0);
+    if x.abs() < 0.625 { near } else { far.copysign(x) }
+}
+
+/// 1 / (1 + e⁻ˣ), with the exponential of a negative number only, so that tiny results do not round to 0.
+#[inline(always)]
+pub(crate) fn sigmoid<I: Isa>(x: f32) -> f32 {
+    let z = exp::<I>(-x.abs());
+    (if x < 0.0 { z } else { 1.0 }) / (1.0 + z)
+}
+
+/// The error function: an odd polynomial up to 1, 1 − e^(−g(x)) with g = −ln erfc beyond.
+#[inline(always)]
+pub(crate) fn erf<I: Isa>(x: f32) -> f32 {
+    let z = x * x;
+    // erf(√z)/√z − 1 for z ≤ 1, to 6e-9
+    let q = polynomial::<I, 7>(
+        z,
+        [1.283_791_7e-1, -3.761_262_6e-1, 1.128_359_4e-1, -2.685_421_1e-2, 5.189_087e-3, -8.016_864e-4, 7.875_875e-5],
+    );
+    let near = I::mul_add(x, q, x);
+    // From 4 on the result is 1 in `f32`. The comparison lets NaN pass.
+    let t = if x.abs() > 4.0 { 4.0 } else { x.abs() };
+    // −ln erfc(t) for t in 1..=4, to 1.3e-7, which is multiplied by erfc(1) = 0.16 or less
+    let g = polynomial::<I, 9>(
+        t,
+        [
+            -3.201_380_6e-4,
+            1.130_233_4,
+            6.318_260_4e-1,
+            1.100_800_9e-1,
+            -2.642_113_5e-2,
+            4.759_596e-3,
+            -5.968_056_5e-4,
+            4.605_804e-5,
+            -1.637_151_4e-6,
+        ],
+    );
+    let far = 1.0 - exp::<I>(-g);
+    if x.abs() < 1.0 { near } else { far.copysign(x) }
+}
+
+/// ln(1 + eˣ) = max(x, 0) + ln(1 + e^−|x|)
+#[inline(always)]
+pub(crate) fn softplus<I: Isa>(x: f32) -> f32 {
+    (if x > 0.0 { x } else { 0.0 }) + ln_1p::<I>(exp::<I>(-x.abs()))
+}

@@ -1,0 +1,126 @@
+//! The table of kernels: one function pointer per kernel, one table per level and element type.
+//!
+//! A kernel in a table works on one block of the destination and checks nothing: the public functions check the whole call and
+//! cut the blocks. `first…` arguments say where the block begins within the whole.
+#![expect(clippy::too_many_arguments, reason = "kernels take the operands of their formulas")]
+
+use crate::dropout::Drop;
+use crate::elementwise::{Binary, Broadcast};
+use crate::level::{Level, level};
+use crate::matmul::MatMul;
+use crate::optim::{AdamStep, SgdStep};
+use crate::real::Real;
+use crate::rotary::RotaryPairing;
+use crate::scalar;
+use crate::simd;
+use crate::spans::Spans;
+use crate::unary::Unary;
+use crate::write::Write;
+
+/// The kernels for `T` at the level in force on this thread.
+#[inline]
+pub(crate) fn table<T: Real>() -> &'static Table<T> {
+    T::table(level())
+}
+
+/// Compiles the vectorised body of every kernel for one level and puts the results into a table.
+macro_rules! compile {
+    ($table:ident, $isa:ident, $features:literal, $(fn $name:ident($($arg:ident: $type:ty),*) $(-> $result:ty)?;)*) => {
+        #[cfg(target_arch = "x86_64")]
+        static $table: Table<f32> = {
+            /// What the element type is called in the list of kernels.
+            type T = f32;
+            $(
+                fn $name($($arg: $type),*) $(-> $result)? {
+                    #[target_feature(enable = $features)]
+                    fn compiled($($arg: $type),*) $(-> $result)? {
+                        simd::$name::<simd::$isa>($($arg),*)
+                    }
+                    // SAFETY: the table is only handed out for a level in force, and a level comes into force only after
+                    // `Level::is_available` has found these features on this CPU.
+                    unsafe { compiled($($arg),*) }
+                }
+            )*
+            Table { $($name,)* }
+        };
+    };
+}
+
+/// Declares the kernels of a table and makes the table of each level.
+macro_rules! levels {
+    ($(fn $name:ident($($arg:ident: $type:ty),* $(,)?) $(-> $result:ty)?;)*) => {
+        /// One kernel per field; see the public function of the same name.
+        pub struct Table<T> {
+            $(pub(crate) $name: fn($($type),*) $(-> $result)?,)*
+        }
+
+        impl<T: Real> Table<T> {
+            /// The readable specification.
+            const SCALAR: Table<T> = Table { $($name: scalar::$name::<T>,)* };
+        }
+
+        /// The vectorised bodies with no feature beyond the baseline of the target.
+        static PORTABLE: Table<f32> = Table { $($name: simd::$name::<simd::Baseline>,)* };
+
+        compile!(AVX2, Fused, "avx2,fma", $(fn $name($($arg: $type),*) $(-> $result)?;)*);
+        compile!(AVX512, Fused, "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma", $(fn $name($($arg: $type),*) $(-> $result)?;)*);
+    };
+}
+
+levels! {
+    fn binary(op: Binary, reversed: bool, out: &mut [T], a: &[T], b: &[T], layout: Broadcast, first: usize, write: Write);
+    fn scale(out: &mut [T], x: &[T], alpha: T, write: Write);
+    fn affine(out: &mut [T], x: &[T], alpha: T, beta: T, write: Write);
+    fn accumulate(out: &mut [T], x: &[T]);
+    fn unary(op: Unary, out: &mut [T], x: &[T], write: Write);
+    fn unary_backward(op: Unary, dx: &mut [T], dy: &[T], saved: &[T], write: Write);
+    fn sum(x: &[T]) -> f64;
+    fn dot(a: &[T], b: &[T]) -> f64;
+    fn max(x: &[T]) -> T;
+    fn all_finite(x: &[T]) -> bool;
+    fn row_max(out: &mut [T], x: &[T], cols: usize, write: Write);
+    fn row_sum(out: &mut [T], x: &[T], cols: usize, write: Write);
+    fn row_argmax(out: &mut [u32], x: &[T], cols: usize);
+    fn reduce(out: &mut [T], first: usize, g: &[T], a: Option<&[T]>, layout: Broadcast, write: Write);
+    fn matmul(args: &MatMul<'_, T>, first_row: usize, c: &mut [T], write: Write);
+    fn softmax(out: &mut [T], x: &[T], cols: usize, first_row: usize, spans: Option<Spans<'_>>);
+    fn softmax_backward(dx: &mut [T], dy: &[T], y: &[T], cols: usize, first_row: usize, spans: Option<Spans<'_>>, write: Write);
+    fn normalize(out: &mut [T], sums: &mut [T], w: &[T], cols: usize, first_row: usize, spans: Option<Spans<'_>>, eps: T);
+    fn normalize_backward(dw: &mut [T], dy: &[T], y: &[T], sums: &[T], cols: usize, first_row: usize, spans: Option<Spans<'_>>, write: Write);
+    fn layer_norm(out: &mut [T], mean: &mut [T], rstd: &mut [T], x: &[T], gamma: Option<&[T]>, beta: Option<&[T]>, cols: usize, eps: T);
+    fn layer_norm_backward_input(dx: &mut [T], dy: &[T], x: &[T], mean: &[T], rstd: &[T], gamma: Option<&[T]>, cols: usize, write: Write);
+    fn rms_norm(out: &mut [T], rstd: &mut [T], x: &[T], gamma: Option<&[T]>, cols: usize, eps: T);
+    fn rms_norm_backward_input(dx: &mut [T], dy: &[T], x: &[T], rstd: &[T], gamma: Option<&[T]>, cols: usize, write: Write);
+    fn norm_backward_gamma(dgamma: &mut [T], first: usize, dy: &[T], x: &[T], mean: Option<&[T]>, rstd: &[T], cols: usize, write: Write);
+    fn cross_entropy(loss: &mut [T], lse: &mut [T], logits: &[T], targets: &[u32], classes: usize, smoothing: T);
+    fn cross_entropy_backward(dlogits: &mut [T], row_scale: &[T], logits: &[T], lse: &[T], targets: &[u32], classes: usize, smoothing: T, write: Write);
+    fn rotary(out: &mut [T], x: &[T], cos: &[T], sin: &[T], first_row: usize, positions: usize, dim: usize, pairing: RotaryPairing, inverse: bool, write: Write);
+    fn dropout(out: &mut [T], x: &[T], first: usize, drop: &Drop, write: Write);
+    fn adam_step(p: &mut [T], g: &[T], m: &mut [T], v: &mut [T], step: &AdamStep);
+    fn sgd_step(p: &mut [T], g: &[T], velocity: Option<&mut [T]>, step: &SgdStep);
+    fn ema_update(average: &mut [T], p: &[T], decay: f64);
+}
+
+impl crate::real::sealed::Sealed for f32 {
+    fn table(level: Level) -> &'static Table<f32> {
+        static SCALAR: Table<f32> = Table::SCALAR;
+        match level {
+            Level::Scalar => &SCALAR,
+            Level::Portable => &PORTABLE,
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx2 => &AVX2,
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512 => &AVX512,
+            // No other architecture has these levels, so they are never in force there.
+            #[cfg(not(target_arch = "x86_64"))]
+            Level::Avx2 | Level::Avx512 => &PORTABLE,
+        }
+    }
+}
+
+impl crate::real::sealed::Sealed for f64 {
+    fn table(_: Level) -> &'static Table<f64> {
+        static SCALAR: Table<f64> = Table::SCALAR;
+        &SCALAR
+    }
+}

@@ -1,0 +1,102 @@
+//! How work is cut into blocks and when the blocks run on rayon.
+//!
+//! The cut depends on the shape alone, never on the number of threads, and each block is computed the same way wherever it runs.
+//! That is why results are bit-identical for any number of threads.
+
+use rayon::prelude::*;
+
+/// Elements a block holds, unless a row is longer than that: 32 KiB of `f32`, a piece that fits the first-level cache.
+pub(crate) const BLOCK: usize = 8192;
+
+/// Work, in memory-bound element operations, below which handing blocks to other threads costs more than it saves.
+pub(crate) const PARALLEL_WORK: usize = 1 << 16;
+
+/// What one transcendental function costs, in memory-bound element operations.
+pub(crate) const FUNCTION_WORK: usize = 4;
+
+/// The number of threads that kernels called from this thread may use (the size of the rayon pool in force).
+#[must_use]
+pub fn threads() -> usize {
+    rayon::current_num_threads()
+}
+
+/// Whether a kernel with this much work runs on several threads.
+pub(crate) fn is_parallel(work: usize) -> bool {
+    work >= PARALLEL_WORK && threads() > 1
+}
+
+/// How many rows of `cols` elements make a block; at least one.
+pub(crate) fn block_rows(cols: usize) -> usize {
+    (BLOCK / cols.max(1)).max(1)
+}
+
+/// Calls `body(i, block)` for each block of `size` elements of `a`; the last one may be shorter.
+pub(crate) fn blocks<A: Send>(work: usize, a: &mut [A], size: usize, body: impl Fn(usize, &mut [A]) + Sync + Send) {
+    if size == 0 || a.len() <= size {
+        body(0, a);
+    } else if is_parallel(work) {
+        a.par_chunks_mut(size).enumerate().for_each(|(i, a)| body(i, a));
+    } else {
+        a.chunks_mut(size).enumerate().for_each(|(i, a)| body(i, a));
+    }
+}
+
+/// Like [`blocks`] over two destinations that are cut into equally many blocks; each comes with its block size.
+pub(crate) fn blocks2<A: Send, B: Send>(
+    work: usize,
+    (a, size_a): (&mut [A], usize),
+    (b, size_b): (&mut [B], usize),
+    body: impl Fn(usize, &mut [A], &mut [B]) + Sync + Send,
+) {
+    if size_a == 0 || size_b == 0 || b.len() <= size_b {
+        body(0, a, b);
+    } else if is_parallel(work) {
+        a.par_chunks_mut(size_a).zip(b.par_chunks_mut(size_b)).enumerate().for_each(|(i, (a, b))| body(i, a, b));
+    } else {
+        a.chunks_mut(size_a).zip(b.chunks_mut(size_b)).enumerate().for_each(|(i, (a, b))| body(i, a, b));
+    }
+}
+
+/// Like [`blocks2`] over three destinations.
+pub(crate) fn blocks3<A: Send, B: Send, C: Send>(
+    work: usize,
+    (a, size_a): (&mut [A], usize),
+    (b, size_b): (&mut [B], usize),
+    (c, size_c): (&mut [C], usize),
+    body: impl Fn(usize, &mut [A], &mut [B], &mut [C]) + Sync + Send,
+) {
+    if size_a == 0 || size_b == 0 || size_c == 0 || c.len() <= size_c {
+        body(0, a, b, c);
+    } else if is_parallel(work) {
+        a.par_chunks_mut(size_a)
+            .zip(b.par_chunks_mut(size_b))
+            .zip(c.par_chunks_mut(size_c))
+            .enumerate()
+            .for_each(|(i, ((a, b), c))| body(i, a, b, c));
+    } else {
+        a.chunks_mut(size_a)
+            .zip(b.chunks_mut(size_b))
+            .zip(c.chunks_mut(size_c))
+            .enumerate()
+            .for_each(|(i, ((a, b), c))| body(i, a, b, c));
+    }
+}
+
+/// Adds `partial(start, end)` over the blocks of `0..len`, in index order whatever the number of threads.
+pub(crate) fn sum_blocks(len: usize, partial: impl Fn(usize, usize) -> f64 + Sync + Send) -> f64 {
+    let count = len.div_ceil(BLOCK);
+    let block = |i: usize| partial(i * BLOCK, ((i + 1) * BLOCK).min(len));
+    if is_parallel(len) {
+        let partials: Vec<f64> = (0..count).into_par_iter().map(block).collect();
+        partials.into_iter().sum()
+    } else {
+        (0..count).map(block).sum()
+    }
+}
+
+/// The part of `slice` that belongs to block `i` of blocks of `size` elements.
+pub(crate) fn part<T>(slice: &[T], i: usize, size: usize) -> &[T] {
+    let start = (i * size).min(slice.len());
+    let end = (start + size).min(slice.len());
+    &slice[start..end]
+}

@@ -1,0 +1,22 @@
+//! Every kernel at every level of this CPU against the `f64` twins, and what the crate promises beside numbers.
+
+#[macro_use]
+mod common;
+
+mod accuracy;
+mod aligned;
+mod elementwise;
+mod layout;
+mod level;
+mod loss;
+mod matmul;
+mod norms;
+mod optim;
+mod panics;
+mod properties;
+mod random;
+mod reductions;
+mod rotary;
+mod threads;
+mod unary;
+mod weigh;

@@ -1,0 +1,166 @@
+//! Matrix products against a textbook loop.
+
+use anther_kernels::{
+    BatchedMatMul, Epilogue, MatMul, Trans, Unary, Write, matmul, matmul_batched, matmul_fused, unary,
+};
+
+use crate::common::{EPS, Shifted, assert_close, at_each_level, bits, normal, wide};
+
+const SIZES: [usize; 10] = [0, 1, 2, 3, 7, 16, 17, 64, 65, 129];
+const TRANS: [(Trans, Trans); 4] =
+    [(Trans::No, Trans::No), (Trans::No, Trans::Yes), (Trans::Yes, Trans::No), (Trans::Yes, Trans::Yes)];
+
+/// C and the sums of absolute products, which bound its error.
+fn textbook(args: &MatMul<'_, f32>) -> (Vec<f64>, Vec<f64>) {
+    let MatMul { a, b, m, n, k, alpha, .. } = *args;
+    let (mut c, mut absolute) = (vec![0.0; m * n], vec![0.0; m * n]);
+    for i in 0..m {
+        for j in 0..n {
+            for l in 0..k {
+                let a = if args.trans_a == Trans::No { a[i * k + l] } else { a[l * m + i] };
+                let b = if args.trans_b == Trans::No { b[l * n + j] } else { b[j * k + l] };
+                let product = f64::from(alpha) * f64::from(a) * f64::from(b);
+                c[i * n + j] += product;
+                absolute[i * n + j] += product.abs();
+            }
+        }
+    }
+    (c, absolute)
+}
+
+fn check(m: usize, n: usize, k: usize, trans: (Trans, Trans), offset: usize) {
+    let (a, b) = (Shifted::new(&normal(m * k, 1), offset), Shifted::new(&normal(k * n, 2), 3 - offset));
+    let args = MatMul { trans_a: trans.0, trans_b: trans.1, alpha: -0.75, ..MatMul::new(&a[..], &b[..], m, n, k) };
+    let (want, absolute) = textbook(&args);
+    let bound = |i: usize| EPS * (k as f64 + 4.0) * absolute[i];
+    at_each_level(|level| {
+        let what = format!("{m}x{n}x{k} {trans:?} at {level}");
+        let mut c = Shifted::new(&vec![f32::NAN; m * n], offset);
+        matmul(args, &mut c, Write::Set);
+        assert_close(&what, &c, &want, |i, _| bound(i));
+        matmul(args, &mut c, Write::Add);
+        let twice: Vec<f64> = want.iter().map(|c| 2.0 * c).collect();
+        assert_close(&what, &c, &twice, |i, twice| 2.0 * bound(i) + EPS * twice.abs());
+    });
+}
+
+/// 1000 shapes in four storage orders at every level.
+#[test]
+fn all_shapes_and_storage_orders() {
+    for (i, &m) in SIZES.iter().enumerate() {
+        for &n in &SIZES {
+            for &k in &SIZES {
+                for trans in TRANS {
+                    check(m, n, k, trans, (i + n + k) % 4);
+                }
+            }
+        }
+    }
+}
+
+/// More rows than one task takes and more depth than one panel.
+#[test]
+fn shapes_of_several_blocks() {
+    for trans in TRANS {
+        check(300, 33, 40, trans, 0);
+        check(70, 20, 600, trans, 1);
+    }
+}
+
+#[test]
+fn f64_is_the_textbook() {
+    let (a, b) = (normal(7 * 5, 3), normal(5 * 6, 4));
+    for (trans_a, trans_b) in TRANS {
+        let args = MatMul { trans_a, trans_b, alpha: 2.0, ..MatMul::new(&a[..], &b[..], 7, 6, 5) };
+        let (want, _) = textbook(&args);
+        let (a, b) = (wide(&a), wide(&b));
+        let mut c = vec![f64::NAN; 42];
+        matmul(MatMul { trans_a, trans_b, alpha: 2.0, ..MatMul::new(&a[..], &b[..], 7, 6, 5) }, &mut c, Write::Set);
+        assert!(c.iter().zip(&want).all(|(c, want)| (c - want).abs() < 1e-13));
+    }
+}
+
+#[test]
+fn depth_zero_gives_zeros_or_adds_nothing() {
+    at_each_level(|_| {
+        let mut c = [f32::NAN; 6];
+        matmul(MatMul::new(&[], &[], 2, 3, 0), &mut c, Write::Set);
+        assert_eq!(c, [0.0; 6]);
+        c.fill(2.5);
+        matmul(MatMul::new(&[], &[], 2, 3, 0), &mut c, Write::Add);
+        assert_eq!(c, [2.5; 6]);
+    });
+}
+
+#[test]
+fn fused_is_the_separate_steps() {
+    for (m, n, k) in [(1, 5, 3), (7, 16, 20), (130, 33, 17), (4, 0, 2), (3, 4, 0)] {
+        let (a, b, bias) = (normal(m * k, 5), normal(k * n, 6), normal(n, 7));
+        let args = MatMul::new(&a[..], &b[..], m, n, k);
+        at_each_level(|level| {
+            let mut before = vec![0.0; m * n];
+            matmul(args, &mut before, Write::Set);
+            for with_bias in [false, true] {
+                if with_bias {
+                    before.iter_mut().enumerate().for_each(|(i, c)| *c += bias[i % n]);
+                }
+                for activation in [None, Some(Unary::Gelu), Some(Unary::Relu)] {
+                    let mut after = before.clone();
+                    if let Some(op) = activation {
+                        unary(op, &mut after, &before, Write::Set);
+                    }
+                    for keep in [false, true] {
+                        let (mut c, mut pre) = (vec![f32::NAN; m * n], vec![f32::NAN; m * n]);
+                        let epilogue = Epilogue {
+                            bias: with_bias.then_some(&bias[..]),
+                            activation,
+                            pre_activation: keep.then_some(&mut pre[..]),
+                        };
+                        matmul_fused(args, &mut c, epilogue);
+                        assert_eq!(bits(&c), bits(&after), "{m}x{n}x{k}, {activation:?}, kept {keep}, at {level}");
+                        assert!(!keep || bits(&pre) == bits(&before), "{m}x{n}x{k} before activation at {level}");
+                    }
+                }
+            }
+        });
+    }
+}
+
+#[test]
+fn batches_are_single_products() {
+    for (batch, m, n, k) in [(0, 2, 3, 4), (1, 2, 3, 4), (5, 7, 9, 11), (3, 70, 20, 30), (4, 0, 2, 2), (2, 3, 3, 0)] {
+        for (a_shared, b_shared) in [(false, false), (true, false), (false, true), (true, true)] {
+            let a = normal(if a_shared { 1 } else { batch } * m * k, 8);
+            let b = normal(if b_shared { 1 } else { batch } * k * n, 9);
+            for (trans_a, trans_b) in TRANS {
+                at_each_level(|level| {
+                    let args = MatMul { trans_a, trans_b, alpha: 0.5, ..MatMul::new(&a[..], &b[..], m, n, k) };
+                    let mut c = vec![f32::NAN; batch * m * n];
+                    matmul_batched(BatchedMatMul { batch, a_shared, b_shared, args }, &mut c, Write::Set);
+                    let mut want = vec![f32::NAN; m * n];
+                    for i in 0..batch {
+                        let a = if a_shared { &a } else { &a[i * m * k..][..m * k] };
+                        let b = if b_shared { &b } else { &b[i * k * n..][..k * n] };
+                        matmul(MatMul { a, b, ..args }, &mut want, Write::Set);
+                        assert_eq!(bits(&c[i * m * n..][..m * n]), bits(&want), "product {i} of {batch} at {level}");
+                    }
+                });
+            }
+        }
+    }
+}
+
+/// NaN in stale memory must not leak into a product that overwrites it; NaN in an operand must.
+#[test]
+fn nan_travels_only_where_it_belongs() {
+    at_each_level(|level| {
+        for m in [1, 20] {
+            let (mut a, b) = (vec![1.0f32; m * 8], vec![0.0f32; 8 * 9]);
+            a[3] = f32::NAN;
+            let mut c = vec![f32::NAN; m * 9];
+            matmul(MatMul::new(&a, &b, m, 9, 8), &mut c, Write::Set);
+            assert!(c[..9].iter().all(|c| c.is_nan()), "{level}");
+            assert!(c[9..].iter().all(|&c| c == 0.0), "{level}");
+        }
+    });
+}

@@ -1,0 +1,156 @@
+//! Results are bit-identical for any number of threads, at every level and in `f64`.
+
+use anther_kernels::*;
+
+use crate::common::{normal, uniform};
+
+/// The bits that a kernel leaves, for kernels of every file, at sizes above the thresholds and at no multiple of a block.
+fn outputs<T: Real>() -> Vec<(&'static str, Vec<u64>)> {
+    let (rows, cols) = (331, 517);
+    let len = rows * cols;
+    let cast = |x: Vec<f32>| x.into_iter().map(|x| T::from_f64(f64::from(x))).collect::<Vec<T>>();
+    let (x, y, w) = (cast(normal(len, 1)), cast(normal(len, 2)), cast(uniform(len, 3, 0.0, 1.0)));
+    let (small, per_row) = (cast(normal(cols, 4)), cast(uniform(rows, 5, 0.5, 1.5)));
+    let key = RandomKey::new(1, 2, 3);
+    let spans: Vec<Span> = (0..rows as u32).map(|i| Span::new(i / 3, i + 100)).collect();
+    let spans = Some(Spans { rows: &spans, queries: rows, heads: 1 });
+    let real = T::from_f64;
+    let mut all = vec![];
+    let mut keep = |name, out: &[T]| all.push((name, out.iter().map(|x| x.to_bits_u64()).collect::<Vec<_>>()));
+    let mut out = vec![T::ONE; len];
+    let (mut r1, mut r2) = (vec![T::ONE; rows], vec![T::ONE; rows]);
+    let mut c1 = vec![T::ONE; cols];
+    let mut c2 = vec![T::ONE; cols];
+
+    binary(Binary::Div, &mut out, &x, &small, Broadcast { outer: rows, mid: cols, inner: 1 }, Write::Set);
+    keep("binary, suffix", &out);
+    binary(Binary::Mul, &mut out, &x, &per_row, Broadcast { outer: 1, mid: rows, inner: cols }, Write::Add);
+    keep("binary, prefix", &out);
+    affine(&mut out, &x, real(0.3), real(0.1), Write::Add);
+    keep("affine", &out);
+    unary(Unary::Gelu, &mut out, &x, Write::Set);
+    keep("unary", &out);
+    unary_backward(Unary::Gelu, &mut out, &y, &x, &[], Write::Add);
+    keep("unary_backward", &out);
+    unary_in_place(Unary::Tanh, &mut out);
+    keep("unary_in_place", &out);
+    keep("sums", &[real(sum(&x)), real(dot(&x, &y)), real(sum_squares(&x)), max(&x).unwrap()]);
+    row_sum(&mut r1, &x, cols, Write::Set);
+    keep("row_sum", &r1);
+    row_max(&mut r1, &x, cols, Write::Set);
+    keep("row_max", &r1);
+    reduce_to(&mut c1, &x, Broadcast { outer: rows, mid: cols, inner: 1 }, Write::Set);
+    keep("reduce_to, columns", &c1);
+    reduce_product_to(&mut r1, &x, &y, Broadcast { outer: 1, mid: rows, inner: cols }, Write::Set);
+    keep("reduce_product_to, rows", &r1);
+    reduce_to(&mut c1[..1], &x, Broadcast { outer: 1, mid: 1, inner: len }, Write::Set);
+    keep("reduce_to, all", &c1[..1]);
+    let square = &mut vec![T::ONE; rows * rows];
+    matmul(MatMul { trans_b: Trans::Yes, ..MatMul::new(&x, &y, rows, rows, cols) }, square, Write::Add);
+    keep("matmul", square);
+    let bias = Epilogue { bias: Some(&per_row), activation: Some(Unary::Silu), pre_activation: None };
+    matmul_fused(MatMul { trans_b: Trans::Yes, ..MatMul::new(&x, &y, rows, rows, cols) }, square, bias);
+    keep("matmul_fused", square);
+    let args = MatMul { trans_b: Trans::Yes, ..MatMul::new(&x[..47 * 11 * 300], &y[..47 * 11 * 300], 47, 47, 11) };
+    let mut products = vec![T::NAN; 300 * 47 * 47];
+    matmul_batched(BatchedMatMul { batch: 300, a_shared: false, b_shared: false, args }, &mut products, Write::Set);
+    keep("matmul_batched", &products);
+    softmax(&mut out, &x, cols, spans);
+    keep("softmax", &out);
+    let soft = out.clone();
+    softmax_backward(&mut out, &y, &soft, cols, spans, Write::Set);
+    keep("softmax_backward", &out);
+    normalize(&mut out, &mut r1, &w, cols, spans, real(0.01));
+    keep("normalize", &out);
+    let weights = out.clone();
+    normalize_backward(&mut out, &y, &weights, &r1, cols, spans, Write::Set);
+    keep("normalize_backward", &out);
+    layer_norm(&mut out, &mut r1, &mut r2, &x, Some(&small), None, cols, real(1e-5));
+    keep("layer_norm", &out);
+    layer_norm_backward_input(&mut out, &y, &x, &r1, &r2, Some(&small), cols, Write::Set);
+    keep("layer_norm_backward_input", &out);
+    layer_norm_backward_affine(&mut c1, &mut c2, &y, &x, &r1, &r2, cols, Write::Set, Write::Set);
+    keep("layer_norm_backward_affine", &[&c1[..], &c2[..]].concat());
+    rms_norm(&mut out, &mut r2, &x, Some(&small), cols, real(1e-5));
+    keep("rms_norm", &out);
+    rms_norm_backward_input(&mut out, &y, &x, &r2, None, cols, Write::Set);
+    keep("rms_norm_backward_input", &out);
+    rms_norm_backward_affine(&mut c1, &y, &x, &r2, cols, Write::Set);
+    keep("rms_norm_backward_affine", &c1);
+    let targets: Vec<u32> = (0..rows as u32).collect();
+    cross_entropy(&mut r1, &mut r2, &x, &targets, cols, real(0.1));
+    keep("cross_entropy", &r1);
+    cross_entropy_backward(&mut out, &per_row, &x, &r2, &targets, cols, real(0.1), Write::Set);
+    keep("cross_entropy_backward", &out);
+    gather_rows(&mut out, &x, &targets, cols);
+    scatter_add_rows(&mut out, &y, &targets, cols);
+    keep("rows", &out);
+    swap_middle(&mut out, &x, [1, rows, 11, 47], Write::Set);
+    keep("swap_middle", &out);
+    transpose_last(&mut out, &x, 1, rows, cols, Write::Add);
+    keep("transpose_last", &out);
+    copy_columns(&mut out, cols, 1, &x, cols, 0, rows, cols - 1, Write::Add);
+    keep("copy_columns", &out);
+    let (cos, sin) = (&w[..rows * 258], &y[..rows * 258]);
+    rotary(&mut out[..rows * 516], &x[..rows * 516], cos, sin, rows, 516, RotaryPairing::Halves, false, Write::Set);
+    keep("rotary", &out);
+    dropout(&mut out, &x, key, 0.2, Write::Set);
+    keep("dropout", &out);
+    fill_normal(&mut out, key, T::ZERO, T::ONE);
+    keep("fill_normal", &out);
+    fill_uniform(&mut out, key, T::ZERO, T::ONE);
+    keep("fill_uniform", &out);
+    let (mut p, mut m, mut v) = (x.clone(), y.clone(), w.clone());
+    let step = AdamStep {
+        lr: 0.1,
+        beta1: 0.9,
+        beta2: 0.99,
+        eps: 1e-8,
+        weight_decay: 0.1,
+        decoupled: true,
+        bias_correction1: 0.1,
+        bias_correction2: 0.01,
+        grad_scale: 0.7,
+    };
+    adam_step(&mut p, &y, &mut m, &mut v, &step);
+    keep("adam_step", &[p, m, v].concat());
+    ema_update(&mut out, &x, 0.9);
+    keep("ema_update", &out);
+    all
+}
+
+fn check<T: Real>(level: Level) {
+    let run = |threads: usize| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| {
+            assert_eq!(anther_kernels::threads(), threads);
+            with_level(level, outputs::<T>).unwrap()
+        })
+    };
+    let alone = run(1);
+    for threads in [2, 3, 8] {
+        for ((name, want), (_, got)) in alone.iter().zip(run(threads)) {
+            assert!(*want == got, "{name} of {} at {level} differs between 1 and {threads} threads", T::NAME);
+        }
+    }
+}
+
+#[test]
+fn f32_does_not_depend_on_the_number_of_threads() {
+    for level in Level::available() {
+        check::<f32>(level);
+    }
+}
+
+#[test]
+fn f64_does_not_depend_on_the_number_of_threads() {
+    check::<f64>(Level::Scalar);
+}
+
+#[test]
+fn a_level_gives_the_same_bits_twice() {
+    for level in Level::available() {
+        let run = || with_level(level, outputs::<f32>).unwrap();
+        assert!(run() == run(), "{level}");
+    }
+}
