@@ -1,0 +1,9 @@
+//! Elementary layers: parameters by name and the ops that use them.
+
+mod embedding;
+mod linear;
+mod norm;
+
+pub use embedding::Embedding;
+pub use linear::Linear;
+pub use norm::{LayerNorm, RmsNorm};

@@ -1,0 +1,109 @@
+//! The fused linear layer `y = f(x Wᵀ + b)`.
+//!
+//! `x` is `[.., in]`, `W` is `[out, in]` (the layout of PyTorch and Hugging Face), `b` is `[out]`, `f` any function of one number or
+//! none. Cost 2·rows·in·out. With `z = x Wᵀ + b`: `dz = f'(z) dy`, `dx = dz W`, `dW = dzᵀ x`, `db = Σ_rows dz`.
+//! Bias and activation run on each block of the product while it is in the cache.
+
+use anther_kernels::{self as kernels, Broadcast, Epilogue, MatMul, Saves, Trans, Unary, Write};
+
+use crate::op::{Backward, Op};
+use crate::pool::Element;
+use crate::tape::Var;
+use crate::tensor::Tensor;
+
+struct LinearOp {
+    activation: Option<Unary>,
+}
+
+/// What the backward of [`LinearOp`] reads.
+struct Saved<T: Element> {
+    x: Tensor<T>,
+    weight: Tensor<T>,
+    /// `z` or `f(z)`, whichever the derivative of the activation is written in.
+    activation: Option<Tensor<T>>,
+}
+
+impl<T: Element> Op<T> for LinearOp {
+    type Saved = Saved<T>;
+
+    fn name(&self) -> &'static str {
+        "linear"
+    }
+
+    fn forward(&self, inputs: &[&Tensor<T>]) -> (Tensor<T>, Self::Saved) {
+        let (x, weight, bias) = (inputs[0], inputs[1], inputs.get(2));
+        let (rows, k, n) = (x.shape().rows(), x.shape().last_dim(), weight.shape()[0]);
+        let shape = x.shape().with_last(n);
+        let saves = self.activation.map(Unary::saves);
+        let product = MatMul { trans_b: Trans::Yes, ..MatMul::new(x.data(), weight.data(), rows, n, k) };
+        let run = |y: &mut [T], pre_activation: Option<&mut [T]>| {
+            let bias = bias.map(|b| b.data());
+            kernels::matmul_fused(product, y, Epilogue { bias, activation: self.activation, pre_activation });
+        };
+        let mut pre = None;
+        let y = Tensor::build(shape, |y| {
+            if matches!(saves, Some(Saves::Input)) {
+                pre = Some(Tensor::build(shape, |pre| run(y, Some(pre))));
+            } else {
+                run(y, None);
+            }
+        });
+        let activation = if matches!(saves, Some(Saves::Output)) { Some(y.clone()) } else { pre };
+        (y, Saved { x: x.clone(), weight: weight.clone(), activation })
+    }
+
+    fn backward(&self, saved: &Self::Saved, dy: &Tensor<T>, into: &mut Backward<'_, T>) {
+        let (x, weight) = (&saved.x, &saved.weight);
+        let (rows, k, n) = (x.shape().rows(), x.shape().last_dim(), weight.shape()[0]);
+        let dz = match self.activation {
+            None => dy.clone(),
+            Some(f) => Tensor::build(dy.shape(), |dz| {
+                let kept = saved.activation.as_ref().map_or(&[] as &[T], Tensor::data);
+                let (z, y) = if matches!(f.saves(), Saves::Output) { (&[] as &[T], kept) } else { (kept, &[] as &[T]) };
+                kernels::unary_backward(f, dz, dy.data(), z, y, Write::Set);
+            }),
+        };
+        into.accumulate(0, |dx, write| {
+            kernels::matmul(MatMul::new(dz.data(), weight.data(), rows, k, n), dx, write);
+        });
+        into.accumulate(1, |dw, write| {
+            let product = MatMul { trans_a: Trans::Yes, ..MatMul::new(dz.data(), x.data(), n, k, rows) };
+            kernels::matmul(product, dw, write);
+        });
+        if into.sources.len() > 2 {
+            let layout = Broadcast { outer: rows, mid: n, inner: 1 };
+            into.accumulate(2, |db, write| kernels::reduce_to(db, dz.data(), layout, write));
+        }
+    }
+
+    fn flops(&self, inputs: &[&Tensor<T>]) -> u64 {
+        2 * (inputs[0].numel() * inputs[1].shape()[0]) as u64
+    }
+}
+
+impl<'t, T: Element> Var<'t, T> {
+    /// `activation(self × weightᵀ + bias)` with `weight` of shape `[out, in]`.
+    ///
+    /// # Panics
+    /// If the shapes do not fit.
+    #[track_caller]
+    pub fn linear(&self, weight: &Var<'t, T>, bias: Option<&Var<'t, T>>, activation: Option<Unary>) -> Var<'t, T> {
+        let (x, w) = (self.shape(), weight.shape());
+        assert!(
+            !x.is_empty() && w.len() == 2 && x.last_dim() == w[1],
+            "linear: an input of shape {x:?} does not fit a weight of shape {w:?} ([out, in])"
+        );
+        let op = LinearOp { activation };
+        match bias {
+            None => self.tape().apply(op, &[self, weight]),
+            Some(bias) => {
+                let b = bias.shape();
+                assert!(
+                    b.len() == 1 && b[0] == w[0],
+                    "linear: a bias of shape {b:?} does not fit a weight of shape {w:?}"
+                );
+                self.tape().apply(op, &[self, weight, bias])
+            }
+        }
+    }
+}

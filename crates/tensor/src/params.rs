@@ -1,0 +1,323 @@
+//! Parameters: named, initialised by their names, and stored in one slab.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::Arc;
+
+use anther_kernels::{AlignedVec, RandomKey};
+
+use crate::gradients::Gradients;
+use crate::init::Init;
+use crate::pool::Element;
+use crate::shape::Shape;
+use crate::tensor::{Storage, Tensor};
+
+/// The place of a parameter in its slab. Layers hold these instead of tensors, so one layer serves every element type;
+/// two layers that hold the same id are tied.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct ParamId(u32);
+
+impl ParamId {
+    pub(crate) fn at(index: usize) -> Self {
+        ParamId(u32::try_from(index).expect("fewer than 2^32 parameters"))
+    }
+
+    /// The position in definition order.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// A stream of random numbers with a name of its own: one for each dropout layer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stream(u64);
+
+impl Stream {
+    /// The stream of that name.
+    pub fn named(name: &str) -> Self {
+        // FNV-1a: stable for ever, which a standard hasher does not promise.
+        Stream(name.bytes().fold(0xcbf2_9ce4_8422_2325, |h, b| (h ^ u64::from(b)).wrapping_mul(0x100_0000_01b3)))
+    }
+
+    /// The number that stands for the stream in a random key.
+    pub fn id(self) -> u64 {
+        self.0
+    }
+}
+
+/// What is known of a parameter before it has a value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ParamSpec {
+    /// Dotted name in the style of Hugging Face, such as `model.layers.0.self_attn.q_proj.weight`.
+    pub name: String,
+    /// Shape; the weight of a linear layer is `[out, in]`.
+    pub shape: Shape,
+    /// How the first value is drawn.
+    pub init: Init,
+}
+
+/// Collects the parameters of a model while its layers are made.
+///
+/// ```
+/// use anther_tensor::{Init, ParamSet, Parameters};
+///
+/// let mut set = ParamSet::new();
+/// let mut root = set.root();
+/// let mut layer = root.child("q_proj");
+/// let weight = layer.param("weight", [4, 3], Init::Normal { std: 0.02 });
+/// let parameters = Parameters::<f32>::initialise(&set, 42);
+/// assert_eq!(parameters.spec(weight).name, "q_proj.weight");
+/// assert_eq!(parameters.count(), 12);
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct ParamSet {
+    specs: Vec<ParamSpec>,
+    by_name: BTreeMap<String, ParamId>,
+}
+
+impl ParamSet {
+    /// An empty set.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The scope without a prefix.
+    pub fn root(&mut self) -> Scope<'_> {
+        Scope { set: self, prefix: String::new() }
+    }
+
+    /// The parameters in definition order.
+    pub fn specs(&self) -> &[ParamSpec] {
+        &self.specs
+    }
+}
+
+/// A prefix of dotted names in a [`ParamSet`].
+pub struct Scope<'s> {
+    set: &'s mut ParamSet,
+    prefix: String,
+}
+
+impl Scope<'_> {
+    /// The scope one name deeper.
+    pub fn child(&mut self, name: impl std::fmt::Display) -> Scope<'_> {
+        let prefix = self.full(&name.to_string());
+        Scope { set: self.set, prefix }
+    }
+
+    /// Defines a parameter.
+    ///
+    /// # Panics
+    /// If the name is taken: to tie two layers, give both the same [`ParamId`].
+    #[track_caller]
+    pub fn param(&mut self, name: &str, shape: impl Into<Shape>, init: Init) -> ParamId {
+        let name = self.full(name);
+        let id = ParamId::at(self.set.specs.len());
+        let taken = self.set.by_name.insert(name.clone(), id).is_some();
+        assert!(!taken, "the parameter {name} is defined twice");
+        self.set.specs.push(ParamSpec { name, shape: shape.into(), init });
+        id
+    }
+
+    /// The random stream of that name in this scope.
+    pub fn stream(&self, name: &str) -> Stream {
+        Stream::named(&self.full(name))
+    }
+
+    fn full(&self, name: &str) -> String {
+        if self.prefix.is_empty() { name.to_owned() } else { format!("{}.{name}", self.prefix) }
+    }
+}
+
+/// Where each parameter lies in a slab.
+pub(crate) struct Layout {
+    specs: Vec<ParamSpec>,
+    by_name: BTreeMap<String, ParamId>,
+    offsets: Vec<usize>,
+    slab_len: usize,
+}
+
+/// Every parameter starts on a cache line.
+const ALIGNMENT: usize = 16;
+
+impl Layout {
+    fn new(set: &ParamSet) -> Self {
+        let mut slab_len = 0;
+        let mut offsets = Vec::with_capacity(set.specs.len());
+        for spec in &set.specs {
+            offsets.push(slab_len);
+            slab_len += spec.shape.numel().next_multiple_of(ALIGNMENT);
+        }
+        Layout { specs: set.specs.clone(), by_name: set.by_name.clone(), offsets, slab_len }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.specs.len()
+    }
+
+    pub(crate) fn slab_len(&self) -> usize {
+        self.slab_len
+    }
+
+    pub(crate) fn range(&self, id: ParamId) -> Range<usize> {
+        let start = self.offsets[id.index()];
+        start..start + self.specs[id.index()].shape.numel()
+    }
+}
+
+/// The values of a model's parameters, in one slab of memory in definition order.
+///
+/// Cloning shares the slab. Changing it while tensors of it are alive copies it first, so drop the tape of a step
+/// before the optimiser runs.
+pub struct Parameters<T: Element> {
+    layout: Arc<Layout>,
+    values: Arc<Storage<T>>,
+}
+
+impl<T: Element> Clone for Parameters<T> {
+    fn clone(&self) -> Self {
+        Parameters { layout: Arc::clone(&self.layout), values: Arc::clone(&self.values) }
+    }
+}
+
+impl<T: Element> Parameters<T> {
+    /// Draws the first value of every parameter. The value of a parameter depends on the seed and its name only.
+    pub fn initialise(set: &ParamSet, seed: u64) -> Self {
+        let layout = Layout::new(set);
+        let mut slab = AlignedVec::zeroed(layout.slab_len);
+        for (index, spec) in set.specs.iter().enumerate() {
+            let key = RandomKey::new(seed, Stream::named(&spec.name).id(), 0);
+            spec.init.fill(&mut slab[layout.range(ParamId::at(index))], key);
+        }
+        Parameters { layout: Arc::new(layout), values: Arc::new(Storage::slab(slab)) }
+    }
+
+    /// No parameters at all.
+    pub fn empty() -> Self {
+        Parameters::initialise(&ParamSet::new(), 0)
+    }
+
+    /// A slab of gradients for these parameters.
+    pub fn gradients(&self) -> Gradients<T> {
+        Gradients::new(Arc::clone(&self.layout))
+    }
+
+    /// A slab of zeros with the layout of the values, for an optimiser's moments or averages.
+    pub fn slab_of_zeros(&self) -> AlignedVec<T> {
+        AlignedVec::zeroed(self.layout.slab_len)
+    }
+
+    /// The value of a parameter. The tensor shares the slab.
+    pub fn tensor(&self, id: ParamId) -> Tensor<T> {
+        let range = self.layout.range(id);
+        Tensor::of_slab(self.spec(id).shape, Arc::clone(&self.values), range.start)
+    }
+
+    /// Name, shape and initialiser of a parameter.
+    pub fn spec(&self, id: ParamId) -> &ParamSpec {
+        &self.layout.specs[id.index()]
+    }
+
+    /// All parameters in definition order.
+    pub fn ids(&self) -> impl Iterator<Item = ParamId> + use<T> {
+        (0..self.layout.len()).map(ParamId::at)
+    }
+
+    /// The parameter of that name.
+    pub fn find(&self, name: &str) -> Option<ParamId> {
+        self.layout.by_name.get(name).copied()
+    }
+
+    /// Number of scalar parameters.
+    pub fn count(&self) -> usize {
+        self.layout.specs.iter().map(|spec| spec.shape.numel()).sum()
+    }
+
+    /// The place of a parameter in the slab.
+    pub fn range(&self, id: ParamId) -> Range<usize> {
+        self.layout.range(id)
+    }
+
+    /// The whole slab; gaps between parameters hold zeros.
+    pub fn values(&self) -> &[T] {
+        self.values.data()
+    }
+
+    /// The whole slab, to be changed. It is copied first if a tape or a tensor still shares it.
+    pub fn values_mut(&mut self) -> &mut [T] {
+        if Arc::get_mut(&mut self.values).is_none() {
+            let mut copy = AlignedVec::zeroed(self.layout.slab_len);
+            copy.copy_from_slice(self.values.data());
+            self.values = Arc::new(Storage::slab(copy));
+        }
+        Arc::get_mut(&mut self.values).expect("the slab was made unique above").data_mut()
+    }
+
+    /// Overwrites the value of a parameter.
+    ///
+    /// # Panics
+    /// If the number of elements differs.
+    #[track_caller]
+    pub fn set(&mut self, id: ParamId, value: &[T]) {
+        let range = self.layout.range(id);
+        assert_eq!(range.len(), value.len(), "set: {} needs {} elements", self.spec(id).name, range.len());
+        self.values_mut()[range].copy_from_slice(value);
+    }
+
+    /// The same parameters in another element type, each value rounded to nearest.
+    pub fn cast<U: Element>(&self) -> Parameters<U> {
+        let mut slab = AlignedVec::zeroed(self.layout.slab_len);
+        slab.iter_mut().zip(self.values()).for_each(|(u, t)| *u = U::from_f64(t.to_f64()));
+        Parameters { layout: Arc::clone(&self.layout), values: Arc::new(Storage::slab(slab)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn two_layers(extra: bool) -> ParamSet {
+        let mut set = ParamSet::new();
+        let mut root = set.root();
+        if extra {
+            root.param("first", [5], Init::Normal { std: 1.0 });
+        }
+        root.child("a").param("weight", [3, 7], Init::Normal { std: 1.0 });
+        root.child("b").param("weight", [4], Init::Ones);
+        set
+    }
+
+    #[test]
+    fn the_value_of_a_parameter_depends_on_its_name_not_on_its_neighbours() {
+        let alone = Parameters::<f32>::initialise(&two_layers(false), 3);
+        let beside = Parameters::<f32>::initialise(&two_layers(true), 3);
+        let other_seed = Parameters::<f32>::initialise(&two_layers(false), 4);
+        let value = |p: &Parameters<f32>| p.tensor(p.find("a.weight").unwrap()).data().to_vec();
+        assert_eq!(value(&alone), value(&beside));
+        assert_ne!(value(&alone), value(&other_seed));
+    }
+
+    #[test]
+    fn f32_and_f64_start_from_the_same_draw() {
+        let set = two_layers(false);
+        let (single, double) = (Parameters::<f32>::initialise(&set, 3), Parameters::<f64>::initialise(&set, 3));
+        assert_eq!(single.values(), double.cast::<f32>().values());
+    }
+
+    #[test]
+    fn a_tensor_of_the_slab_keeps_its_value_when_the_slab_changes() {
+        let mut p = Parameters::<f32>::initialise(&two_layers(false), 3);
+        let id = p.find("b.weight").unwrap();
+        let before = p.tensor(id);
+        p.set(id, &[9.0; 4]);
+        assert_eq!(before.data(), [1.0; 4]);
+        assert_eq!(p.tensor(id).data(), [9.0; 4]);
+    }
+
+    #[test]
+    #[should_panic(expected = "a.weight is defined twice")]
+    fn a_name_is_taken_once() {
+        let mut set = two_layers(false);
+        set.root().param("a.weight", [1], Init::Zeros);
+    }
+}

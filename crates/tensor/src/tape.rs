@@ -1,0 +1,253 @@
+//! The tape: a linear record of typed ops, rebuilt at each step, and [`Var`], a tensor on it.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+use std::ptr;
+
+use anther_kernels::RandomKey;
+
+use crate::gradients::Gradients;
+use crate::op::{Backward, Op, Source};
+use crate::params::{ParamId, Parameters, Stream};
+use crate::pool::Element;
+use crate::shape::Shape;
+use crate::tensor::Tensor;
+
+/// Seed and step from which dropout draws its masks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Randomness {
+    /// The seed of the run.
+    pub seed: u64,
+    /// The number of the forward pass; every micro-batch counts.
+    pub step: u64,
+}
+
+/// Records the ops of one forward pass, so that [`Tape::backward`] can differentiate it.
+///
+/// ```
+/// use anther_tensor::{Parameters, Tape, Tensor};
+///
+/// let parameters = Parameters::<f64>::empty();
+/// let tape = Tape::recording(&parameters);
+/// let x = tape.input(Tensor::from_vec([2], vec![3.0, 4.0]));
+/// let y = (&x * &x).sum();
+/// let gradients = tape.backward(&y, None, &mut parameters.gradients());
+/// assert_eq!(gradients.get(&x).unwrap().data(), [6.0, 8.0]);
+/// ```
+pub struct Tape<T: Element> {
+    params: Parameters<T>,
+    recording: bool,
+    randomness: Option<Randomness>,
+    nodes: RefCell<Vec<Node<T>>>,
+    flops: Cell<u64>,
+}
+
+/// A recorded op, or an input of the tape (no op).
+struct Node<T: Element> {
+    op: Option<Box<dyn Recorded<T>>>,
+    sources: Vec<(Source, Shape)>,
+}
+
+/// An op with what it saved, its type forgotten.
+trait Recorded<T: Element> {
+    fn backward(&self, grad: &Tensor<T>, into: &mut Backward<'_, T>);
+}
+
+struct Record<O, S> {
+    op: O,
+    saved: S,
+}
+
+impl<T: Element, O: Op<T>> Recorded<T> for Record<O, O::Saved> {
+    fn backward(&self, grad: &Tensor<T>, into: &mut Backward<'_, T>) {
+        self.op.backward(&self.saved, grad, into);
+    }
+}
+
+impl<T: Element> Tape<T> {
+    /// A tape that records for a backward pass, with dropout off.
+    pub fn recording(params: &Parameters<T>) -> Self {
+        Tape::new(params, true, None)
+    }
+
+    /// A tape that records, with dropout on: a training step.
+    pub fn training(params: &Parameters<T>, randomness: Randomness) -> Self {
+        Tape::new(params, true, Some(randomness))
+    }
+
+    /// A tape that records nothing, with dropout off: evaluation and generation. Every intermediate dies with its handle.
+    pub fn inference(params: &Parameters<T>) -> Self {
+        Tape::new(params, false, None)
+    }
+
+    fn new(params: &Parameters<T>, recording: bool, randomness: Option<Randomness>) -> Self {
+        Tape { params: params.clone(), recording, randomness, nodes: RefCell::default(), flops: Cell::new(0) }
+    }
+
+    /// A tensor whose gradient nobody wants: data, masks, tables.
+    pub fn constant(&self, value: Tensor<T>) -> Var<'_, T> {
+        Var { tape: self, value, source: Source::Constant }
+    }
+
+    /// A tensor whose gradient can be asked from [`LeafGradients`].
+    pub fn input(&self, value: Tensor<T>) -> Var<'_, T> {
+        let source = if self.recording { self.push(None, Vec::new()) } else { Source::Constant };
+        Var { tape: self, value, source }
+    }
+
+    /// A parameter. Its gradient goes into the slab given to [`Tape::backward`].
+    pub fn param(&self, id: ParamId) -> Var<'_, T> {
+        let source = if self.recording { Source::Param(id) } else { Source::Constant };
+        Var { tape: self, value: self.params.tensor(id), source }
+    }
+
+    /// Runs an op and records it if a backward pass may need it.
+    ///
+    /// # Panics
+    /// If an input belongs to another tape, or where the op panics on the shapes of its inputs.
+    #[track_caller]
+    pub fn apply<'t, O: Op<T>>(&'t self, op: O, inputs: &[&Var<'t, T>]) -> Var<'t, T> {
+        for input in inputs {
+            assert!(ptr::eq(input.tape, self), "{}: an input belongs to another tape", op.name());
+        }
+        let values: Vec<&Tensor<T>> = inputs.iter().map(|v| &v.value).collect();
+        self.flops.set(self.flops.get() + op.flops(&values));
+        let (value, saved) = op.forward(&values);
+        let differentiable = self.recording && inputs.iter().any(|v| !matches!(v.source, Source::Constant));
+        let source = if differentiable {
+            let sources = inputs.iter().map(|v| (v.source, v.shape())).collect();
+            self.push(Some(Box::new(Record { op, saved })), sources)
+        } else {
+            Source::Constant
+        };
+        Var { tape: self, value, source }
+    }
+
+    fn push(&self, op: Option<Box<dyn Recorded<T>>>, sources: Vec<(Source, Shape)>) -> Source {
+        let mut nodes = self.nodes.borrow_mut();
+        nodes.push(Node { op, sources });
+        Source::Node(nodes.len() - 1)
+    }
+
+    /// Differentiates `output` and empties the tape.
+    ///
+    /// Computes `∂⟨cotangent, output⟩/∂x` for every parameter (accumulated into `params`) and every input of the tape
+    /// (returned). Without a cotangent, `output` must be one number, and its own gradient is returned.
+    ///
+    /// # Panics
+    /// If `output` belongs to another tape, is not one number and has no cotangent, or the cotangent's shape differs.
+    #[track_caller]
+    pub fn backward(
+        &self,
+        output: &Var<'_, T>,
+        cotangent: Option<Tensor<T>>,
+        params: &mut Gradients<T>,
+    ) -> LeafGradients<T> {
+        assert!(ptr::eq(output.tape, self), "backward: the output belongs to another tape");
+        let seed = cotangent.unwrap_or_else(|| {
+            assert_eq!(output.value.numel(), 1, "backward: an output of shape {:?} needs a cotangent", output.shape());
+            Tensor::ones(output.shape())
+        });
+        assert_eq!(seed.shape(), output.shape(), "backward: the cotangent must have the shape of the output");
+
+        let mut nodes = self.nodes.take();
+        let mut gradients: Vec<Option<Tensor<T>>> = (0..nodes.len()).map(|_| None).collect();
+        Backward { sources: &[(output.source, output.shape())], nodes: &mut gradients, params }.pass(0, || seed);
+        for index in (0..nodes.len()).rev() {
+            // The op and what it saved die at the end of this turn, and their buffers return to the pool.
+            let node = nodes.pop().expect("one node for each index");
+            let Some(op) = node.op else { continue };
+            let Some(gradient) = gradients[index].take() else {
+                continue;
+            };
+            op.backward(&gradient, &mut Backward { sources: &node.sources, nodes: &mut gradients, params });
+        }
+        LeafGradients { nodes: gradients }
+    }
+
+    /// Floating-point operations of the forward ops so far, as the ops count them.
+    pub fn flops(&self) -> u64 {
+        self.flops.get()
+    }
+
+    /// Whether this is a training step, that is, whether dropout is on.
+    pub fn is_training(&self) -> bool {
+        self.randomness.is_some()
+    }
+
+    /// The parameters of this tape.
+    pub fn params(&self) -> &Parameters<T> {
+        &self.params
+    }
+
+    /// The random numbers of a stream at this step, or `None` outside training.
+    pub fn random(&self, stream: Stream) -> Option<RandomKey> {
+        self.randomness.map(|r| RandomKey::new(r.seed, stream.id(), r.step))
+    }
+}
+
+/// The gradients of the inputs of a tape.
+pub struct LeafGradients<T: Element> {
+    nodes: Vec<Option<Tensor<T>>>,
+}
+
+impl<T: Element> LeafGradients<T> {
+    /// The gradient of an input, or `None` if the output does not depend on it.
+    pub fn get(&self, input: &Var<'_, T>) -> Option<&Tensor<T>> {
+        match input.source {
+            Source::Node(node) => self.nodes[node].as_ref(),
+            _ => None,
+        }
+    }
+}
+
+/// A tensor on a tape: what ops take and return. Cloning shares the storage and the place on the tape.
+pub struct Var<'t, T: Element> {
+    tape: &'t Tape<T>,
+    value: Tensor<T>,
+    source: Source,
+}
+
+impl<T: Element> Clone for Var<'_, T> {
+    fn clone(&self) -> Self {
+        Var { tape: self.tape, value: self.value.clone(), source: self.source }
+    }
+}
+
+impl<'t, T: Element> Var<'t, T> {
+    /// The value.
+    pub fn value(&self) -> &Tensor<T> {
+        &self.value
+    }
+
+    /// The value, without its place on the tape.
+    pub fn into_value(self) -> Tensor<T> {
+        self.value
+    }
+
+    /// The shape of the value.
+    pub fn shape(&self) -> Shape {
+        self.value.shape()
+    }
+
+    /// The tape that this variable belongs to.
+    pub fn tape(&self) -> &'t Tape<T> {
+        self.tape
+    }
+
+    /// A parameter on the same tape.
+    pub fn param(&self, id: ParamId) -> Var<'t, T> {
+        self.tape.param(id)
+    }
+
+    /// The same value as a constant: no gradient flows through.
+    pub fn detach(&self) -> Var<'t, T> {
+        self.tape.constant(self.value.clone())
+    }
+}
+
+impl<T: Element> fmt::Debug for Var<'_, T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.value.fmt(f)
+    }
+}

@@ -1,0 +1,234 @@
+//! [`Tensor`]: a row-major, contiguous block of numbers with a shape.
+
+use std::fmt;
+use std::mem;
+use std::sync::Arc;
+
+use anther_kernels::AlignedVec;
+use ndarray::{ArrayD, ArrayViewD, IxDyn};
+
+use crate::pool::Element;
+use crate::shape::Shape;
+
+/// The memory behind tensors: a buffer of the pool, or a slab that many tensors share by range.
+pub(crate) struct Storage<T: Element> {
+    data: AlignedVec<T>,
+    pooled: bool,
+}
+
+impl<T: Element> Storage<T> {
+    pub(crate) fn slab(data: AlignedVec<T>) -> Self {
+        Storage { data, pooled: false }
+    }
+
+    pub(crate) fn data(&self) -> &[T] {
+        &self.data
+    }
+
+    pub(crate) fn data_mut(&mut self) -> &mut [T] {
+        &mut self.data
+    }
+}
+
+impl<T: Element> Drop for Storage<T> {
+    fn drop(&mut self) {
+        if self.pooled {
+            T::pool().give(mem::replace(&mut self.data, AlignedVec::zeroed(0)));
+        }
+    }
+}
+
+/// A row-major, contiguous tensor of `f32` or `f64`.
+///
+/// Cloning shares the storage; the contents of a tensor never change under a handle ([`Tensor::data_mut`] copies first if
+/// the storage is shared). The storage returns to the pool with its last handle.
+///
+/// ```
+/// use anther_tensor::Tensor;
+/// let x = Tensor::from_vec([2, 3], vec![1.0f32, 2.0, 3.0, 4.0, 5.0, 6.0]);
+/// assert_eq!(x.reshaped([3, 2]).data()[3], 4.0);
+/// assert_eq!(x.view()[[1, 2]], 6.0); // an ndarray view, without a copy
+/// ```
+pub struct Tensor<T: Element> {
+    shape: Shape,
+    storage: Arc<Storage<T>>,
+    // Not zero only for a parameter, whose storage is the slab.
+    offset: usize,
+}
+
+impl<T: Element> Clone for Tensor<T> {
+    fn clone(&self) -> Self {
+        Tensor { shape: self.shape, storage: Arc::clone(&self.storage), offset: self.offset }
+    }
+}
+
+impl<T: Element> Tensor<T> {
+    /// A tensor whose contents `fill` writes. `fill` must write every element: the buffer holds stale numbers (NaN in
+    /// builds with debug assertions).
+    pub fn build(shape: impl Into<Shape>, fill: impl FnOnce(&mut [T])) -> Self {
+        let shape = shape.into();
+        let mut storage = Storage { data: T::pool().take(shape.numel()), pooled: true };
+        fill(&mut storage.data[..shape.numel()]);
+        Tensor { shape, storage: Arc::new(storage), offset: 0 }
+    }
+
+    /// A tensor in which every element is `value`.
+    pub fn full(shape: impl Into<Shape>, value: T) -> Self {
+        Tensor::build(shape, |out| out.fill(value))
+    }
+
+    /// A tensor of zeros.
+    pub fn zeros(shape: impl Into<Shape>) -> Self {
+        Tensor::full(shape, T::ZERO)
+    }
+
+    /// A tensor of ones.
+    pub fn ones(shape: impl Into<Shape>) -> Self {
+        Tensor::full(shape, T::ONE)
+    }
+
+    /// A tensor without dimensions.
+    pub fn scalar(value: T) -> Self {
+        Tensor::full(Shape::SCALAR, value)
+    }
+
+    /// A tensor of the given elements in row-major order.
+    ///
+    /// # Panics
+    /// If their number is not that of the shape.
+    #[track_caller]
+    pub fn from_slice(shape: impl Into<Shape>, elements: &[T]) -> Self {
+        let shape = shape.into();
+        assert_eq!(elements.len(), shape.numel(), "a tensor of shape {shape:?} needs {} elements", shape.numel());
+        Tensor::build(shape, |out| out.copy_from_slice(elements))
+    }
+
+    /// As [`Tensor::from_slice`], from a vector.
+    ///
+    /// # Panics
+    /// If the number of elements is not that of the shape.
+    #[track_caller]
+    pub fn from_vec(shape: impl Into<Shape>, elements: Vec<T>) -> Self {
+        Tensor::from_slice(shape, &elements)
+    }
+
+    /// A tensor whose element number `i` (row-major) is `f(i)`.
+    pub fn from_fn(shape: impl Into<Shape>, mut f: impl FnMut(usize) -> T) -> Self {
+        Tensor::build(shape, |out| out.iter_mut().enumerate().for_each(|(i, x)| *x = f(i)))
+    }
+
+    /// A copy of an `ndarray` array of any layout.
+    ///
+    /// # Panics
+    /// If it has more dimensions than [`crate::MAX_RANK`].
+    #[track_caller]
+    pub fn from_array(array: &ArrayViewD<'_, T>) -> Self {
+        let shape = Shape::new(array.shape());
+        Tensor::build(shape, |out| out.iter_mut().zip(array.iter()).for_each(|(o, &x)| *o = x))
+    }
+
+    /// The tensor as an `ndarray` view, without a copy.
+    pub fn view(&self) -> ArrayViewD<'_, T> {
+        ArrayViewD::from_shape(IxDyn(&self.shape), self.data()).expect("a tensor is contiguous")
+    }
+
+    /// The tensor as an `ndarray` array of its own.
+    pub fn to_array(&self) -> ArrayD<T> {
+        self.view().to_owned()
+    }
+
+    /// The shape; it dereferences to a slice of dimensions.
+    pub fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// Number of elements.
+    pub fn numel(&self) -> usize {
+        self.shape.numel()
+    }
+
+    /// The elements in row-major order.
+    pub fn data(&self) -> &[T] {
+        &self.storage.data[self.offset..self.offset + self.numel()]
+    }
+
+    /// The elements, to be changed. Copies the tensor first if its storage is shared with another handle.
+    pub fn data_mut(&mut self) -> &mut [T] {
+        let pooled = self.storage.pooled;
+        if !pooled || Arc::get_mut(&mut self.storage).is_none() {
+            *self = Tensor::from_slice(self.shape, self.data());
+        }
+        let numel = self.numel();
+        let storage = Arc::get_mut(&mut self.storage).expect("the storage was made unique above");
+        &mut storage.data[..numel]
+    }
+
+    /// The only element.
+    ///
+    /// # Panics
+    /// If there is not exactly one.
+    #[track_caller]
+    pub fn item(&self) -> T {
+        assert_eq!(self.numel(), 1, "item: the tensor of shape {:?} has not exactly one element", self.shape);
+        self.data()[0]
+    }
+
+    /// The same elements under another shape, without a copy.
+    ///
+    /// # Panics
+    /// If the number of elements differs.
+    #[track_caller]
+    pub fn reshaped(&self, shape: impl Into<Shape>) -> Self {
+        let shape = shape.into();
+        assert_eq!(self.numel(), shape.numel(), "reshape: {:?} has not as many elements as {shape:?}", self.shape);
+        Tensor { shape, ..self.clone() }
+    }
+
+    /// The tensor in another element type, each element rounded to nearest.
+    pub fn cast<U: Element>(&self) -> Tensor<U> {
+        Tensor::build(self.shape, |out: &mut [U]| {
+            out.iter_mut().zip(self.data()).for_each(|(o, x)| *o = U::from_f64(x.to_f64()));
+        })
+    }
+
+    /// A range of a slab as a tensor.
+    pub(crate) fn of_slab(shape: Shape, storage: Arc<Storage<T>>, offset: usize) -> Self {
+        Tensor { shape, storage, offset }
+    }
+}
+
+impl<T: Element> fmt::Debug for Tensor<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Tensor<{}>{:?} ", T::NAME, self.shape)?;
+        f.debug_list().entries(self.data().iter().take(8)).finish()?;
+        if self.numel() > 8 { write!(f, " and {} more", self.numel() - 8) } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_shared_tensor_is_copied_before_it_changes() {
+        let a = Tensor::from_vec([2], vec![1.0f32, 2.0]);
+        let mut b = a.clone();
+        b.data_mut()[0] = 7.0;
+        assert_eq!(a.data(), [1.0, 2.0]);
+        assert_eq!(b.data(), [7.0, 2.0]);
+    }
+
+    #[test]
+    fn an_array_of_any_layout_arrives_in_row_major_order() {
+        let array = ndarray::arr2(&[[1.0f64, 2.0, 3.0], [4.0, 5.0, 6.0]]).reversed_axes().into_dyn();
+        let t = Tensor::from_array(&array.view());
+        assert_eq!(t.data(), [1.0, 4.0, 2.0, 5.0, 3.0, 6.0]);
+        assert_eq!(t.view(), array);
+    }
+
+    #[test]
+    fn rank_zero_and_empty_tensors_are_fine() {
+        assert_eq!(Tensor::scalar(3.0f64).item(), 3.0);
+        assert_eq!(Tensor::<f32>::zeros([2, 0, 3]).numel(), 0);
+    }
+}
