@@ -1,0 +1,159 @@
+//! What an attention layer is made of, as data that can be written in a recipe.
+
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+use crate::position::alibi::Slopes;
+use crate::position::{Pairing, Position};
+
+/// Why a configuration cannot be built.
+#[derive(Clone, Debug, PartialEq, Error)]
+#[error("{key}: {reason}")]
+pub struct ConfigError {
+    /// The key of the configuration, such as `model.heads`.
+    pub key: String,
+    /// What is wrong with it and how to mend it.
+    pub reason: String,
+}
+
+impl ConfigError {
+    /// An error about a key.
+    pub fn new(key: &str, reason: impl Into<String>) -> Self {
+        ConfigError { key: key.to_owned(), reason: reason.into() }
+    }
+}
+
+/// How scores become weights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Weighing {
+    /// [`crate::Softmax`]
+    #[default]
+    Softmax,
+    /// [`crate::Expressive`]
+    Expressive,
+}
+
+/// The slots of an attention layer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AttentionConfig {
+    /// How scores become weights.
+    pub weighing: Weighing,
+    /// The factor on the dot product; without it 1/√d. The program that expressive attention was read from uses 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scale: Option<f64>,
+    /// The ε of expressive attention.
+    pub eps: f64,
+    /// How the order of tokens is known.
+    pub position: Position,
+    /// The slopes of ALiBi.
+    pub alibi_slopes: Slopes,
+    /// The base of the angles of rotary positions.
+    pub rotary_base: f64,
+    /// The coordinates that rotary positions pair up.
+    pub rotary_pairing: Pairing,
+    /// How many keys a query sees at most, its own included.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window: Option<usize>,
+    /// The probability of dropout on the weights.
+    pub dropout: f64,
+    /// Whether the four projections have biases.
+    pub bias: bool,
+}
+
+impl Default for AttentionConfig {
+    fn default() -> Self {
+        AttentionConfig {
+            weighing: Weighing::Softmax,
+            scale: None,
+            eps: 1e-6,
+            position: Position::Learned,
+            alibi_slopes: Slopes::Press,
+            rotary_base: 10_000.0,
+            rotary_pairing: Pairing::Halves,
+            window: None,
+            dropout: 0.0,
+            bias: true,
+        }
+    }
+}
+
+impl AttentionConfig {
+    /// Checks that layers of `width` and `heads` can be built. Every error names its key below `model`.
+    pub fn validate(&self, width: usize, heads: usize) -> Result<(), ConfigError> {
+        let refuse = |key: &str, reason: String| Err(ConfigError::new(key, reason));
+        if heads == 0 || width == 0 || !width.is_multiple_of(heads) {
+            return refuse(
+                "model.heads",
+                format!("{heads} heads do not divide a width of {width}; choose a divisor of model.width"),
+            );
+        }
+        let d = width / heads;
+        if self.position == Position::Rotary && !d.is_multiple_of(2) {
+            return refuse(
+                "model.attention.position",
+                format!(
+                    "rotary positions pair up coordinates, but a head of width {d} is odd; change model.width or model.heads"
+                ),
+            );
+        }
+        if !(self.rotary_base.is_finite() && self.rotary_base > 1.0) {
+            return refuse(
+                "model.attention.rotary_base",
+                format!("{} is not a finite number above 1", self.rotary_base),
+            );
+        }
+        if let Some(scale) = self.scale
+            && !(scale.is_finite() && scale > 0.0)
+        {
+            return refuse("model.attention.scale", format!("{scale} is not a positive, finite number"));
+        }
+        if !(self.eps.is_finite() && self.eps >= 0.0) {
+            return refuse("model.attention.eps", format!("{} is not a finite number of at least 0", self.eps));
+        }
+        if !(0.0..1.0).contains(&self.dropout) {
+            return refuse("model.attention.dropout", format!("{} is not in [0, 1)", self.dropout));
+        }
+        if self.window == Some(0) {
+            return refuse(
+                "model.attention.window",
+                "a window of 0 keys sees nothing; choose at least 1 or leave it out".into(),
+            );
+        }
+        Ok(())
+    }
+
+    /// The factor on the dot product for heads of width `d`.
+    pub fn score_scale(&self, d: usize) -> f64 {
+        self.scale.unwrap_or_else(|| (d as f64).sqrt().recip())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(change: impl FnOnce(&mut AttentionConfig), width: usize, heads: usize) -> String {
+        let mut config = AttentionConfig::default();
+        change(&mut config);
+        config.validate(width, heads).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn the_default_is_valid() {
+        assert_eq!(AttentionConfig::default().validate(8, 2), Ok(()));
+    }
+
+    #[test]
+    fn a_refusal_names_the_key_and_the_reason() {
+        assert!(message(|_| (), 10, 3).starts_with("model.heads: 3 heads do not divide a width of 10"));
+        assert!(message(|_| (), 10, 0).starts_with("model.heads"));
+        assert!(message(|c| c.position = Position::Rotary, 6, 2).contains("a head of width 3 is odd"));
+        assert!(message(|c| c.scale = Some(0.0), 8, 2).starts_with("model.attention.scale"));
+        assert!(message(|c| c.eps = f64::NAN, 8, 2).starts_with("model.attention.eps"));
+        assert!(message(|c| c.dropout = 1.0, 8, 2).starts_with("model.attention.dropout"));
+        assert!(message(|c| c.window = Some(0), 8, 2).starts_with("model.attention.window"));
+        assert!(message(|c| c.rotary_base = 1.0, 8, 2).starts_with("model.attention.rotary_base"));
+    }
+}

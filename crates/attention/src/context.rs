@@ -1,0 +1,50 @@
+//! What all attention layers of one forward pass share.
+
+use anther_tensor::{Element, KeySpans, Tensor};
+
+use crate::config::{AttentionConfig, Weighing};
+use crate::mask::Mask;
+use crate::position::{Position, alibi, rotary};
+use crate::weigh::{Expressive, Softmax, Weigh};
+
+/// Spans, position bias and rotation tables, made once for all layers of a forward pass.
+pub struct AttentionContext<T: Element> {
+    pub(crate) spans: Option<KeySpans>,
+    pub(crate) bias: Option<Tensor<T>>,
+    pub(crate) rotation: Option<(Tensor<T>, Tensor<T>)>,
+}
+
+impl<T: Element> AttentionContext<T> {
+    /// The context of self-attention over `length` new tokens that follow `past` cached ones, for heads of width `d`.
+    ///
+    /// The mask and the window of the configuration intersect.
+    pub fn new(
+        config: &AttentionConfig,
+        mask: &Mask,
+        batch: usize,
+        length: usize,
+        past: usize,
+        heads: usize,
+        d: usize,
+    ) -> Self {
+        let keys = past + length;
+        let windowed;
+        let mask = match config.window {
+            Some(window) => {
+                windowed = mask.clone().within(window);
+                &windowed
+            }
+            None => mask,
+        };
+        let bias = (config.position == Position::Alibi).then(|| {
+            let bias = alibi::bias(config.alibi_slopes, heads, length, keys, past);
+            match config.weighing {
+                Weighing::Softmax => Softmax.prepare_bias(bias),
+                Weighing::Expressive => Expressive { eps: config.eps }.prepare_bias(bias),
+            }
+        });
+        let rotation =
+            (config.position == Position::Rotary).then(|| rotary::tables(config.rotary_base, d, length, past));
+        AttentionContext { spans: mask.spans(batch, length, keys, past), bias, rotation }
+    }
+}

@@ -1,0 +1,57 @@
+//! ALiBi (Press et al. 2022, arXiv 2108.12409): the score of head h falls by `m_h` for each position of distance.
+//!
+//! `b_hij = −m_h |i − j|`. Softmax adds it to the score. Expressive attention multiplies its weight by `e^b`, which is the same thing in
+//! log space.
+
+use anther_tensor::{Element, Tensor};
+use serde::{Deserialize, Serialize};
+
+/// The slopes `m_h` of the heads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Slopes {
+    /// `2^{−8h/H}`, h = 1 … H: from the ALiBi paper.
+    #[default]
+    Press,
+    /// `2^{−h/H}`, h = 0 … H−1, all between 1 and ½: from a third-party program for expressive attention. Much steeper.
+    Steep,
+}
+
+impl Slopes {
+    /// The slope of each head.
+    pub fn values(self, heads: usize) -> Vec<f64> {
+        let n = heads as f64;
+        match self {
+            Slopes::Press => (1..=heads).map(|h| (-8.0 * h as f64 / n).exp2()).collect(),
+            Slopes::Steep => (0..heads).map(|h| (-(h as f64) / n).exp2()).collect(),
+        }
+    }
+}
+
+/// The bias `[heads, queries, keys]`, with query `i` at position `offset + i` and key `j` at position `j`.
+pub fn bias<T: Element>(slopes: Slopes, heads: usize, queries: usize, keys: usize, offset: usize) -> Tensor<T> {
+    let slopes = slopes.values(heads);
+    Tensor::from_fn([heads, queries, keys], |index| {
+        let (rest, key) = (index / keys, index % keys);
+        let (head, query) = (rest / queries, offset + rest % queries);
+        T::from_f64(-slopes[head] * query.abs_diff(key) as f64)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slopes_are_those_of_the_papers() {
+        assert_eq!(Slopes::Press.values(8)[..3], [0.5, 0.25, 0.125]);
+        assert_eq!(Slopes::Steep.values(2), [1.0, 2f64.powf(-0.5)]);
+    }
+
+    #[test]
+    fn the_bias_grows_with_the_distance() {
+        let b = bias::<f64>(Slopes::Press, 1, 2, 3, 1);
+        let slope = 1.0 / 256.0;
+        assert_eq!(b.data(), [-slope, 0.0, -slope, -2.0 * slope, -slope, 0.0]);
+    }
+}

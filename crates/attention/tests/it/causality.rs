@@ -1,0 +1,74 @@
+//! What a query must not see changes nothing, to the last bit.
+
+use anther_attention::{AttentionConfig, AttentionContext, Mask, MultiHeadAttention, Position, Weighing};
+use anther_tensor::{ParamSet, Parameters, RandomKey, Tape, Tensor};
+
+const WIDTH: usize = 8;
+const HEADS: usize = 2;
+
+/// The output of a layer with fixed parameters.
+fn run(config: &AttentionConfig, mask: &Mask, x: &Tensor<f32>) -> Vec<f32> {
+    let mut set = ParamSet::new();
+    let layer = MultiHeadAttention::new(&mut set.root(), config, WIDTH, HEADS).unwrap();
+    let parameters = Parameters::initialise(&set, 5);
+    let tape = Tape::inference(&parameters);
+    let (batch, length) = (x.shape()[0], x.shape()[1]);
+    let context = AttentionContext::new(config, mask, batch, length, 0, HEADS, WIDTH / HEADS);
+    layer.forward(&tape.constant(x.clone()), &context).value().data().to_vec()
+}
+
+fn input(batch: usize, length: usize) -> Tensor<f32> {
+    let key = RandomKey::new(3, 1, 4);
+    Tensor::from_fn([batch, length, WIDTH], |i| key.normal(i as u64) as f32)
+}
+
+fn configs() -> Vec<AttentionConfig> {
+    let mut configs = Vec::new();
+    for weighing in [Weighing::Softmax, Weighing::Expressive] {
+        for position in [Position::None, Position::Alibi, Position::Rotary] {
+            configs.push(AttentionConfig { weighing, position, ..AttentionConfig::default() });
+        }
+    }
+    configs
+}
+
+#[test]
+fn the_future_changes_nothing() {
+    let (length, changed) = (7, 4);
+    for config in configs() {
+        let before = input(1, length);
+        let mut after = before.clone();
+        after.data_mut()[changed * WIDTH..].iter_mut().for_each(|x| *x = 1e6 - *x);
+        let (a, b) = (run(&config, &Mask::causal(), &before), run(&config, &Mask::causal(), &after));
+        assert_eq!(a[..changed * WIDTH], b[..changed * WIDTH], "{config:?}");
+        assert_ne!(a[changed * WIDTH..], b[changed * WIDTH..], "{config:?}");
+    }
+}
+
+#[test]
+fn tokens_outside_the_window_change_nothing() {
+    let length = 7;
+    for config in configs() {
+        let before = input(1, length);
+        let mut after = before.clone();
+        after.data_mut()[..3 * WIDTH].fill(-50.0);
+        let mask = Mask::causal().within(3);
+        let (a, b) = (run(&config, &mask, &before), run(&config, &mask, &after));
+        // Query 5 is the first that sees keys 3, 4, 5 only.
+        assert_eq!(a[5 * WIDTH..], b[5 * WIDTH..], "{config:?}");
+        assert_ne!(a[4 * WIDTH..5 * WIDTH], b[4 * WIDTH..5 * WIDTH], "{config:?}");
+    }
+}
+
+#[test]
+fn padding_changes_nothing() {
+    for config in configs() {
+        let x = input(2, 6);
+        let alone = Tensor::from_slice([1, 4, WIDTH], &x.data()[6 * WIDTH..][..4 * WIDTH]);
+        let padded = run(&config, &Mask::full().padded(vec![6, 4]), &x);
+        let exact = run(&config, &Mask::full(), &alone);
+        let close = |a: &f32, b: &f32| (a - b).abs() <= 1e-5 * (1.0 + b.abs());
+        let rows = &padded[6 * WIDTH..][..4 * WIDTH];
+        assert!(rows.iter().zip(&exact).all(|(a, b)| close(a, b)), "{config:?}");
+    }
+}

@@ -1,0 +1,67 @@
+//! Decoding with a cache gives what the full pass gives.
+
+use anther_attention::{AttentionConfig, AttentionContext, Mask, MultiHeadAttention, Position, Weighing};
+use anther_tensor::{ParamSet, Parameters, RandomKey, Tape, Tensor};
+use anther_testkit::assert_close;
+
+const WIDTH: usize = 12;
+const HEADS: usize = 3;
+const D: usize = WIDTH / HEADS;
+const BATCH: usize = 2;
+
+/// The rows `range` of every sequence.
+fn rows(x: &Tensor<f64>, start: usize, count: usize) -> Tensor<f64> {
+    let length = x.shape()[1];
+    let data: Vec<f64> =
+        (0..BATCH).flat_map(|b| x.data()[(b * length + start) * WIDTH..][..count * WIDTH].to_vec()).collect();
+    Tensor::from_vec([BATCH, count, WIDTH], data)
+}
+
+fn check(config: &AttentionConfig, chunks: &[usize]) {
+    let mut set = ParamSet::new();
+    let layer = MultiHeadAttention::new(&mut set.root(), config, WIDTH, HEADS).unwrap();
+    let parameters = Parameters::<f64>::initialise(&set, 5);
+    let length: usize = chunks.iter().sum();
+    let key = RandomKey::new(2, 7, 1);
+    let x = Tensor::from_fn([BATCH, length, WIDTH], |i| key.normal(i as u64));
+
+    let tape = Tape::inference(&parameters);
+    let context = AttentionContext::new(config, &Mask::causal(), BATCH, length, 0, HEADS, D);
+    let full = layer.forward(&tape.constant(x.clone()), &context).into_value();
+
+    let mut cache = layer.cache(BATCH, length);
+    for &count in chunks {
+        let past = cache.len();
+        let context = AttentionContext::new(config, &Mask::causal(), BATCH, count, past, HEADS, D);
+        let new = tape.constant(rows(&x, past, count));
+        let y = layer.forward_cached(&new, &context, &mut cache);
+        let expected = rows(&full, past, count);
+        assert_close(&format!("{config:?} after {past}"), y.value().data(), expected.data(), 1e-12, 1e-12);
+    }
+    assert_eq!(cache.len(), length);
+}
+
+#[test]
+fn cached_equals_uncached() {
+    for weighing in [Weighing::Softmax, Weighing::Expressive] {
+        for position in [Position::None, Position::Alibi, Position::Rotary] {
+            for window in [None, Some(3)] {
+                let config = AttentionConfig { weighing, position, window, ..AttentionConfig::default() };
+                for length in 1..=17 {
+                    check(&config, &vec![1; length]);
+                }
+                check(&config, &[5, 1, 3]);
+            }
+        }
+    }
+}
+
+#[test]
+#[should_panic(expected = "append: 2 + 1 tokens do not fit a cache of 2")]
+fn a_full_cache_says_so() {
+    let mut cache = anther_attention::KeyValueCache::<f32>::new(1, 1, 4, 2);
+    let two = Tensor::zeros([1, 1, 2, 4]);
+    cache.append(&two, &two);
+    let one = Tensor::zeros([1, 1, 1, 4]);
+    cache.append(&one, &one);
+}
