@@ -1,0 +1,213 @@
+//! The causal language model: predicts each token from those before it.
+
+use anther_attention::{AttentionContext, ConfigError, KeyValueCache, Mask, Position, position};
+use anther_tensor::layers::{Embedding, Linear};
+use anther_tensor::{Element, Ids, Init, ParamId, Scope, Stream, Tape, Tensor, Var};
+
+use crate::block::Block;
+use crate::config::{CausalLmConfig, EmbeddingKind, NormPosition};
+use crate::norm::Norm;
+
+/// Where token vectors come from.
+#[derive(Clone, Debug)]
+enum Tokens {
+    Learned(Embedding),
+    Fixed(Tensor<f64>),
+}
+
+/// A decoder-only transformer: embedding, blocks under a causal mask, a norm (if pre-norm), and logits.
+///
+/// Parameters `model.embed_tokens`, `model.embed_positions`, `model.layers.N`, `model.norm` and `lm_head`; without `lm_head` when
+/// the output matrix is tied to the embedding.
+#[derive(Clone, Debug)]
+pub struct CausalLm {
+    config: CausalLmConfig,
+    tokens: Tokens,
+    positions: Option<Embedding>,
+    blocks: Vec<Block>,
+    norm: Option<Norm>,
+    output: ParamId,
+    dropout: Stream,
+}
+
+/// The key–value caches of all blocks.
+pub struct LmCache<T: Element> {
+    layers: Vec<KeyValueCache<T>>,
+}
+
+impl<T: Element> LmCache<T> {
+    /// Number of tokens that have been seen.
+    pub fn len(&self) -> usize {
+        self.layers.first().map_or(0, KeyValueCache::len)
+    }
+
+    /// Whether no token has been seen.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Number of tokens that still fit.
+    pub fn room(&self) -> usize {
+        self.layers.first().map_or(0, |cache| cache.capacity() - cache.len())
+    }
+
+    /// Forgets all tokens.
+    pub fn clear(&mut self) {
+        self.layers.iter_mut().for_each(KeyValueCache::clear);
+    }
+}
+
+impl CausalLm {
+    /// A model with learned token vectors.
+    ///
+    /// # Errors
+    /// If the configuration is not valid, or asks for a fixed table.
+    pub fn new(scope: &mut Scope<'_>, config: &CausalLmConfig) -> Result<Self, ConfigError> {
+        config.validate()?;
+        if config.embedding == EmbeddingKind::Fixed {
+            return Err(ConfigError::new("model.embedding", "a fixed embedding needs a table of token vectors"));
+        }
+        let std = config.init_std.unwrap_or_else(|| (config.width as f64).sqrt().recip());
+        let init = Init::Normal { std };
+        let tokens = Embedding::new(&mut scope.child("model.embed_tokens"), config.vocab_size, config.width, init);
+        CausalLm::build(scope, config, Tokens::Learned(tokens))
+    }
+
+    /// A model whose token vectors are the rows of `table`, `[vocab_size, width]`, and do not change.
+    ///
+    /// # Errors
+    /// If the configuration is not valid, asks for learned vectors, or the table does not fit.
+    pub fn with_fixed_embedding(
+        scope: &mut Scope<'_>,
+        config: &CausalLmConfig,
+        table: Tensor<f64>,
+    ) -> Result<Self, ConfigError> {
+        config.validate()?;
+        if config.embedding != EmbeddingKind::Fixed {
+            return Err(ConfigError::new("model.embedding", "a table of token vectors needs embedding = \"fixed\""));
+        }
+        if *table.shape() != [config.vocab_size, config.width] {
+            let reason = format!(
+                "a table of shape {:?} does not hold {} tokens of width {}",
+                table.shape(),
+                config.vocab_size,
+                config.width
+            );
+            return Err(ConfigError::new("model.embedding", reason));
+        }
+        CausalLm::build(scope, config, Tokens::Fixed(table))
+    }
+
+    fn build(scope: &mut Scope<'_>, config: &CausalLmConfig, tokens: Tokens) -> Result<Self, ConfigError> {
+        let width = config.width;
+        let positions = config.learns_positions().then(|| {
+            let init = Init::Normal { std: config.position_std };
+            Embedding::new(&mut scope.child("model.embed_positions"), config.context, width, init)
+        });
+        let blocks = (0..config.layers)
+            .map(|layer| Block::new(&mut scope.child(format_args!("model.layers.{layer}")), config))
+            .collect::<Result<_, _>>()?;
+        let norm =
+            (config.norm_position == NormPosition::Pre).then(|| Norm::new(&mut scope.child("model.norm"), config));
+        let output = match (&tokens, config.tied) {
+            (Tokens::Learned(table), true) => table.weight,
+            _ => {
+                let init = config.weight_init(width);
+                Linear::with_init(&mut scope.child("lm_head"), width, config.vocab_size, false, init).weight
+            }
+        };
+        let dropout = scope.stream("model.embed_dropout");
+        Ok(CausalLm { config: config.clone(), tokens, positions, blocks, norm, output, dropout })
+    }
+
+    /// The configuration.
+    pub fn config(&self) -> &CausalLmConfig {
+        &self.config
+    }
+
+    /// Logits of the next token at every position: ids `[batch, length]` give `[batch, length, vocab_size]`.
+    ///
+    /// # Panics
+    /// If the ids are not `[batch, length]`, longer than the context, or name no token.
+    #[track_caller]
+    pub fn logits<'t, T: Element>(&self, tape: &'t Tape<T>, ids: &Ids) -> Var<'t, T> {
+        self.unembed(&self.hidden(tape, ids, None))
+    }
+
+    /// The mean cross-entropy of the targets, in nats a token: what training minimises. Arguments as those of
+    /// [`Var::cross_entropy`].
+    ///
+    /// # Panics
+    /// As [`CausalLm::logits`], or if the targets or weights do not fit the inputs.
+    #[track_caller]
+    pub fn loss<'t, T: Element>(
+        &self,
+        tape: &'t Tape<T>,
+        inputs: &Ids,
+        targets: &Ids,
+        weights: Option<&Tensor<T>>,
+        smoothing: f64,
+    ) -> Var<'t, T> {
+        self.logits(tape, inputs).cross_entropy(targets, weights, smoothing)
+    }
+
+    /// Empty caches for decoding up to a full context.
+    pub fn cache<T: Element>(&self, batch: usize) -> LmCache<T> {
+        LmCache { layers: self.blocks.iter().map(|block| block.cache(batch, self.config.context)).collect() }
+    }
+
+    /// Logits `[batch, vocab_size]` after the last of new tokens `[batch, length]`, which join the cache.
+    ///
+    /// # Panics
+    /// If there are no new tokens or they do not fit the rest of the context.
+    #[track_caller]
+    pub fn decode<T: Element>(&self, tape: &Tape<T>, ids: &Ids, cache: &mut LmCache<T>) -> Tensor<T> {
+        let hidden = self.hidden(tape, ids, Some(cache));
+        let [batch, length, width] = *hidden.shape() else { unreachable!("hidden states have three axes") };
+        assert!(length > 0, "decode: there are no new tokens");
+        let last = hidden.slice(1, length - 1..length).reshape([batch, width]);
+        self.unembed(&last).into_value()
+    }
+
+    /// Hidden states `[batch, length, width]` after the last norm.
+    #[track_caller]
+    fn hidden<'t, T: Element>(&self, tape: &'t Tape<T>, ids: &Ids, mut cache: Option<&mut LmCache<T>>) -> Var<'t, T> {
+        let [batch, length] = *ids.shape() else { panic!("ids of shape {:?} are not [batch, length]", ids.shape()) };
+        let past = cache.as_ref().map_or(0, |cache| cache.len());
+        assert!(
+            past + length <= self.config.context,
+            "{past} + {length} tokens are longer than the context of {}",
+            self.config.context
+        );
+        let embedded = match &self.tokens {
+            Tokens::Learned(table) => table.forward(tape, ids),
+            Tokens::Fixed(table) => tape.constant(table.cast()).embedding(ids),
+        };
+        let mut x = self.add_positions(embedded, length, past).dropout(self.config.dropout, self.dropout);
+        let (heads, config) = (self.config.heads, &self.config.attention);
+        let d = self.config.width / heads;
+        let context = AttentionContext::new(config, &Mask::causal(), batch, length, past, heads, d);
+        for (layer, block) in self.blocks.iter().enumerate() {
+            x = block.forward(&x, &context, cache.as_mut().map(|cache| &mut cache.layers[layer]));
+        }
+        match &self.norm {
+            Some(norm) => norm.forward(&x),
+            None => x,
+        }
+    }
+
+    /// Adds the position vectors of a model that has them.
+    fn add_positions<'t, T: Element>(&self, x: Var<'t, T>, length: usize, past: usize) -> Var<'t, T> {
+        if let Some(table) = &self.positions {
+            return &x + x.param(table.weight).slice(0, past..past + length);
+        }
+        if self.config.attention.position == Position::Sinusoidal {
+            return &x + x.tape().constant(position::sinusoidal::table(self.config.width, length, past));
+        }
+        x
+    }
+
+    fn unembed<'t, T: Element>(&self, hidden: &Var<'t, T>) -> Var<'t, T> {
+        hidden.linear(&hidden.param(self.output), None, None)
+    }
+}

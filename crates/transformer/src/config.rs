@@ -1,0 +1,221 @@
+//! The configuration of a causal language model.
+
+use anther_attention::{AttentionConfig, ConfigError, Position};
+use anther_tensor::Init;
+use serde::{Deserialize, Serialize};
+
+/// Where a block normalises.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NormPosition {
+    /// `x + f(norm(x))`, with a norm after the last block.
+    #[default]
+    Pre,
+    /// `norm(x + f(x))`.
+    Post,
+}
+
+/// How rows are normalised.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NormKind {
+    /// By mean and standard deviation.
+    #[default]
+    LayerNorm,
+    /// By root mean square.
+    RmsNorm,
+}
+
+/// The function between the two linear layers of a feed-forward block.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Activation {
+    /// `x Φ(x)`
+    #[default]
+    Gelu,
+    /// The tanh approximation of GELU.
+    GeluTanh,
+    /// `max(x, 0)`
+    Relu,
+    /// `x σ(x)`
+    Silu,
+    /// `silu(x W_g) ⊙ (x W_u)` (Shazeer 2020), with three matrices instead of two.
+    Swiglu,
+}
+
+/// Where token vectors come from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EmbeddingKind {
+    /// A learned table.
+    #[default]
+    Learned,
+    /// A fixed table, given with the model: one-hot or orthonormal rows.
+    Fixed,
+}
+
+/// A decoder-only transformer that predicts the next token.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CausalLmConfig {
+    /// Number of tokens. The data fix it; a recipe leaves it out.
+    #[serde(skip)]
+    pub vocab_size: usize,
+    /// Number of blocks.
+    pub layers: usize,
+    /// Number of attention heads of a block.
+    pub heads: usize,
+    /// Width of the residual stream.
+    pub width: usize,
+    /// The longest sequence, in tokens.
+    pub context: usize,
+    /// Width inside the feed-forward block; without it 4 × `width`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub feed_forward: Option<usize>,
+    /// The function of the feed-forward block.
+    pub activation: Activation,
+    /// How rows are normalised.
+    pub norm: NormKind,
+    /// Where a block normalises.
+    pub norm_position: NormPosition,
+    /// Whether norms have a learned scale (and shift).
+    pub norm_affine: bool,
+    /// The ε of the norms.
+    pub norm_eps: f64,
+    /// Whether the linear layers of the feed-forward block have biases.
+    pub bias: bool,
+    /// Where token vectors come from.
+    pub embedding: EmbeddingKind,
+    /// Whether the output matrix is the embedding table.
+    pub tied: bool,
+    /// The probability of dropout on the embedding and on what each sub-block adds.
+    pub dropout: f64,
+    /// Standard deviation of the first weights, those of the projections into the residual stream divided by √(2 · layers) as in GPT-2;
+    /// without it every weight has variance 1/fan-in.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub init_std: Option<f64>,
+    /// Standard deviation of learned positions.
+    pub position_std: f64,
+    /// The attention of every block.
+    pub attention: AttentionConfig,
+}
+
+impl Default for CausalLmConfig {
+    fn default() -> Self {
+        CausalLmConfig {
+            vocab_size: 0,
+            layers: 2,
+            heads: 2,
+            width: 32,
+            context: 64,
+            feed_forward: None,
+            activation: Activation::Gelu,
+            norm: NormKind::LayerNorm,
+            norm_position: NormPosition::Pre,
+            norm_affine: true,
+            norm_eps: 1e-5,
+            bias: true,
+            embedding: EmbeddingKind::Learned,
+            tied: false,
+            dropout: 0.0,
+            init_std: None,
+            position_std: 0.02,
+            attention: AttentionConfig::default(),
+        }
+    }
+}
+
+impl CausalLmConfig {
+    /// Checks everything that could make building or running the model fail. Every error names its key.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        let refuse = |key: &str, reason: String| Err(ConfigError::new(key, reason));
+        let counts = [
+            ("model.layers", self.layers, 1 << 10),
+            ("model.width", self.width, 1 << 16),
+            ("model.context", self.context, 1 << 20),
+            ("model.feed_forward", self.feed_forward(), 1 << 20),
+        ];
+        for (key, value, limit) in counts {
+            if value == 0 || value > limit {
+                return refuse(key, format!("{value} is not between 1 and {limit}"));
+            }
+        }
+        if self.vocab_size == 0 {
+            return refuse("vocabulary", "there are no tokens to predict".into());
+        }
+        if !(0.0..1.0).contains(&self.dropout) {
+            return refuse("model.dropout", format!("{} is not in [0, 1)", self.dropout));
+        }
+        for (key, std) in [("model.init_std", self.init_std.unwrap_or(1.0)), ("model.position_std", self.position_std)]
+        {
+            if !(std.is_finite() && std > 0.0) {
+                return refuse(key, format!("{std} is not a positive, finite number"));
+            }
+        }
+        if !(self.norm_eps.is_finite() && self.norm_eps > 0.0) {
+            return refuse("model.norm_eps", format!("{} is not a positive, finite number", self.norm_eps));
+        }
+        if self.tied && self.embedding == EmbeddingKind::Fixed {
+            return refuse("model.tied", "a fixed embedding cannot be the output matrix; set tied = false".into());
+        }
+        if self.embedding == EmbeddingKind::Fixed && self.width < self.vocab_size {
+            return refuse(
+                "model.width",
+                format!(
+                    "{} coordinates cannot hold {} orthogonal tokens; widen the model",
+                    self.width, self.vocab_size
+                ),
+            );
+        }
+        self.attention.validate(self.width, self.heads)
+    }
+
+    /// Width inside the feed-forward block.
+    pub fn feed_forward(&self) -> usize {
+        self.feed_forward.unwrap_or(self.width.saturating_mul(4))
+    }
+
+    /// Initialiser of a weight with that many inputs.
+    pub(crate) fn weight_init(&self, fan_in: usize) -> Init {
+        self.init_std.map_or(Init::fan_in(fan_in), |std| Init::Normal { std })
+    }
+
+    /// Initialiser of a projection into the residual stream.
+    pub(crate) fn residual_init(&self, fan_in: usize) -> Init {
+        self.init_std.map_or(Init::fan_in(fan_in), |std| Init::Normal { std: std / (2.0 * self.layers as f64).sqrt() })
+    }
+
+    /// Whether positions are a learned table.
+    pub(crate) fn learns_positions(&self) -> bool {
+        self.attention.position == Position::Learned
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(change: impl FnOnce(&mut CausalLmConfig)) -> String {
+        let mut config = CausalLmConfig { vocab_size: 8, ..CausalLmConfig::default() };
+        assert_eq!(config.validate(), Ok(()));
+        change(&mut config);
+        config.validate().unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_refusal_names_the_key() {
+        assert!(refusal(|c| c.layers = 0).starts_with("model.layers: 0 is not between 1 and"));
+        assert!(refusal(|c| c.context = 0).starts_with("model.context"));
+        assert!(refusal(|c| c.width = usize::MAX).starts_with("model.width"));
+        assert!(refusal(|c| c.heads = 3).starts_with("model.heads"));
+        assert!(refusal(|c| c.feed_forward = Some(0)).starts_with("model.feed_forward"));
+        assert!(refusal(|c| c.vocab_size = 0).starts_with("vocabulary"));
+        assert!(refusal(|c| c.dropout = 1.0).starts_with("model.dropout"));
+        assert!(refusal(|c| c.init_std = Some(-1.0)).starts_with("model.init_std"));
+        assert!(refusal(|c| c.position_std = 0.0).starts_with("model.position_std"));
+        assert!(refusal(|c| c.norm_eps = 0.0).starts_with("model.norm_eps"));
+        assert!(refusal(|c| (c.tied, c.embedding) = (true, EmbeddingKind::Fixed)).starts_with("model.tied"));
+        assert!(refusal(|c| (c.vocab_size, c.embedding) = (64, EmbeddingKind::Fixed)).starts_with("model.width"));
+        assert!(refusal(|c| c.attention.dropout = -0.1).starts_with("model.attention.dropout"));
+    }
+}

@@ -1,0 +1,34 @@
+//! Transformer blocks and models, built from validated configurations.
+//!
+//! Parameter names follow Hugging Face (`model.layers.0.self_attn.q_proj.weight`, …), weights of linear layers are `[out, in]`.
+//!
+//! ```
+//! use anther_tensor::{Ids, ParamSet, Parameters, Tape};
+//! use anther_transformer::{CausalLm, CausalLmConfig};
+//!
+//! let config = CausalLmConfig { vocab_size: 11, layers: 2, heads: 2, width: 16, context: 8, ..CausalLmConfig::default() };
+//! let mut set = ParamSet::new();
+//! let model = CausalLm::new(&mut set.root(), &config)?;
+//! let parameters = Parameters::<f32>::initialise(&set, 1);
+//!
+//! let tape = Tape::inference(&parameters);
+//! let logits = model.logits(&tape, &Ids::new([1, 3], vec![1, 5, 2]));
+//! assert_eq!(*logits.shape(), [1, 3, 11]);
+//! # Ok::<(), anther_transformer::ConfigError>(())
+//! ```
+#![forbid(unsafe_code)]
+
+mod block;
+mod causal_lm;
+mod config;
+mod feed_forward;
+mod norm;
+mod summary;
+
+pub use anther_attention::{AttentionConfig, ConfigError, Position, Weighing};
+pub use block::Block;
+pub use causal_lm::{CausalLm, LmCache};
+pub use config::{Activation, CausalLmConfig, EmbeddingKind, NormKind, NormPosition};
+pub use feed_forward::FeedForward;
+pub use norm::Norm;
+pub use summary::{ModelSummary, ParameterRow};

@@ -1,0 +1,60 @@
+//! What a model costs: parameters, floating-point operations, memory.
+
+use anther_tensor::{Element, Ids, Parameters, Randomness, Shape, Tape};
+
+use crate::causal_lm::CausalLm;
+
+/// One parameter in a [`ModelSummary`].
+#[derive(Clone, Debug, PartialEq)]
+pub struct ParameterRow {
+    /// Dotted name.
+    pub name: String,
+    /// Shape.
+    pub shape: Shape,
+}
+
+/// Parameters, operations and memory of a model.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModelSummary {
+    /// Every parameter in definition order.
+    pub rows: Vec<ParameterRow>,
+    /// Number of scalar parameters.
+    pub parameters: usize,
+    /// Bytes of the parameters in `f32`.
+    pub parameter_bytes: usize,
+    /// Floating-point operations of a forward pass at full context, divided by its tokens. Products only; training costs
+    /// three times as much.
+    pub forward_flops_per_token: u64,
+    /// The most bytes of tensors that are alive at once in a training step of the given batch, beside parameters, gradients and
+    /// optimiser state.
+    pub activation_bytes: usize,
+}
+
+impl ModelSummary {
+    /// Measures a model by running one training step on a batch of zeros at full context.
+    ///
+    /// The memory is exact if nothing else uses tensors meanwhile.
+    pub fn measure(model: &CausalLm, parameters: &Parameters<f32>, batch: usize) -> Self {
+        let context = model.config().context;
+        let ids = Ids::new([batch, context], vec![0; batch * context]);
+        let pool = f32::pool();
+        let before = pool.live_bytes();
+        pool.reset_peak();
+        let tape = Tape::training(parameters, Randomness { seed: 0, step: 0 });
+        let loss = model.loss(&tape, &ids, &ids, None, 0.0);
+        let flops = tape.flops();
+        tape.backward(&loss, None, &mut parameters.gradients());
+        let rows: Vec<_> = parameters
+            .ids()
+            .map(|id| parameters.spec(id))
+            .map(|spec| ParameterRow { name: spec.name.clone(), shape: spec.shape })
+            .collect();
+        ModelSummary {
+            rows,
+            parameters: parameters.count(),
+            parameter_bytes: parameters.count() * size_of::<f32>(),
+            forward_flops_per_token: flops / (batch * context).max(1) as u64,
+            activation_bytes: pool.peak_bytes().saturating_sub(before),
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! The tests of the transformer models.
+
+mod causal_lm;
+mod generation;
+mod names;
