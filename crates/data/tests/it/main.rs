@@ -1,0 +1,16 @@
+//! Tests of the public interface, one module for each part of the crate.
+
+mod blocks;
+mod cursor;
+#[cfg(feature = "fetch")]
+mod fetch;
+mod locate;
+mod manifest;
+mod nt_batches;
+mod nt_cycles;
+mod nt_embedding;
+mod nt_errors;
+mod shakespeare;
+mod support;
+mod text;
+mod vocabulary;
