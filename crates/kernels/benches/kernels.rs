@@ -1,5 +1,7 @@
 //! Timings of the kernels that training spends its time in, at each level of this CPU.
 
+#![allow(unsafe_code)]
+
 use std::hint::black_box;
 
 use anther_kernels::{
@@ -32,6 +34,15 @@ fn kernels(c: &mut Criterion) {
     let mut out = vec![0.0; n * n];
     at_each_level(c, "matmul 512x512x512 (multiply-adds)", n * n * n, || {
         matmul(MatMul::new(&a, &b, n, n, n), black_box(&mut out), Write::Set);
+    });
+    c.bench_function("matmul 512x512x512 (multiply-adds)/matrixmultiply, 1 thread", |bench| {
+        bench.iter(|| {
+            // SAFETY: all three are vectors of n·n elements, and C is apart from A and B.
+            unsafe {
+                let (a, b, c, n_) = (a.as_ptr(), b.as_ptr(), out.as_mut_ptr(), n as isize);
+                matrixmultiply::sgemm(n, n, n, 1.0, a, n_, 1, b, n_, 1, 0.0, c, n_, 1);
+            }
+        });
     });
     at_each_level(c, "softmax 512x512", n * n, || softmax(black_box(&mut out), &a, n, None));
     let (mut mean, mut rstd) = (vec![0.0; n], vec![0.0; n]);

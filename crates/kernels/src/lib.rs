@@ -15,6 +15,7 @@
 //! - [`swap_middle`], [`transpose_last`], [`copy_columns`]: layout
 //! - [`RandomKey`], [`fill_uniform`], [`fill_normal`]: random numbers without state
 //! - [`adam_step`], [`sgd_step`], [`ema_update`]: steps of optimisers
+//! - [`CountingAllocator`]: proof that a loop takes no memory
 //!
 //! Backward kernels stand beside their forward ones and take a [`Write`], so that a gradient can be set or added to. A destination
 //! never overlaps a source; the borrow checker sees to it.
@@ -41,12 +42,13 @@
 //! assert!(weights.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-6));
 //! # Ok::<(), anther_kernels::LevelError>(())
 //! ```
-// Function tables reach code compiled for CPU features, aligned memory is allocated by hand, and `matrixmultiply` takes pointers: the
-// three places that need `unsafe`. Every other crate forbids it.
+// Function tables reach code compiled for CPU features, aligned memory is allocated by hand, and allocations are counted: the places
+// that need `unsafe`. Every other crate forbids it.
 #![allow(unsafe_code)]
 
 mod aligned;
 mod check;
+mod counting;
 mod dropout;
 mod elementwise;
 mod embedding;
@@ -62,6 +64,7 @@ mod real;
 mod reduce;
 mod rotary;
 mod scalar;
+mod scratch;
 mod simd;
 mod softmax;
 mod spans;
@@ -71,6 +74,7 @@ mod unary;
 mod write;
 
 pub use aligned::{ALIGNMENT, AlignedVec};
+pub use counting::CountingAllocator;
 pub use dropout::dropout;
 pub use elementwise::{Binary, Broadcast, affine, binary, binary_reversed, copy, fill, scale};
 pub use embedding::{gather_rows, scatter_add_rows};

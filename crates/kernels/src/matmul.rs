@@ -2,6 +2,7 @@
 
 use crate::check;
 use crate::real::Real;
+use crate::scratch::Scratch;
 use crate::table::{Table, table};
 use crate::threads::blocks;
 use crate::unary::{Unary, in_place};
@@ -80,9 +81,10 @@ pub struct Epilogue<'a, T> {
     pub pre_activation: Option<&'a mut [T]>,
 }
 
-/// The rows of C that make a task. A few tall blocks: each task packs B anew, which only many rows pay for.
+/// The rows of C that make a task: a multiple of every tile height, few enough for many tasks, and so many that each panel of B is
+/// used often while it is in the cache.
 fn rows_per_task(m: usize) -> usize {
-    (m / 8).next_multiple_of(16).clamp(64, 256)
+    (m / 8).next_multiple_of(12).clamp(24, 192)
 }
 
 /// Multiply-adds that cost as much as one memory-bound element operation.
@@ -90,7 +92,7 @@ const MULTIPLY_ADDS_PER_WORK: usize = 16;
 
 /// `C = alpha · op(A) · op(B)` or `C += …`.
 ///
-/// Cost: 2·m·n·k operations. In `f32` the AVX levels use packed panels (`matrixmultiply`), the portable level a blocked loop.
+/// Cost: 2·m·n·k operations. In `f32`, op(B) is packed once into panels and C is summed tile by tile in registers.
 ///
 /// # Panics
 /// When a length does not fit the sizes.
@@ -127,9 +129,9 @@ pub fn matmul_fused<T: Real>(args: MatMul<'_, T>, c: &mut [T], epilogue: Epilogu
             }
         }
     };
-    match pre_activation {
+    with_packed(table, &args, |packed| match pre_activation {
         Some(pre) => crate::threads::blocks2(work(&args), (c, rows * args.n), (pre, rows * args.n), |i, c, pre| {
-            block(table, &args, i * rows, pre, Write::Set);
+            block(table, &args, i * rows, packed, pre, Write::Set);
             finish(pre);
             match activation {
                 Some(op) => (table.unary)(op, c, pre, Write::Set),
@@ -137,13 +139,13 @@ pub fn matmul_fused<T: Real>(args: MatMul<'_, T>, c: &mut [T], epilogue: Epilogu
             }
         }),
         None => blocks(work(&args), c, rows * args.n, |i, c| {
-            block(table, &args, i * rows, c, Write::Set);
+            block(table, &args, i * rows, packed, c, Write::Set);
             finish(c);
             if let Some(op) = activation {
                 in_place(table.unary, op, c);
             }
         }),
-    }
+    });
 }
 
 /// A batch of products, `C[i] = alpha · op(A[i]) · op(B[i])` or `C[i] += …`, in parallel over the batch and over rows.
@@ -175,17 +177,31 @@ fn product<T: Real>(table: &Table<T>, args: &MatMul<'_, T>, c: &mut [T], write: 
         return;
     }
     let rows = rows_per_task(args.m);
-    blocks(work(args), c, rows * args.n, |i, c| block(table, args, i * rows, c, write));
+    with_packed(table, args, |packed| {
+        blocks(work(args), c, rows * args.n, |i, c| block(table, args, i * rows, packed, c, write));
+    });
+}
+
+/// Calls `body` with all panels of op(B), packed once for all rows, or with nothing where the level reads B in place.
+fn with_packed<T: Real>(table: &Table<T>, args: &MatMul<'_, T>, body: impl FnOnce(&[T])) {
+    let panel = (table.panel_len)(args);
+    if panel == 0 {
+        return body(&[]);
+    }
+    let columns = panel / args.k;
+    let mut packed = Scratch::new(panel * args.n.div_ceil(columns));
+    blocks(packed.len(), &mut packed, panel, |i, out| (table.pack)(args, i, out));
+    body(&packed);
 }
 
 /// The rows of C from `first_row` on that `c` has room for.
-fn block<T: Real>(table: &Table<T>, args: &MatMul<'_, T>, first_row: usize, c: &mut [T], write: Write) {
+fn block<T: Real>(table: &Table<T>, args: &MatMul<'_, T>, first_row: usize, packed: &[T], c: &mut [T], write: Write) {
     if args.k == 0 {
         if write == Write::Set {
             c.fill(T::ZERO);
         }
     } else {
-        (table.matmul)(args, first_row, c, write);
+        (table.matmul)(args, first_row, packed, c, write);
     }
 }
 

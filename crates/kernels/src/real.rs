@@ -6,15 +6,20 @@ use std::ops::{Add, AddAssign, Div, DivAssign, Mul, MulAssign, Neg, Sub, SubAssi
 
 use crate::level::Level;
 use crate::scalar;
+use crate::scratch::Free;
 use crate::table::Table;
 
 pub mod sealed {
     //! Keeps `Real` to the types of this crate.
-    use super::{Level, Table};
+    use super::{Free, Level, Table};
 
     pub trait Sealed: Sized {
         /// The kernels to run for this type at `level`.
         fn table(level: Level) -> &'static Table<Self>;
+        /// The free scratch buffers of this thread.
+        fn free() -> &'static Free<Self>
+        where
+            Self: super::Real;
     }
 }
 

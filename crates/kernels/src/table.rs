@@ -12,6 +12,7 @@ use crate::optim::{AdamStep, SgdStep};
 use crate::real::Real;
 use crate::rotary::RotaryPairing;
 use crate::scalar;
+use crate::scratch::{FREE_F32, FREE_F64, Free};
 use crate::simd;
 use crate::spans::Spans;
 use crate::unary::Unary;
@@ -62,8 +63,8 @@ macro_rules! levels {
         /// The vectorised bodies with no feature beyond the baseline of the target.
         static PORTABLE: Table<f32> = Table { $($name: simd::$name::<simd::Baseline>,)* };
 
-        compile!(AVX2, Fused, "avx2,fma", $(fn $name($($arg: $type),*) $(-> $result)?;)*);
-        compile!(AVX512, Fused, "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma", $(fn $name($($arg: $type),*) $(-> $result)?;)*);
+        compile!(AVX2, Fused256, "avx2,fma", $(fn $name($($arg: $type),*) $(-> $result)?;)*);
+        compile!(AVX512, Fused512, "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma", $(fn $name($($arg: $type),*) $(-> $result)?;)*);
     };
 }
 
@@ -82,7 +83,9 @@ levels! {
     fn row_sum(out: &mut [T], x: &[T], cols: usize, write: Write);
     fn row_argmax(out: &mut [u32], x: &[T], cols: usize);
     fn reduce(out: &mut [T], first: usize, g: &[T], a: Option<&[T]>, layout: Broadcast, write: Write);
-    fn matmul(args: &MatMul<'_, T>, first_row: usize, c: &mut [T], write: Write);
+    fn panel_len(args: &MatMul<'_, T>) -> usize;
+    fn pack(args: &MatMul<'_, T>, index: usize, panel: &mut [T]);
+    fn matmul(args: &MatMul<'_, T>, first_row: usize, packed: &[T], c: &mut [T], write: Write);
     fn softmax(out: &mut [T], x: &[T], cols: usize, first_row: usize, spans: Option<Spans<'_>>);
     fn softmax_backward(dx: &mut [T], dy: &[T], y: &[T], cols: usize, first_row: usize, spans: Option<Spans<'_>>, write: Write);
     fn normalize(out: &mut [T], sums: &mut [T], w: &[T], cols: usize, first_row: usize, spans: Option<Spans<'_>>, eps: T);
@@ -102,6 +105,10 @@ levels! {
 }
 
 impl crate::real::sealed::Sealed for f32 {
+    fn free() -> &'static Free<f32> {
+        &FREE_F32
+    }
+
     fn table(level: Level) -> &'static Table<f32> {
         static SCALAR: Table<f32> = Table::SCALAR;
         match level {
@@ -119,6 +126,10 @@ impl crate::real::sealed::Sealed for f32 {
 }
 
 impl crate::real::sealed::Sealed for f64 {
+    fn free() -> &'static Free<f64> {
+        &FREE_F64
+    }
+
     fn table(_: Level) -> &'static Table<f64> {
         static SCALAR: Table<f64> = Table::SCALAR;
         &SCALAR

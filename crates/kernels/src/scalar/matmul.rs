@@ -4,9 +4,17 @@ use crate::matmul::{MatMul, Trans};
 use crate::real::Real;
 use crate::write::Write;
 
+/// Nothing is packed: the specification reads B where it is.
+pub(crate) fn panel_len<T: Real>(_: &MatMul<'_, T>) -> usize {
+    0
+}
+
+/// Never called, since there are no panels.
+pub(crate) fn pack<T: Real>(_: &MatMul<'_, T>, _index: usize, _panel: &mut [T]) {}
+
 /// Row by row of C: the sums of one row are kept in `f64` and each element of A meets a whole row of B, which reads memory in order.
 /// Each sum runs over k in index order, as in the textbook triple loop.
-pub(crate) fn matmul<T: Real>(args: &MatMul<'_, T>, first_row: usize, c: &mut [T], write: Write) {
+pub(crate) fn matmul<T: Real>(args: &MatMul<'_, T>, first_row: usize, _packed: &[T], c: &mut [T], write: Write) {
     let MatMul { a, trans_a, b, trans_b, m, n, k, alpha, .. } = *args;
     let mut sums = vec![0.0f64; n];
     for (i, row) in c.chunks_mut(n).enumerate() {

@@ -16,7 +16,7 @@ mod weigh;
 
 pub(crate) use elementwise::{accumulate, affine, binary, dropout, scale};
 pub(crate) use loss::{cross_entropy, cross_entropy_backward};
-pub(crate) use matmul::matmul;
+pub(crate) use matmul::{matmul, pack, panel_len};
 pub(crate) use norm::{layer_norm, layer_norm_backward_input, norm_backward_gamma, rms_norm, rms_norm_backward_input};
 pub(crate) use optim::{adam_step, ema_update, sgd_step};
 pub(crate) use positions::rotary;

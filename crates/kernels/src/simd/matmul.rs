@@ -1,41 +1,92 @@
-//! Bodies of the matrix product: packed panels by `matrixmultiply`, a blocked loop, and products with one or two rows.
+//! Bodies of the matrix product: packed panels and a tile of C in registers, and products with one or two rows.
+//!
+//! op(B) is packed once for all rows, by `pack`, into panels as wide as a tile; a task packs the rows of op(A) that it needs. Both then
+//! lie in memory in the order in which the tile reads them, whatever the transposition. A tile of C is summed in registers over a slice of the
+//! inner size and then added to C. Each sum runs over slices and then over the inner index, whatever the block of rows.
 
 use super::{Isa, lanes};
 use crate::matmul::{MatMul, Trans};
+use crate::scratch::Scratch;
 use crate::write::Write;
-
-#[inline(always)]
-pub(crate) fn matmul<I: Isa>(args: &MatMul<'_, f32>, first_row: usize, c: &mut [f32], write: Write) {
-    let rows = c.len() / args.n;
-    if rows <= FEW_ROWS {
-        for (i, row) in c.chunks_mut(args.n).enumerate() {
-            one_row::<I>(args, first_row + i, row, write);
-        }
-    } else if I::PACKED {
-        packed(args, first_row, rows, c, write);
-    } else {
-        blocked::<I>(args, first_row, c, write);
-    }
-}
 
 /// Up to this many rows, packing B costs more than reading it in place.
 const FEW_ROWS: usize = 2;
 
-/// How many elements to step for the next row and the next column of op(X), from how X is used.
+/// The slice of the inner size that a tile sums in registers: a slice of a panel of B and of A stay in the first-level cache.
+const DEPTH: usize = 256;
+
+/// Elements of a packed panel of B, or 0 if B is to be read in place.
 #[inline(always)]
-fn strides(trans: Trans, rows: usize, cols: usize) -> (usize, usize) {
-    match trans {
-        Trans::No => (cols, 1),
-        Trans::Yes => (1, rows),
+pub(crate) fn panel_len<I: Isa>(args: &MatMul<'_, f32>) -> usize {
+    if args.m <= FEW_ROWS { 0 } else { args.k * I::TILE_COLS }
+}
+
+/// Packs panel number `index` of op(B): for each inner index the columns of the panel, zeros beyond the last column.
+#[inline(always)]
+pub(crate) fn pack<I: Isa>(args: &MatMul<'_, f32>, index: usize, panel: &mut [f32]) {
+    let MatMul { b, trans_b, n, k, .. } = *args;
+    let first = index * I::TILE_COLS;
+    let width = I::TILE_COLS.min(n - first);
+    match trans_b {
+        Trans::No => {
+            for (packed, row) in panel.chunks_exact_mut(I::TILE_COLS).zip(b.chunks_exact(n)) {
+                packed[..width].copy_from_slice(&row[first..first + width]);
+                packed[width..].fill(0.0);
+            }
+        }
+        Trans::Yes => interleave(panel, I::TILE_COLS, &b[first * k..], k, width),
+    }
+}
+
+/// Writes `count` rows, which begin `step` apart in `rows`, side by side: element `l` of row `j` to place `l · stride + j`, and zeros in
+/// the places beyond the last row.
+#[inline(always)]
+fn interleave(out: &mut [f32], stride: usize, rows: &[f32], step: usize, count: usize) {
+    // Eight rows at a time, so that a line of the destination is written in few visits.
+    const GROUP: usize = 8;
+    let length = out.len() / stride;
+    let whole = count / GROUP * GROUP;
+    for j in (0..whole).step_by(GROUP) {
+        let mut group = [&rows[..0]; GROUP];
+        for (r, row) in group.iter_mut().enumerate() {
+            *row = &rows[(j + r) * step..][..length];
+        }
+        for (l, out) in out.chunks_exact_mut(stride).enumerate() {
+            for r in 0..GROUP {
+                out[j + r] = group[r][l];
+            }
+        }
+    }
+    for j in whole..count {
+        for (out, &x) in out.chunks_exact_mut(stride).zip(&rows[j * step..][..length]) {
+            out[j] = x;
+        }
+    }
+    if count < stride {
+        for out in out.chunks_exact_mut(stride) {
+            out[count..].fill(0.0);
+        }
+    }
+}
+
+/// The rows of C from `first_row` on that `c` has room for. `packed` holds all panels of op(B), or nothing.
+#[inline(always)]
+pub(crate) fn matmul<I: Isa>(args: &MatMul<'_, f32>, first_row: usize, packed: &[f32], c: &mut [f32], write: Write) {
+    if packed.is_empty() {
+        for (i, row) in c.chunks_mut(args.n).enumerate() {
+            one_row::<I>(args, first_row + i, row, write);
+        }
+    } else {
+        I::tiles(args, first_row, packed, c, write);
     }
 }
 
 #[inline(always)]
 fn one_row<I: Isa>(args: &MatMul<'_, f32>, i: usize, c: &mut [f32], write: Write) {
-    let MatMul { a, b, m, n, k, alpha, .. } = *args;
-    let (row, column) = strides(args.trans_a, m, k);
-    let a = a[i * row..].iter().step_by(column).take(k);
-    match args.trans_b {
+    let MatMul { a, trans_a, b, trans_b, m, n, k, alpha, .. } = *args;
+    let (start, step) = if trans_a == Trans::No { (i * k, 1) } else { (i, m) };
+    let a = a[start..].iter().step_by(step).take(k);
+    match trans_b {
         Trans::No => {
             if write == Write::Set {
                 c.fill(0.0);
@@ -48,87 +99,74 @@ fn one_row<I: Isa>(args: &MatMul<'_, f32>, i: usize, c: &mut [f32], write: Write
             }
         }
         Trans::Yes => {
-            let a: Vec<f32> = a.copied().collect();
-            super::map!(write, c, b.chunks_exact(k), |b| alpha * lanes::dot::<I>(&a, b) as f32);
+            let mut row = Scratch::new(k);
+            for (to, &from) in row.iter_mut().zip(a) {
+                *to = from;
+            }
+            super::map!(write, c, b.chunks_exact(k), |b| alpha * lanes::dot::<I>(&row, b) as f32);
         }
     }
 }
 
+/// The body of [`Isa::tiles`] for tiles of `ROWS` × `COLS`.
 #[inline(always)]
-fn packed(args: &MatMul<'_, f32>, first_row: usize, rows: usize, c: &mut [f32], write: Write) {
-    let MatMul { a, b, m, n, k, alpha, .. } = *args;
-    let (row_a, column_a) = strides(args.trans_a, m, k);
-    let (row_b, column_b) = strides(args.trans_b, k, n);
-    // The public kernels have checked these once; the pointers below rest on them.
-    assert!(a.len() == m * k && b.len() == k * n && c.len() == rows * n && first_row + rows <= m);
-    let beta = if write == Write::Set { 0.0 } else { 1.0 };
-    let a = a[first_row * row_a..].as_ptr();
-    // A slice holds at most `isize::MAX` bytes, so its strides fit an `isize`.
-    let step = |stride: usize| stride as isize;
-    // SAFETY: by the assertion, element (i, l) of A for `i < rows`, `l < k` lies at `(first_row + i) · row_a + l · column_a < m · k`, that
-    // of B at `l · row_b + j · column_b < k · n`, that of C at `i · n + j < rows · n`. C is borrowed for writing and overlaps neither.
-    unsafe {
-        matrixmultiply::sgemm(
-            rows,
-            k,
-            n,
-            alpha,
-            a,
-            step(row_a),
-            step(column_a),
-            b.as_ptr(),
-            step(row_b),
-            step(column_b),
-            beta,
-            c.as_mut_ptr(),
-            step(n),
-            1,
-        );
+pub(super) fn tiles<I: Isa, const ROWS: usize, const COLS: usize>(
+    args: &MatMul<'_, f32>,
+    first_row: usize,
+    packed: &[f32],
+    c: &mut [f32],
+    write: Write,
+) {
+    let MatMul { n, k, alpha, .. } = *args;
+    let rows = c.len() / n;
+    let strips = rows.div_ceil(ROWS);
+    let mut scratch = Scratch::new(strips * ROWS * DEPTH.min(k));
+    for start in (0..k).step_by(DEPTH) {
+        let depth = DEPTH.min(k - start);
+        let strips = &mut scratch[..strips * ROWS * depth];
+        for (strip, out) in strips.chunks_exact_mut(ROWS * depth).enumerate() {
+            pack_strip::<ROWS>(args, first_row + strip * ROWS, ROWS.min(rows - strip * ROWS), start, out);
+        }
+        let write = if start == 0 { write } else { Write::Add };
+        for (panel, b) in packed.chunks_exact(k * COLS).enumerate() {
+            let (b, _) = b[start * COLS..][..depth * COLS].as_chunks::<COLS>();
+            let first = panel * COLS;
+            let width = COLS.min(n - first);
+            for (strip, a) in strips.chunks_exact(ROWS * depth).enumerate() {
+                let sums = tile::<I, ROWS, COLS>(a.as_chunks::<ROWS>().0, b);
+                for (sums, c) in sums.iter().zip(c[strip * ROWS * n..].chunks_mut(n)) {
+                    let c = &mut c[first..first + width];
+                    super::map!(write, c, sums, |sum| alpha * sum);
+                }
+            }
+        }
     }
 }
 
-/// Rows and columns of C that are kept in registers: eight registers of four `f32`, half of what the baseline has.
-const TILE_ROWS: usize = 4;
-const TILE_COLS: usize = 8;
-/// Rows of B that are packed at a time.
-const DEPTH: usize = 256;
-
+/// The products of `ROWS` rows and `COLS` columns, summed in registers.
 #[inline(always)]
-fn blocked<I: Isa>(args: &MatMul<'_, f32>, first_row: usize, c: &mut [f32], write: Write) {
-    let MatMul { a, b, m, n, k, alpha, .. } = *args;
-    let rows = c.len() / n;
-    let (row_a, column_a) = strides(args.trans_a, m, k);
-    let (row_b, column_b) = strides(args.trans_b, k, n);
-    if write == Write::Set {
-        c.fill(0.0);
-    }
-    let mut panel = [[0.0; TILE_COLS]; DEPTH];
-    for first_column in (0..n).step_by(TILE_COLS) {
-        let width = TILE_COLS.min(n - first_column);
-        for start in (0..k).step_by(DEPTH) {
-            let panel = &mut panel[..DEPTH.min(k - start)];
-            for (l, packed) in panel.iter_mut().enumerate() {
-                let b = &b[(start + l) * row_b + first_column * column_b..];
-                packed.iter_mut().zip(b.iter().step_by(column_b)).take(width).for_each(|(packed, &b)| *packed = b);
-                packed[width..].fill(0.0);
+fn tile<I: Isa, const ROWS: usize, const COLS: usize>(a: &[[f32; ROWS]], b: &[[f32; COLS]]) -> [[f32; COLS]; ROWS] {
+    let mut sums = [[0.0; COLS]; ROWS];
+    for (a, b) in a.iter().zip(b) {
+        for r in 0..ROWS {
+            for j in 0..COLS {
+                sums[r][j] = I::mul_add(a[r], b[j], sums[r][j]);
             }
-            for i in (0..rows).step_by(TILE_ROWS) {
-                // A tile that passes the end computes its last row again and leaves the copies unwritten.
-                let a: [&[f32]; TILE_ROWS] =
-                    std::array::from_fn(|r| &a[(first_row + (i + r).min(rows - 1)) * row_a + start * column_a..]);
-                let mut tile = [[0.0; TILE_COLS]; TILE_ROWS];
-                for (l, b) in panel.iter().enumerate() {
-                    for r in 0..TILE_ROWS {
-                        let a = a[r][l * column_a];
-                        for j in 0..TILE_COLS {
-                            tile[r][j] = I::mul_add(a, b[j], tile[r][j]);
-                        }
-                    }
-                }
-                for (r, tile) in tile.iter().enumerate().take(rows - i) {
-                    let c = &mut c[(i + r) * n + first_column..][..width];
-                    c.iter_mut().zip(tile).for_each(|(c, &sum)| *c = I::mul_add(alpha, sum, *c));
-                }
+        }
+    }
+    sums
+}
+
+/// Packs `count` rows of op(A) from row `first` on, inner indices from `start` on: for each inner index the rows, zeros beyond the last.
+#[inline(always)]
+fn pack_strip<const ROWS: usize>(args: &MatMul<'_, f32>, first: usize, count: usize, start: usize, out: &mut [f32]) {
+    let MatMul { a, trans_a, m, k, .. } = *args;
+    match trans_a {
+        Trans::No => interleave(out, ROWS, &a[first * k + start..], k, count),
+        Trans::Yes => {
+            for (out, row) in out.chunks_exact_mut(ROWS).zip(a[start * m..].chunks_exact(m)) {
+                out[..count].copy_from_slice(&row[first..first + count]);
+                out[count..].fill(0.0);
             }
         }
     }

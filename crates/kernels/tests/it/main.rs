@@ -9,6 +9,7 @@ mod elementwise;
 mod layout;
 mod level;
 mod loss;
+#[allow(unsafe_code)]
 mod matmul;
 mod norms;
 mod optim;

@@ -164,3 +164,45 @@ fn nan_travels_only_where_it_belongs() {
         }
     });
 }
+
+/// Sizes beyond one slice of the inner size, one block of rows and one panel, where the textbook loop would take too long.
+#[test]
+fn large_products_equal_those_of_matrixmultiply() {
+    for (m, n, k) in [(300, 257, 700), (50, 1000, 513), (385, 33, 256), (3, 500, 600)] {
+        for (trans_a, trans_b) in TRANS {
+            let (a, b) = (normal(m * k, 5), normal(k * n, 6));
+            let (row_a, col_a) = if trans_a == Trans::No { (k, 1) } else { (1, m) };
+            let (row_b, col_b) = if trans_b == Trans::No { (n, 1) } else { (1, k) };
+            let (wide_a, wide_b) = (wide(&a), wide(&b));
+            let mut want = vec![0.0f64; m * n];
+            // SAFETY: element (i, l) of A lies at i·row_a + l·col_a < m·k, that of B at l·row_b + j·col_b < k·n, that of C at
+            // i·n + j < m·n, and C is a vector of its own.
+            unsafe {
+                matrixmultiply::dgemm(
+                    m,
+                    k,
+                    n,
+                    1.0,
+                    wide_a.as_ptr(),
+                    row_a as isize,
+                    col_a as isize,
+                    wide_b.as_ptr(),
+                    row_b as isize,
+                    col_b as isize,
+                    0.0,
+                    want.as_mut_ptr(),
+                    n as isize,
+                    1,
+                );
+            }
+            let args = MatMul { trans_a, trans_b, ..MatMul::new(&a, &b, m, n, k) };
+            at_each_level(|level| {
+                let mut c = vec![f32::NAN; m * n];
+                matmul(args, &mut c, Write::Set);
+                let what = format!("{m}x{n}x{k} {trans_a:?} {trans_b:?} at {level}");
+                // Rounding errors of k products of variance 1 grow like √k; 1e-5 is some 80 units in the last place.
+                assert_close(&what, &c, &want, |_, want| 1e-5 * (k as f64).sqrt() + 1e-5 * want.abs());
+            });
+        }
+    }
+}
