@@ -1,0 +1,265 @@
+//! A model that learns a task step by step, without any disk: the computation inside [`crate::trainer`].
+
+use anther_data::SequenceBatch;
+use anther_kernels::first_non_finite;
+use anther_tensor::{Gradients, Ids, ParamSet, Parameters, Randomness, Tape, Tensor};
+use anther_transformer::{CausalLm, CausalLmConfig, ConfigError, EmbeddingKind};
+
+use crate::evaluate::{Evaluation, EvaluationSet};
+use crate::optim::{Ema, GradientError, Optimizer, clip_factor, gradient_norm};
+use crate::recipe::{Recipe, TrainConfig};
+use crate::schedule::Schedule;
+use crate::task::{Task, TaskError};
+
+/// Why a model could not be made or could not take a step.
+#[derive(Debug, thiserror::Error)]
+pub enum LearnError {
+    /// The recipe makes no model.
+    #[error("the recipe cannot be run: {0}")]
+    Config(#[from] ConfigError),
+    /// The data cannot be used.
+    #[error(transparent)]
+    Task(#[from] TaskError),
+    /// The loss or a gradient is not finite. The parameters are those of the step before.
+    #[error("step {step} has a loss of {loss} and was not taken: {cause}")]
+    NotFinite {
+        /// The step, counted from 1.
+        step: u64,
+        /// Its loss.
+        loss: f64,
+        /// Which parameter shows it first.
+        cause: NotFinite,
+    },
+}
+
+/// Where an infinity or NaN shows first.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotFinite {
+    /// In a gradient.
+    #[error(transparent)]
+    Gradient(#[from] GradientError),
+    /// In the value of a parameter.
+    #[error("the parameter {parameter} is not finite; lower the learning rate or lengthen the warm-up")]
+    Parameter {
+        /// The first such parameter in definition order.
+        parameter: String,
+    },
+    /// In the loss alone.
+    #[error("every parameter and every gradient is finite, so the loss itself overflowed; lower the learning rate")]
+    Loss,
+}
+
+/// What a step did.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StepResult {
+    /// Steps taken, this one included.
+    pub step: u64,
+    /// The mean training loss of the batch, in nats a counted target, before the parameters changed.
+    pub loss: f64,
+    /// The learning rate.
+    pub learning_rate: f64,
+    /// The norm of the gradient before clipping.
+    pub gradient_norm: f64,
+}
+
+/// A model, its optimiser and its data.
+pub struct Learner {
+    config: TrainConfig,
+    task: Box<dyn Task>,
+    model: CausalLm,
+    parameters: Parameters<f32>,
+    gradients: Gradients<f32>,
+    optimizer: Optimizer<f32>,
+    ema: Option<Ema<f32>>,
+    schedule: Schedule,
+    evaluation: EvaluationSet,
+    batch: SequenceBatch,
+    inputs: Ids,
+    targets: Ids,
+    steps: u64,
+}
+
+impl Learner {
+    /// A model with its first parameters, which depend on the seed and their names only.
+    ///
+    /// # Errors
+    /// [`LearnError::Config`] for a recipe that is not valid or does not fit the data, [`LearnError::Task`] if the data cannot
+    /// give the batches of a step or of an evaluation.
+    pub fn new(recipe: &Recipe, task: Box<dyn Task>) -> Result<Self, LearnError> {
+        recipe.validate()?;
+        let config = recipe.train.clone();
+        let (model, parameters) =
+            build_model(&recipe.model, task.symbols().count(), |width| task.fixed_embedding(width), config.seed)?;
+        let evaluation = EvaluationSet::new(task.evaluation()?);
+        let part = [config.batch / config.accumulate, recipe.model.context];
+        let ids = || Ids::new(part, vec![0; part[0] * part[1]]);
+        Ok(Learner {
+            gradients: parameters.gradients(),
+            optimizer: Optimizer::new(&config.optimizer(), &parameters),
+            ema: (config.ema > 0.0).then(|| Ema::new(&parameters, config.ema)),
+            schedule: config.schedule(),
+            evaluation,
+            batch: SequenceBatch::default(),
+            inputs: ids(),
+            targets: ids(),
+            steps: 0,
+            config,
+            task,
+            model,
+            parameters,
+        })
+    }
+
+    /// Takes one step on the next batch: forward, backward, clipping, optimiser, moving average.
+    ///
+    /// The batch is computed in `train.accumulate` parts; each part adds the sum of its weighted losses, and the whole is
+    /// divided by the sum of the weights, so the parts change the result by rounding only. A batch in which no target counts
+    /// has a loss and a gradient of 0.
+    ///
+    /// # Errors
+    /// [`LearnError::NotFinite`] before anything is changed, [`LearnError::Task`].
+    pub fn step(&mut self) -> Result<StepResult, LearnError> {
+        self.task.batch(self.steps, &mut self.batch)?;
+        self.gradients.clear();
+        let part = self.inputs.data().len();
+        let parts = self.config.accumulate;
+        let (mut loss, mut total) = (0.0, 0.0);
+        for i in 0..parts {
+            let range = i * part..(i + 1) * part;
+            self.inputs.refill(&self.batch.inputs[range.clone()]);
+            self.targets.refill(&self.batch.targets[range.clone()]);
+            let weights = Tensor::from_slice(self.inputs.shape(), &self.batch.weights[range]);
+            let weight: f64 = weights.data().iter().map(|&w| f64::from(w)).sum();
+            if weight == 0.0 {
+                continue;
+            }
+            // Every part of every step draws its own dropout masks.
+            let pass = self.steps * parts as u64 + i as u64;
+            let tape = Tape::training(&self.parameters, Randomness { seed: self.config.seed, step: pass });
+            let smoothing = self.config.label_smoothing;
+            let mean = self.model.loss(&tape, &self.inputs, &self.targets, Some(&weights), smoothing);
+            loss += weight * f64::from(mean.value().item());
+            total += weight;
+            #[expect(clippy::cast_possible_truncation, reason = "tokens of a batch are below 2^26")]
+            let cotangent = Tensor::full(mean.shape(), weight as f32);
+            tape.backward(&mean, Some(cotangent), &mut self.gradients);
+        }
+        let mean = if total == 0.0 { 0.0 } else { 1.0 / total };
+        self.apply(loss * mean, mean)
+    }
+
+    /// The second half of a step: changes the parameters along `mean · gradients`.
+    fn apply(&mut self, loss: f64, mean: f64) -> Result<StepResult, LearnError> {
+        let step = self.steps + 1;
+        let norm = gradient_norm(&self.parameters, &mut self.gradients).map_err(|cause| LearnError::NotFinite {
+            step,
+            loss,
+            cause: cause.into(),
+        })? * mean;
+        if !loss.is_finite() {
+            let parameter = self.first_not_finite();
+            let cause = parameter.map_or(NotFinite::Loss, |parameter| NotFinite::Parameter { parameter });
+            return Err(LearnError::NotFinite { step, loss, cause });
+        }
+        let learning_rate = self.schedule.at(self.steps);
+        let scale = mean * clip_factor(norm, self.config.clip);
+        self.optimizer.step(&mut self.parameters, &mut self.gradients, learning_rate, scale);
+        self.steps = step;
+        if let Some(ema) = &mut self.ema {
+            ema.update(&self.parameters, step);
+        }
+        Ok(StepResult { step, loss, learning_rate, gradient_norm: norm })
+    }
+
+    /// Measures the model on the batches of the task's evaluation: the moving average of the weights if the recipe keeps one.
+    pub fn evaluate(&mut self) -> Evaluation {
+        let parameters = self.ema.as_ref().map_or(&self.parameters, Ema::parameters);
+        self.evaluation.measure(&self.model, parameters)
+    }
+
+    /// The first parameter whose value holds an infinity or NaN.
+    #[must_use]
+    pub fn first_not_finite(&self) -> Option<String> {
+        let index = first_non_finite(self.parameters.values())?;
+        let owner = self.parameters.ids().find(|&id| self.parameters.range(id).contains(&index));
+        owner.map(|id| self.parameters.spec(id).name.clone())
+    }
+
+    /// Steps taken.
+    #[must_use]
+    pub fn steps(&self) -> u64 {
+        self.steps
+    }
+
+    /// Tokens of a step.
+    #[must_use]
+    pub fn tokens_per_step(&self) -> usize {
+        self.config.batch * self.model.config().context
+    }
+
+    /// The data.
+    #[must_use]
+    pub fn task(&self) -> &dyn Task {
+        &*self.task
+    }
+
+    /// The model.
+    #[must_use]
+    pub fn model(&self) -> &CausalLm {
+        &self.model
+    }
+
+    /// The parameters as training left them.
+    #[must_use]
+    pub fn parameters(&self) -> &Parameters<f32> {
+        &self.parameters
+    }
+
+    /// The moving average of the parameters, if the recipe keeps one.
+    #[must_use]
+    pub fn average(&self) -> Option<&Parameters<f32>> {
+        self.ema.as_ref().map(Ema::parameters)
+    }
+
+    /// The optimiser.
+    #[must_use]
+    pub fn optimizer(&self) -> &Optimizer<f32> {
+        &self.optimizer
+    }
+
+    /// Everything that a checkpoint restores, to be overwritten.
+    pub(crate) fn state_mut(&mut self) -> (&mut Parameters<f32>, &mut Optimizer<f32>, Option<&mut Parameters<f32>>) {
+        (&mut self.parameters, &mut self.optimizer, self.ema.as_mut().map(Ema::parameters_mut))
+    }
+
+    /// Sets the number of steps taken.
+    pub(crate) fn set_steps(&mut self, steps: u64) {
+        self.steps = steps;
+        self.optimizer.set_steps(steps);
+    }
+}
+
+/// The model of a configuration over `tokens` tokens, with its first parameters. `fixed` gives the fixed vectors of the tokens
+/// for a width, if the configuration asks for them.
+///
+/// # Errors
+/// [`LearnError::Config`] if the configuration does not fit the tokens, [`LearnError::Task`] from `fixed`.
+pub fn build_model(
+    config: &CausalLmConfig,
+    tokens: usize,
+    fixed: impl FnOnce(usize) -> Result<Tensor<f64>, TaskError>,
+    seed: u64,
+) -> Result<(CausalLm, Parameters<f32>), LearnError> {
+    let config = CausalLmConfig { vocab_size: tokens, ..config.clone() };
+    config.validate()?;
+    let mut set = ParamSet::new();
+    let model = match config.embedding {
+        EmbeddingKind::Learned => CausalLm::new(&mut set.root(), &config)?,
+        EmbeddingKind::Fixed => {
+            let table = fixed(config.width)?;
+            CausalLm::with_fixed_embedding(&mut set.root(), &config, table)?
+        }
+    };
+    let parameters = Parameters::initialise(&set, seed);
+    Ok((model, parameters))
+}

@@ -1,0 +1,37 @@
+//! Optimisers, schedules, the training loop, run directories, checkpoints and exact resume.
+//!
+//! A [`recipe::Recipe`] says what to train on, what to train and how. A [`trainer::Trainer`] runs it in a
+//! [run directory](run_dir), a [`trained::TrainedModel`] comes out of one.
+//!
+//! | | |
+//! |---|---|
+//! | [`settings`], [`recipe`] | TOML and `--set` edits, checked, every mistake with its key |
+//! | [`task`] | data: NT tasks and character text |
+//! | [`optim`], [`schedule`] | optimisers over the slab of parameters, learning rates |
+//! | [`learner`], [`evaluate`] | steps and measurements, without any disk |
+//! | [`trainer`] | the loop: log, evaluations, checkpoints, signals, resumption |
+//! | [`trained`], [`generate`] | a model out of a run, texts out of a model |
+//! | [`checkpoint`], [`codec`], [`fs`], [`lock`], [`log`], [`run_dir`] | what is on the disk |
+//!
+//! # Reproducibility
+//! A run is a function of its recipe, its data, the SIMD level and the version of the program: neither the number of threads nor
+//! being stopped and resumed changes a bit of its parameters or its log.
+#![forbid(unsafe_code)]
+
+pub mod checkpoint;
+pub mod codec;
+pub mod evaluate;
+pub mod fs;
+pub mod generate;
+pub mod learner;
+pub mod lock;
+pub mod log;
+pub mod memory;
+pub mod optim;
+pub mod recipe;
+pub mod run_dir;
+pub mod schedule;
+pub mod settings;
+pub mod task;
+pub mod trained;
+pub mod trainer;

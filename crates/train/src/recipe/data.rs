@@ -1,0 +1,78 @@
+//! The table `[data]`.
+
+use anther_data::nt::{NtConfig, NtRule};
+use serde::{Deserialize, Serialize};
+
+/// What kind of data a model is trained on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TaskKind {
+    /// Sequences made by a rule, see [`anther_data::nt`]; measured by accuracy.
+    #[default]
+    Nt,
+    /// The characters of a text file; measured by loss.
+    Text,
+}
+
+/// What to train on.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DataConfig {
+    /// The kind of task: `nt` or `text`.
+    pub task: TaskKind,
+    /// `text`: the file, as given or below the data directory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub path: Option<String>,
+    /// `text`: how much of the file, from its start, is for training; the rest is for validation.
+    pub train_fraction: f64,
+    /// `nt`: the rule; `sum` if there are no `rules` either.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rule: Option<NtRule>,
+    /// `nt`: several rules, one of which each sequence follows.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rules: Vec<NtRule>,
+    /// `nt`: number of symbols N.
+    pub n: u32,
+    /// `nt`: the delay τ.
+    pub tau: u32,
+    /// `nt`: the probability that a symbol is replaced by a random one.
+    pub noise: f64,
+    /// `nt`: the seed of the tables of the rules `random` and `latin`.
+    pub table_seed: u64,
+}
+
+impl Default for DataConfig {
+    fn default() -> Self {
+        DataConfig {
+            task: TaskKind::Nt,
+            path: None,
+            train_fraction: 0.9,
+            rule: None,
+            rules: Vec::new(),
+            n: 2,
+            tau: 5,
+            noise: 0.0,
+            table_seed: 0,
+        }
+    }
+}
+
+impl DataConfig {
+    /// Writes down the rule that is meant when none is given, so that a stored recipe says it.
+    pub(super) fn resolve(&mut self) {
+        if self.task == TaskKind::Nt && self.rules.is_empty() {
+            self.rule.get_or_insert(NtRule::Sum);
+        }
+    }
+
+    /// The NT task of this table, unchecked.
+    #[must_use]
+    pub fn nt(&self) -> NtConfig {
+        let rules = match (self.rule, &self.rules[..]) {
+            (Some(rule), _) => vec![rule],
+            (None, []) => vec![NtRule::Sum],
+            (None, rules) => rules.to_vec(),
+        };
+        NtConfig { symbols: self.n, delay: self.tau, rules, noise: self.noise, table_seed: self.table_seed }
+    }
+}

@@ -1,0 +1,87 @@
+//! Recipes: all that a training run depends on, as one TOML file.
+//!
+//! ```
+//! use anther_train::recipe::Recipe;
+//!
+//! let text = r#"
+//!     [data]
+//!     task = "nt"
+//!     n = 3
+//!     tau = 4
+//!
+//!     [model]
+//!     width = 48
+//!     context = 24
+//!     attention = { weighing = "expressive" }
+//!
+//!     [train]
+//!     steps = 500
+//! "#;
+//! let recipe = Recipe::read(text, "nt.toml", &["train.seed=7"])?;
+//! assert_eq!((recipe.data.n, recipe.train.seed, recipe.train.batch), (3, 7, 32));
+//!
+//! let error = Recipe::read(text, "nt.toml", &["data.tau=0"]).unwrap_err();
+//! assert!(error.to_string().contains("data.tau"));
+//! # Ok::<(), anther_train::recipe::RecipeError>(())
+//! ```
+
+mod data;
+mod train;
+mod validate;
+
+use anther_transformer::{CausalLmConfig, ConfigError};
+use serde::{Deserialize, Serialize};
+
+pub use data::{DataConfig, TaskKind};
+pub use train::TrainConfig;
+
+use crate::settings::{self, SettingsError};
+
+/// What to train on, what to train, and how.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Recipe {
+    /// The table `[data]`.
+    pub data: DataConfig,
+    /// The table `[model]`; the data fix the size of the vocabulary.
+    pub model: CausalLmConfig,
+    /// The table `[train]`.
+    pub train: TrainConfig,
+}
+
+/// Why a recipe cannot be used.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum RecipeError {
+    /// The text or an edit is wrong.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// The values do not make a run.
+    #[error("{origin} cannot be run: {mistake}")]
+    Invalid {
+        /// Where the recipe comes from.
+        origin: String,
+        /// The first mistake.
+        mistake: ConfigError,
+    },
+}
+
+impl Recipe {
+    /// Reads a recipe, applies `--set` edits and checks the result. `origin` names the text in messages.
+    ///
+    /// # Errors
+    /// [`RecipeError`]: a text or an edit that cannot be understood, or values that do not make a run.
+    pub fn read(text: &str, origin: &str, edits: &[impl AsRef<str>]) -> Result<Self, RecipeError> {
+        let mut recipe: Recipe = settings::read(text, origin, edits)?;
+        recipe.data.resolve();
+        recipe.validate().map_err(|mistake| RecipeError::Invalid { origin: origin.to_owned(), mistake })?;
+        Ok(recipe)
+    }
+
+    /// The recipe with every default written out.
+    ///
+    /// # Errors
+    /// [`SettingsError::Write`] for a number that TOML cannot express.
+    pub fn to_toml(&self) -> Result<String, SettingsError> {
+        settings::write(self)
+    }
+}

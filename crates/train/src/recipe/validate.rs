@@ -1,0 +1,223 @@
+//! What values make a run. Every refusal names its key and says how to mend it.
+
+use anther_data::MAX_BATCH_TOKENS;
+use anther_data::nt::{MAX_SYMBOLS, NtTask};
+use anther_transformer::{ConfigError, EmbeddingKind};
+
+use super::{DataConfig, Recipe, TaskKind, TrainConfig};
+use crate::optim::OptimizerKind;
+use crate::schedule::ScheduleKind;
+
+/// The largest number of steps: beyond it sums of steps and of bytes could overflow, and no run is that long.
+const MAX_STEPS: u64 = 1 << 40;
+
+type Checked = Result<(), ConfigError>;
+
+fn refuse(key: &str, reason: impl Into<String>) -> Checked {
+    Err(ConfigError::new(key, reason))
+}
+
+impl Recipe {
+    /// Checks everything that can be known without the data.
+    ///
+    /// # Errors
+    /// The first mistake, with its key.
+    pub fn validate(&self) -> Checked {
+        self.data.validate()?;
+        let mut model = self.model.clone();
+        // The vocabulary of a text is not known yet; one token stands for it.
+        model.vocab_size = if self.data.task == TaskKind::Nt { self.data.n as usize } else { 1 };
+        model.validate()?;
+        self.train.validate()?;
+        self.fit()
+    }
+
+    /// Checks that the tables fit each other.
+    fn fit(&self) -> Checked {
+        let (context, batch) = (self.model.context, self.train.batch);
+        let tokens = context.checked_mul(batch).filter(|&tokens| tokens <= MAX_BATCH_TOKENS);
+        if tokens.is_none() {
+            return refuse(
+                "train.batch",
+                format!(
+                    "{batch} sequences of {context} tokens are over the limit of {MAX_BATCH_TOKENS} tokens; make one smaller"
+                ),
+            );
+        }
+        match self.data.task {
+            TaskKind::Text if self.model.embedding == EmbeddingKind::Fixed => {
+                refuse("model.embedding", "only the nt task has fixed token vectors; use \"learned\"")
+            }
+            TaskKind::Text => Ok(()),
+            TaskKind::Nt => {
+                let task = NtTask::new(self.data.nt());
+                let task = task.map_err(|error| ConfigError::new("data", error.to_string()))?;
+                let least = task.first_counted() + 2;
+                if context >= least {
+                    return Ok(());
+                }
+                let tau = self.data.tau;
+                refuse(
+                    "model.context",
+                    format!(
+                        "a context of {context} leaves too little to predict after a delay of {tau}; use {least} or more"
+                    ),
+                )
+            }
+        }
+    }
+}
+
+impl DataConfig {
+    fn validate(&self) -> Checked {
+        match self.task {
+            TaskKind::Text => self.validate_text(),
+            TaskKind::Nt => self.validate_nt(),
+        }
+    }
+
+    fn validate_text(&self) -> Checked {
+        match self.path.as_deref() {
+            None => return refuse("data.path", "the task text needs a file; name one"),
+            Some("") => return refuse("data.path", "the name of the file is empty; name one"),
+            Some(_) => {}
+        }
+        if !(self.train_fraction > 0.0 && self.train_fraction < 1.0) {
+            let fraction = self.train_fraction;
+            return refuse("data.train_fraction", format!("{fraction} is not between 0 and 1, both excluded"));
+        }
+        if self.rule.is_some() || !self.rules.is_empty() {
+            return refuse("data.rule", "the task text has no rules; remove the key or set data.task to \"nt\"");
+        }
+        Ok(())
+    }
+
+    fn validate_nt(&self) -> Checked {
+        let &DataConfig { n, tau, noise, .. } = self;
+        if self.path.is_some() {
+            return refuse("data.path", "the task nt reads no file; remove the key or set data.task to \"text\"");
+        }
+        if self.rule.is_some() && !self.rules.is_empty() {
+            return refuse("data.rules", "data.rule is given as well; keep one of the two");
+        }
+        if !(2..=MAX_SYMBOLS).contains(&n) {
+            return refuse("data.n", format!("{n} symbols are not between 2 and {MAX_SYMBOLS}"));
+        }
+        if tau == 0 {
+            return refuse(
+                "data.tau",
+                "the delay must be at least 1, which makes a symbol depend on the one before it",
+            );
+        }
+        if !(0.0..=1.0).contains(&noise) {
+            return refuse("data.noise", format!("{noise} is not a probability between 0 and 1"));
+        }
+        if noise == 1.0 {
+            return refuse("data.noise", "with a noise of 1 no symbol can be predicted; make it smaller");
+        }
+        if i64::try_from(self.table_seed).is_err() {
+            return refuse(
+                "data.table_seed",
+                format!("{} is over {}, the largest number of TOML", self.table_seed, i64::MAX),
+            );
+        }
+        Ok(())
+    }
+}
+
+impl TrainConfig {
+    fn validate(&self) -> Checked {
+        self.validate_counts()?;
+        self.validate_rates()?;
+        self.validate_optimizer()
+    }
+
+    fn validate_counts(&self) -> Checked {
+        let counts = [
+            ("train.steps", self.steps),
+            ("train.batch", self.batch as u64),
+            ("train.accumulate", self.accumulate as u64),
+            ("train.eval_every", self.eval_every),
+            ("train.eval_batches", self.eval_batches as u64),
+            ("train.checkpoint_every", self.checkpoint_every),
+            ("train.keep", self.keep as u64),
+            ("train.log_every", self.log_every),
+        ];
+        for (key, value) in counts {
+            if value == 0 || value > MAX_STEPS {
+                return refuse(key, format!("{value} is not between 1 and {MAX_STEPS}"));
+            }
+        }
+        if !self.batch.is_multiple_of(self.accumulate) {
+            let &TrainConfig { batch, accumulate, .. } = self;
+            return refuse(
+                "train.accumulate",
+                format!("a batch of {batch} cannot be cut into {accumulate} equal parts; choose a divisor"),
+            );
+        }
+        if self.warmup > self.steps {
+            let &TrainConfig { warmup, steps, .. } = self;
+            return refuse(
+                "train.warmup",
+                format!("{warmup} steps of warm-up are more than the {steps} steps of the run; shorten it"),
+            );
+        }
+        if i64::try_from(self.seed).is_err() {
+            return refuse("train.seed", format!("{} is over {}, the largest number of TOML", self.seed, i64::MAX));
+        }
+        Ok(())
+    }
+
+    fn validate_rates(&self) -> Checked {
+        let &TrainConfig { learning_rate, min_learning_rate, decay_factor, .. } = self;
+        if !(learning_rate.is_finite() && learning_rate >= 0.0) {
+            return refuse("train.learning_rate", format!("{learning_rate} is not a finite number of at least 0"));
+        }
+        if !(min_learning_rate >= 0.0 && min_learning_rate <= learning_rate) {
+            return refuse(
+                "train.min_learning_rate",
+                format!("{min_learning_rate} is not between 0 and the learning rate {learning_rate}"),
+            );
+        }
+        if self.schedule == ScheduleKind::Step && !(decay_factor > 0.0 && decay_factor <= 1.0) {
+            return refuse("train.decay_factor", format!("{decay_factor} is not above 0 and at most 1"));
+        }
+        for (key, value) in [("train.label_smoothing", self.label_smoothing), ("train.ema", self.ema)] {
+            if !(0.0..1.0).contains(&value) {
+                return refuse(key, format!("{value} is not at least 0 and below 1"));
+            }
+        }
+        match self.target {
+            Some(target) if !target.is_finite() => refuse(
+                "train.target",
+                format!("{target} is not a finite number; leave the key out to train to the end"),
+            ),
+            _ => Ok(()),
+        }
+    }
+
+    fn validate_optimizer(&self) -> Checked {
+        for (key, value) in
+            [("train.beta1", self.beta1), ("train.beta2", self.beta2), ("train.momentum", self.momentum)]
+        {
+            if !(0.0..1.0).contains(&value) {
+                return refuse(key, format!("{value} is not at least 0 and below 1"));
+            }
+        }
+        if !(1e-30..=1.0).contains(&self.eps) {
+            return refuse("train.eps", format!("{} is not between 1e-30 and 1", self.eps));
+        }
+        for (key, value) in [("train.weight_decay", self.weight_decay), ("train.clip", self.clip)] {
+            if !(value.is_finite() && value >= 0.0) {
+                return refuse(key, format!("{value} is not a finite number of at least 0"));
+            }
+        }
+        if self.optimizer == OptimizerKind::Nesterov && self.momentum == 0.0 {
+            return refuse(
+                "train.momentum",
+                "the optimiser nesterov needs a momentum above 0; use \"sgd\" to go without",
+            );
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,61 @@
+//! What a model is judged by.
+
+/// The number that evaluations are compared by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Metric {
+    /// The share of counted targets that are the likeliest token; more is better.
+    Accuracy,
+    /// The mean cross-entropy in nats a token; less is better.
+    Loss,
+}
+
+impl Metric {
+    /// Its name in logs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Metric::Accuracy => "accuracy",
+            Metric::Loss => "loss",
+        }
+    }
+
+    /// Whether `value` is better than `than`. NaN is never better, and a number is always better than NaN.
+    #[must_use]
+    pub fn is_better(self, value: f64, than: f64) -> bool {
+        let better = match self {
+            Metric::Accuracy => value > than,
+            Metric::Loss => value < than,
+        };
+        better || (than.is_nan() && !value.is_nan())
+    }
+
+    /// Whether `value` is as good as `target` or better.
+    #[must_use]
+    pub fn is_reached(self, value: f64, target: f64) -> bool {
+        match self {
+            Metric::Accuracy => value >= target,
+            Metric::Loss => value <= target,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Metric::{Accuracy, Loss};
+
+    #[test]
+    fn accuracy_goes_up_and_loss_goes_down() {
+        assert!(Accuracy.is_better(0.6, 0.5) && !Accuracy.is_better(0.5, 0.5) && !Accuracy.is_better(0.4, 0.5));
+        assert!(Loss.is_better(0.4, 0.5) && !Loss.is_better(0.5, 0.5) && !Loss.is_better(0.6, 0.5));
+        assert!(Accuracy.is_reached(0.5, 0.5) && !Accuracy.is_reached(0.4, 0.5));
+        assert!(Loss.is_reached(0.5, 0.5) && !Loss.is_reached(0.6, 0.5));
+    }
+
+    #[test]
+    fn nan_is_worst() {
+        for metric in [Accuracy, Loss] {
+            assert!(metric.is_better(0.0, f64::NAN) && !metric.is_better(f64::NAN, 0.0));
+            assert!(!metric.is_better(f64::NAN, f64::NAN) && !metric.is_reached(f64::NAN, 0.5));
+        }
+    }
+}

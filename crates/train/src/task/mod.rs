@@ -1,0 +1,74 @@
+//! What a recipe trains on: one trait for all kinds of data.
+//!
+//! The batch of a step is a pure function of the seed and the step, so a run resumes from its step alone.
+
+mod metric;
+mod nt;
+mod symbols;
+mod text;
+
+use anther_data::nt::NtError;
+use anther_data::{DataDir, DataError, SequenceBatch};
+use anther_tensor::Tensor;
+
+pub use metric::Metric;
+pub use nt::NtTraining;
+pub use symbols::{SymbolError, Symbols};
+pub use text::TextTraining;
+
+use crate::recipe::{Recipe, TaskKind};
+
+/// What can be wrong with the data of a recipe.
+#[derive(Debug, thiserror::Error)]
+pub enum TaskError {
+    /// The NT task cannot be made, or not with these batches.
+    #[error(transparent)]
+    Nt(#[from] NtError),
+    /// The text cannot be read, or has too few characters.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// A recipe of another kind of task.
+    #[error("the recipe does not describe a task of this kind; set data.task and data.path")]
+    Kind,
+}
+
+/// Data to train on and to be measured with.
+pub trait Task {
+    /// What evaluations are judged by.
+    fn metric(&self) -> Metric;
+
+    /// The tokens.
+    fn symbols(&self) -> &Symbols;
+
+    /// The batch of the step that follows `step` steps taken, put in the place of `batch`. The same step gives the same batch.
+    ///
+    /// # Errors
+    /// [`TaskError`] if the data cannot give such a batch; what works for one step works for all.
+    fn batch(&self, step: u64, batch: &mut SequenceBatch) -> Result<(), TaskError>;
+
+    /// The batches of an evaluation, always the same and none of them ever trained on.
+    ///
+    /// # Errors
+    /// [`TaskError`] if the data cannot give such batches.
+    fn evaluation(&self) -> Result<Vec<SequenceBatch>, TaskError>;
+
+    /// The fixed vectors of the tokens, `[tokens, width]`, for a model that does not learn its own.
+    ///
+    /// # Errors
+    /// [`TaskError`] if the task has none or not of that width.
+    fn fixed_embedding(&self, width: usize) -> Result<Tensor<f64>, TaskError>;
+
+    /// A digest of everything that the batches depend on beside the recipe: a resumed run must find the same.
+    fn fingerprint(&self) -> String;
+}
+
+/// The task of a recipe. `data` says where the files of data sets are.
+///
+/// # Errors
+/// [`TaskError`] if a file is missing or unusable, or the values do not make a task.
+pub fn of_recipe(recipe: &Recipe, data: &DataDir) -> Result<Box<dyn Task>, TaskError> {
+    Ok(match recipe.data.task {
+        TaskKind::Nt => Box::new(NtTraining::new(recipe)?),
+        TaskKind::Text => Box::new(TextTraining::new(recipe, data)?),
+    })
+}

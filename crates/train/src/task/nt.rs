@@ -1,0 +1,73 @@
+//! NT tasks: fresh sequences each step, judged by accuracy.
+
+use anther_data::nt::{NtEmbedding, NtTask};
+use anther_data::{SequenceBatch, Split};
+use anther_tensor::Tensor;
+
+use super::{Metric, Symbols, Task, TaskError};
+use crate::recipe::Recipe;
+
+/// An NT task with the batches of a recipe.
+#[derive(Clone, Debug)]
+pub struct NtTraining {
+    task: NtTask,
+    symbols: Symbols,
+    seed: u64,
+    batch: usize,
+    context: usize,
+    eval_batches: usize,
+}
+
+impl NtTraining {
+    /// The NT task of a recipe.
+    ///
+    /// # Errors
+    /// [`TaskError::Nt`] if the table `[data]` makes no task.
+    pub fn new(recipe: &Recipe) -> Result<Self, TaskError> {
+        Ok(NtTraining {
+            task: NtTask::new(recipe.data.nt())?,
+            symbols: Symbols::Numbers(recipe.data.n),
+            seed: recipe.train.seed,
+            batch: recipe.train.batch,
+            context: recipe.model.context,
+            eval_batches: recipe.train.eval_batches,
+        })
+    }
+
+    /// The task itself.
+    #[must_use]
+    pub fn task(&self) -> &NtTask {
+        &self.task
+    }
+}
+
+impl Task for NtTraining {
+    fn metric(&self) -> Metric {
+        Metric::Accuracy
+    }
+
+    fn symbols(&self) -> &Symbols {
+        &self.symbols
+    }
+
+    fn batch(&self, step: u64, batch: &mut SequenceBatch) -> Result<(), TaskError> {
+        Ok(self.task.refill(self.seed, Split::Train, step, self.batch, self.context, batch)?)
+    }
+
+    fn evaluation(&self) -> Result<Vec<SequenceBatch>, TaskError> {
+        let batch = |i| self.task.batch(self.seed, Split::Validation, i, self.batch, self.context);
+        (0..self.eval_batches as u64).map(|i| Ok(batch(i)?)).collect()
+    }
+
+    /// Orthonormal rows in directions that depend on `data.table_seed`.
+    fn fixed_embedding(&self, width: usize) -> Result<Tensor<f64>, TaskError> {
+        let config = self.task.config();
+        let matrix = NtEmbedding::Orthogonal.matrix(config.symbols as usize, width, config.table_seed)?;
+        Ok(Tensor::from_array(&matrix.view().into_dyn()))
+    }
+
+    fn fingerprint(&self) -> String {
+        // Nothing but the recipe.
+        "nt".to_owned()
+    }
+}

@@ -1,0 +1,102 @@
+//! How tokens are written.
+
+use anther_data::DataError;
+use anther_data::text::CharVocabulary;
+
+/// The tokens of a task as a person writes them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Symbols {
+    /// One character a token.
+    Characters(CharVocabulary),
+    /// The numbers from 0 to below this, with spaces between them.
+    Numbers(u32),
+}
+
+/// A text that is not made of the tokens of a model.
+#[derive(Debug, thiserror::Error)]
+pub enum SymbolError {
+    /// A character that the vocabulary does not have, or a token out of range.
+    #[error(transparent)]
+    Characters(#[from] DataError),
+    /// A word that is not one of the numbers.
+    #[error("word number {index} is {word:?}, but the model knows the numbers 0 to {}, separated by spaces", symbols - 1)]
+    Number {
+        /// The word.
+        word: String,
+        /// Its place, from 1.
+        index: usize,
+        /// Number of symbols.
+        symbols: u32,
+    },
+}
+
+impl Symbols {
+    /// Number of tokens.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        match self {
+            Symbols::Characters(vocabulary) => vocabulary.len(),
+            Symbols::Numbers(symbols) => *symbols as usize,
+        }
+    }
+
+    /// The tokens of a text.
+    ///
+    /// # Errors
+    /// [`SymbolError`] naming the first character or word that is no token.
+    pub fn encode(&self, text: &str) -> Result<Vec<u32>, SymbolError> {
+        match self {
+            Symbols::Characters(vocabulary) => Ok(vocabulary.encode(text)?),
+            &Symbols::Numbers(symbols) => {
+                let number = |(i, word): (usize, &str)| {
+                    let token = word.parse().ok().filter(|&token: &u32| token < symbols);
+                    let shown = || word.chars().take(20).collect();
+                    token.ok_or_else(|| SymbolError::Number { word: shown(), index: i + 1, symbols })
+                };
+                text.split_whitespace().enumerate().map(number).collect()
+            }
+        }
+    }
+
+    /// The text of tokens. Joining the texts of two parts gives the text of the whole.
+    ///
+    /// # Errors
+    /// [`SymbolError::Characters`] for a token out of range.
+    pub fn decode(&self, tokens: &[u32]) -> Result<String, SymbolError> {
+        match self {
+            Symbols::Characters(vocabulary) => Ok(vocabulary.decode(tokens)?),
+            &Symbols::Numbers(symbols) => {
+                if let Some(index) = tokens.iter().position(|&token| token >= symbols) {
+                    let (token, size) = (tokens[index], symbols as usize);
+                    return Err(DataError::UnknownToken { token, index, size }.into());
+                }
+                Ok(tokens.iter().map(|token| format!("{token} ")).collect())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_words() {
+        let symbols = Symbols::Numbers(12);
+        assert_eq!(symbols.encode(" 3 11\n0 ").unwrap(), [3, 11, 0]);
+        assert_eq!(symbols.decode(&[3, 11, 0]).unwrap(), "3 11 0 ");
+        for (text, word) in [("3 12", "\"12\""), ("x", "\"x\""), ("1 2 -1", "word number 3"), ("1.0", "\"1.0\"")] {
+            let error = symbols.encode(text).unwrap_err().to_string();
+            assert!(error.contains(word) && error.contains("0 to 11"), "{error}");
+        }
+        assert!(symbols.decode(&[0, 12]).unwrap_err().to_string().contains("token number 1 is 12"));
+    }
+
+    #[test]
+    fn characters_are_those_of_the_vocabulary() {
+        let symbols = Symbols::Characters(CharVocabulary::from_text("hello").unwrap());
+        assert_eq!(symbols.count(), 4);
+        assert_eq!(symbols.decode(&symbols.encode("hole").unwrap()).unwrap(), "hole");
+        assert!(symbols.encode("help").unwrap_err().to_string().contains("'p'"));
+    }
+}

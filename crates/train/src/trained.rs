@@ -1,0 +1,105 @@
+//! A trained model out of its run directory, to be measured and to generate with.
+
+use std::path::Path;
+
+use anther_data::DataDir;
+use anther_data::text::CharVocabulary;
+use anther_tensor::Parameters;
+use anther_transformer::CausalLm;
+
+use crate::checkpoint::Loaded;
+use crate::evaluate::{Evaluation, EvaluationSet};
+use crate::learner::build_model;
+use crate::recipe::{Recipe, TaskKind};
+use crate::run_dir::RunDir;
+use crate::task::{self, Metric, NtTraining, Symbols, Task, TaskError};
+use crate::trainer::{TrainError, VOCABULARY_FILE, restore_weights};
+
+/// Which checkpoint of a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// The newest one.
+    Latest,
+    /// The one with the best metric.
+    Best,
+    /// The one of this step.
+    Step(u64),
+}
+
+/// A model as a checkpoint has it. Where the recipe keeps a moving average of the weights, these are the weights.
+pub struct TrainedModel {
+    /// The recipe it was trained by.
+    pub recipe: Recipe,
+    /// The model.
+    pub model: CausalLm,
+    /// Its weights.
+    pub parameters: Parameters<f32>,
+    /// Its tokens.
+    pub symbols: Symbols,
+    /// Steps it was trained for.
+    pub step: u64,
+    /// What loading the checkpoint found that should be known.
+    pub warnings: Vec<String>,
+}
+
+impl TrainedModel {
+    /// Loads a checkpoint of the run in `dir`. Needs no data and no lock; a `strict` load takes nothing but what was asked for.
+    ///
+    /// # Errors
+    /// [`TrainError`]: no run there, no such checkpoint, or one that is damaged.
+    ///
+    /// # Example
+    /// ```no_run
+    /// use anther_train::generate::Sampling;
+    /// use anther_train::trained::{TrainedModel, Which};
+    /// let model = TrainedModel::load("runs/shakespeare-1".as_ref(), Which::Best, true)?;
+    /// let sampling = Sampling { temperature: 0.8, top_k: 40, ..Sampling::default() };
+    /// model.generate("ROMEO:", 200, &sampling, 1, &mut |text| print!("{text}"))?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn load(dir: &Path, which: Which, strict: bool) -> Result<Self, TrainError> {
+        let store = RunDir::open(dir)?.store();
+        let loaded = match which {
+            Which::Latest => store.load_latest(strict),
+            Which::Best => store.load_best(),
+            Which::Step(step) => store.load_step(step),
+        }?;
+        let origin = format!("the recipe of {}", dir.display());
+        let recipe = Recipe::read(&loaded.recipe, &origin, &[] as &[&str])?;
+        let symbols = symbols(dir, &recipe, &loaded)?;
+        let fixed = |width| match recipe.data.task {
+            TaskKind::Nt => NtTraining::new(&recipe)?.fixed_embedding(width),
+            TaskKind::Text => Err(TaskError::Kind),
+        };
+        let (model, mut parameters) = build_model(&recipe.model, symbols.count(), fixed, recipe.train.seed)?;
+        restore_weights(dir, &mut parameters, &loaded)?;
+        Ok(TrainedModel { model, parameters, symbols, step: loaded.step, warnings: loaded.warnings, recipe })
+    }
+
+    /// Measures the model on the evaluation of its recipe; also says what the task is judged by.
+    ///
+    /// # Errors
+    /// [`TrainError`] if the data cannot be used or have other tokens than the model.
+    pub fn evaluate(&self, data: &DataDir) -> Result<(Metric, Evaluation), TrainError> {
+        let task = task::of_recipe(&self.recipe, data)?;
+        if *task.symbols() != self.symbols {
+            let reason = "the text has other characters than the one the model was trained on; restore it".to_owned();
+            return Err(TrainError::Data { reason });
+        }
+        let mut batches = EvaluationSet::new(task.evaluation()?);
+        Ok((task.metric(), batches.measure(&self.model, &self.parameters)))
+    }
+}
+
+/// The tokens of a checkpoint: the vocabulary that was saved with it, or the numbers of its recipe.
+fn symbols(dir: &Path, recipe: &Recipe, loaded: &Loaded) -> Result<Symbols, TrainError> {
+    if recipe.data.task == TaskKind::Nt {
+        return Ok(Symbols::Numbers(recipe.data.n));
+    }
+    let mismatch = |reason: String| TrainError::Mismatch { run: dir.to_path_buf(), reason };
+    let file = loaded.extra.iter().find(|(name, _)| name == VOCABULARY_FILE);
+    let (_, bytes) = file.ok_or_else(|| mismatch(format!("the checkpoint has no {VOCABULARY_FILE}")))?;
+    let vocabulary: CharVocabulary =
+        serde_json::from_slice(bytes).map_err(|error| mismatch(format!("{VOCABULARY_FILE}: {error}")))?;
+    Ok(Symbols::Characters(vocabulary))
+}

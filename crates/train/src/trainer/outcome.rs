@@ -1,0 +1,59 @@
+//! How a run ends.
+
+use std::path::PathBuf;
+
+use super::progress::Measured;
+
+/// A signal that asks a run to end early.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Signal {
+    /// Ctrl-C.
+    Interrupt,
+    /// The system asks the process to end.
+    Terminate,
+}
+
+impl Signal {
+    /// The exit code of a process that ends because of it: 128 and the number of the signal.
+    #[must_use]
+    pub const fn exit_code(self) -> u8 {
+        match self {
+            Signal::Interrupt => 130,
+            Signal::Terminate => 143,
+        }
+    }
+}
+
+/// Why a run ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// All steps were taken.
+    Finished,
+    /// The metric reached `train.target`.
+    Target,
+    /// The metric did not improve for `train.early_stopping` evaluations.
+    EarlyStopping,
+    /// A signal; the run can be resumed.
+    Signal(Signal),
+}
+
+/// What a run came to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    /// Steps taken, over all resumptions.
+    pub steps: u64,
+    /// What the run is judged by: `accuracy` or `loss`.
+    pub metric_name: &'static str,
+    /// The last evaluation, if there was one.
+    pub last: Option<Measured>,
+    /// The best evaluation, if there was one.
+    pub best: Option<Measured>,
+    /// Tokens a second in the steps of this process; 0 if there were none.
+    pub tokens_per_second: f64,
+    /// Number of parameters.
+    pub parameters: usize,
+    /// The run directory.
+    pub run_dir: PathBuf,
+    /// Why the run ended.
+    pub stopped: Reason,
+}

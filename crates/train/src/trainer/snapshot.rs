@@ -1,0 +1,111 @@
+//! A run into a checkpoint and back.
+
+use std::path::Path;
+
+use anther_tensor::Parameters;
+
+use super::error::TrainError;
+use super::facts;
+use super::progress::Progress;
+use crate::checkpoint::{Loaded, NamedTensor, STATE_FILE, Saved, Snapshot, Store};
+use crate::codec;
+use crate::learner::Learner;
+use crate::optim::{restore_parameters, restore_slabs, slab_layout};
+use crate::task::Symbols;
+
+/// The file of a checkpoint that holds the vocabulary of a text, a JSON string of its characters in order.
+pub const VOCABULARY_FILE: &str = "vocabulary.json";
+/// The tensor of a checkpoint that holds the moving average of the parameters, one slab.
+pub const AVERAGE: &str = "ema";
+
+/// Saves the state of a run.
+pub(super) fn save(
+    store: &Store,
+    learner: &Learner,
+    progress: &Progress,
+    recipe: &str,
+    keep: usize,
+    best: bool,
+) -> Result<Saved, TrainError> {
+    let step = learner.steps();
+    if let Some(parameter) = learner.first_not_finite() {
+        return Err(TrainError::NotFinite { step, parameter });
+    }
+    let parameters = learner.parameters();
+    let tensors = parameters.ids().map(|id| {
+        let spec = parameters.spec(id);
+        NamedTensor { name: &spec.name, shape: &spec.shape, data: &parameters.values()[parameters.range(id)] }
+    });
+    let slab = [parameters.values().len()];
+    let average = learner.average().map(|average| (AVERAGE, average.values()));
+    let slabs = learner.optimizer().slabs().chain(average);
+    let state = codec::encode(progress)?;
+    let snapshot = Snapshot {
+        step,
+        tensors: tensors.collect(),
+        optimizer: slabs.map(|(name, data)| NamedTensor { name, shape: &slab, data }).collect(),
+        state: &state,
+        recipe,
+        extra: vocabulary(learner.task().symbols())?.into_iter().collect(),
+        metadata: facts::of_process(),
+    };
+    Ok(store.save(&snapshot, keep, best)?)
+}
+
+fn vocabulary(symbols: &Symbols) -> Result<Option<(String, Vec<u8>)>, TrainError> {
+    let Symbols::Characters(vocabulary) = symbols else { return Ok(None) };
+    let json =
+        serde_json::to_vec(vocabulary).map_err(|error| codec::CodecError::Encode { reason: error.to_string() })?;
+    Ok(Some((VOCABULARY_FILE.to_owned(), json)))
+}
+
+/// Puts a checkpoint into a fresh learner of the same recipe.
+pub(super) fn restore(run: &Path, learner: &mut Learner, loaded: &Loaded) -> Result<Progress, TrainError> {
+    let mismatch = |reason: String| TrainError::Mismatch { run: run.to_path_buf(), reason };
+    let unfit = |cause| TrainError::Restore { run: run.to_path_buf(), cause };
+    let data = learner.task().fingerprint();
+    let (parameters, optimizer, average) = learner.state_mut();
+    let progress = restore_parameters_of(run, parameters, loaded)?;
+    if progress.data != data {
+        return Err(mismatch(
+            "the text has changed since the checkpoint was saved; restore it or start another run".to_owned(),
+        ));
+    }
+    let average = average.map(|average| (AVERAGE, average.values_mut()));
+    restore_slabs(optimizer.slabs_mut().chain(average), &loaded.optimizer).map_err(unfit)?;
+    learner.set_steps(progress.step);
+    Ok(progress)
+}
+
+/// Puts the weights that a model is used with into its parameters: the moving average if the checkpoint has one.
+pub(crate) fn restore_weights(run: &Path, parameters: &mut Parameters<f32>, loaded: &Loaded) -> Result<(), TrainError> {
+    restore_parameters_of(run, parameters, loaded)?;
+    if let Some(average) = loaded.optimizer.iter().find(|tensor| tensor.name == AVERAGE) {
+        let slab = parameters.values_mut();
+        restore_slabs([(AVERAGE, slab)].into_iter(), std::slice::from_ref(average))
+            .map_err(|cause| TrainError::Restore { run: run.to_path_buf(), cause })?;
+    }
+    Ok(())
+}
+
+/// Puts the parameters of a checkpoint in their places and reads its state.
+fn restore_parameters_of(
+    run: &Path,
+    parameters: &mut Parameters<f32>,
+    loaded: &Loaded,
+) -> Result<Progress, TrainError> {
+    let mismatch = |reason: String| TrainError::Mismatch { run: run.to_path_buf(), reason };
+    let progress: Progress = codec::decode(&loaded.state, Path::new(STATE_FILE))?;
+    if progress.step != loaded.step {
+        let (state, step) = (progress.step, loaded.step);
+        return Err(mismatch(format!("the state is that of step {state}, the checkpoint that of step {step}")));
+    }
+    restore_parameters(parameters, &loaded.tensors)
+        .map_err(|cause| TrainError::Restore { run: run.to_path_buf(), cause })?;
+    if progress.layout != slab_layout(parameters) {
+        return Err(mismatch(
+            "its parameters are in another order; use the version of the program that saved it".to_owned(),
+        ));
+    }
+    Ok(progress)
+}

@@ -1,0 +1,128 @@
+//! Recipes: what is read, and a table of what is refused.
+
+use anther_data::nt::NtRule;
+use anther_train::recipe::{Recipe, RecipeError};
+
+const TEXT: &[&str] = &["data.task=text", "data.path=a.txt"];
+
+fn read(edits: &[&str]) -> Result<Recipe, RecipeError> {
+    Recipe::read("", "test.toml", edits)
+}
+
+#[test]
+fn the_default_is_a_run() {
+    let recipe = read(&[]).unwrap();
+    assert_eq!(recipe.data.rule, Some(NtRule::Sum));
+    assert_eq!(recipe.data.nt().rules, [NtRule::Sum]);
+    assert!(read(TEXT).is_ok());
+}
+
+#[test]
+fn a_resolved_recipe_reads_back_the_same() {
+    for edits in [
+        &[][..],
+        TEXT,
+        &["data.rules=[\"sum\", \"diff\"]", "train.target=0.999", "model.attention.weighing=expressive"],
+        &["data.rule=latin", "data.n=7", "train.learning_rate=1e-4", "model.init_std=0.02", "train.optimizer=nesterov"],
+    ] {
+        let recipe = read(edits).unwrap();
+        let text = recipe.to_toml().unwrap();
+        assert_eq!(Recipe::read(&text, "again.toml", &[] as &[&str]).unwrap(), recipe, "{text}");
+    }
+}
+
+#[test]
+fn the_limits_themselves_are_allowed() {
+    for edits in [
+        &["data.tau=62"][..],
+        &["data.rules=[\"sum\", \"diff\"]", "data.tau=30", "model.context=63"],
+        &["data.n=4096"],
+        &["train.warmup=2000"],
+        &["train.batch=6", "train.accumulate=6"],
+        &["train.min_learning_rate=1e-3"],
+        &["train.learning_rate=0", "train.clip=0", "train.weight_decay=0", "train.beta1=0"],
+        &["model.embedding=fixed", "data.n=32"],
+        &["train.steps=1", "train.eval_every=1", "train.log_every=1", "train.checkpoint_every=1", "train.keep=1"],
+    ] {
+        read(edits).unwrap_or_else(|error| panic!("{edits:?}: {error}"));
+    }
+}
+
+/// Edits of the default recipe, the key that the message must name, and a word of the reason.
+const REFUSED: [(&[&str], &str, &str); 53] = [
+    (&["train.steps=0"], "train.steps", "between 1 and"),
+    (&["train.batch=0"], "train.batch", "between 1 and"),
+    (&["train.accumulate=0"], "train.accumulate", "between 1 and"),
+    (&["train.accumulate=5"], "train.accumulate", "divisor"),
+    (&["train.eval_every=0"], "train.eval_every", "between 1 and"),
+    (&["train.eval_batches=0"], "train.eval_batches", "between 1 and"),
+    (&["train.checkpoint_every=0"], "train.checkpoint_every", "between 1 and"),
+    (&["train.keep=0"], "train.keep", "between 1 and"),
+    (&["train.log_every=0"], "train.log_every", "between 1 and"),
+    (&["train.steps=9000000000000000"], "train.steps", "between 1 and"),
+    (&["train.warmup=2001"], "train.warmup", "2001 steps of warm-up"),
+    (&["train.batch=10000000"], "train.batch", "limit"),
+    (&["train.learning_rate=-1e-3"], "train.learning_rate", "at least 0"),
+    (&["train.learning_rate=inf"], "train.learning_rate", "finite"),
+    (&["train.learning_rate=nan"], "train.learning_rate", "finite"),
+    (&["train.min_learning_rate=1"], "train.min_learning_rate", "between 0 and the learning rate"),
+    (&["train.min_learning_rate=nan"], "train.min_learning_rate", "NaN"),
+    (&["train.schedule=step", "train.decay_factor=0"], "train.decay_factor", "above 0"),
+    (&["train.schedule=step", "train.decay_factor=2"], "train.decay_factor", "at most 1"),
+    (&["train.schedule=sine"], "train.schedule", "cosine"),
+    (&["train.beta1=1"], "train.beta1", "below 1"),
+    (&["train.beta1=-0.1"], "train.beta1", "at least 0"),
+    (&["train.beta2=1.5"], "train.beta2", "below 1"),
+    (&["train.momentum=1"], "train.momentum", "below 1"),
+    (&["train.optimizer=nesterov", "train.momentum=0"], "train.momentum", "above 0"),
+    (&["train.optimizer=lion"], "train.optimizer", "adamw"),
+    (&["train.eps=0"], "train.eps", "1e-30"),
+    (&["train.eps=nan"], "train.eps", "NaN"),
+    (&["train.weight_decay=-1"], "train.weight_decay", "at least 0"),
+    (&["train.clip=-1"], "train.clip", "at least 0"),
+    (&["train.label_smoothing=1"], "train.label_smoothing", "below 1"),
+    (&["train.ema=1"], "train.ema", "below 1"),
+    (&["train.target=nan"], "train.target", "finite"),
+    (&["data.n=1"], "data.n", "between 2 and"),
+    (&["data.n=5000"], "data.n", "4096"),
+    (&["data.tau=0"], "data.tau", "at least 1"),
+    (&["data.tau=63"], "model.context", "65"),
+    (&["data.rules=[\"sum\", \"diff\"]", "data.tau=31"], "model.context", "65"),
+    (&["data.tau=200"], "data", "128 bits"),
+    (&["data.noise=1.5"], "data.noise", "probability"),
+    (&["data.noise=1"], "data.noise", "no symbol"),
+    (&["data.noise=nan"], "data.noise", "NaN"),
+    (&["data.rule=sum", "data.rules=[\"diff\"]"], "data.rules", "keep one"),
+    (&["data.rule=product"], "data.rule", "window"),
+    (&["data.path=a.txt"], "data.path", "reads no file"),
+    (&["data.task=text"], "data.path", "needs a file"),
+    (&["data.task=text", "data.path=\"\""], "data.path", "empty"),
+    (&["data.task=text", "data.path=a", "data.train_fraction=1"], "data.train_fraction", "between 0 and 1"),
+    (&["data.task=text", "data.path=a", "data.rule=sum"], "data.rule", "no rules"),
+    (&["data.task=text", "data.path=a", "model.embedding=fixed"], "model.embedding", "learned"),
+    (&["model.heads=3"], "model.heads", "divide"),
+    (&["model.embedding=fixed", "data.n=33"], "model.width", "orthogonal"),
+    (&["model.vocab_size=9"], "model.vocab_size", "unknown key"),
+];
+
+#[test]
+fn every_mistake_is_a_sentence_with_its_key() {
+    for (edits, key, reason) in REFUSED {
+        let message = match read(edits) {
+            Ok(_) => panic!("{edits:?} was accepted"),
+            Err(error) => error.to_string(),
+        };
+        assert!(message.contains(key) && message.contains(reason), "{edits:?}: {message}");
+        assert!(!message.contains('\n'), "{message:?} is more than a sentence");
+    }
+}
+
+#[test]
+fn a_key_in_the_wrong_table_is_found() {
+    let error = read(&["model.steps=10"]).unwrap_err().to_string();
+    assert!(error.contains("`model.steps`") && error.contains("did you mean `train.steps`?"), "{error}");
+    let error = read(&["model.attention.weighting=softmax"]).unwrap_err().to_string();
+    assert!(error.contains("did you mean `model.attention.weighing`?"), "{error}");
+    let error = read(&["train.targt=1"]).unwrap_err().to_string();
+    assert!(error.contains("did you mean `train.target`?"), "{error}");
+}
