@@ -1,0 +1,248 @@
+//! The flags.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+/// Invent, train and compare attention mechanisms on a CPU.
+#[derive(Debug, Parser)]
+#[command(name = "anther", version, max_term_width = 100, arg_required_else_help = true)]
+#[command(after_help = "\
+Examples:
+  anther train nt-expressive
+  anther train shakespeare-char --set train.steps=500 --out runs/first
+  anther train --resume runs/first
+  anther generate runs/first --prompt \"ROMEO:\" --temperature 0.8
+
+Exit codes: 0 done, 1 failed, 2 wrong usage or recipe, 3 diverged, 130 and 143 stopped by SIGINT and SIGTERM.")]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Train a model, or continue a run
+    Train(TrainArgs),
+    /// Measure a trained model
+    Eval(EvalArgs),
+    /// Let a model of text continue a prompt
+    Generate(GenerateArgs),
+    /// Parameters, operations and memory of a model
+    Inspect(InspectArgs),
+    /// List the recipes that are compiled in
+    Recipes(RecipesArgs),
+    /// Print a completion script for a shell
+    Completions(CompletionsArgs),
+    /// Download data sets and check them
+    Fetch(FetchArgs),
+}
+
+/// How to compute.
+#[derive(Args, Debug)]
+pub struct ComputeArgs {
+    /// Number of threads, 1 to 1024; the results do not depend on it [default: one per core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1024))]
+    pub threads: Option<u16>,
+    /// SIMD level: auto, scalar, portable, avx2 or avx512 [default: the variable ANTHER_SIMD, else auto]
+    #[arg(long, value_name = "LEVEL")]
+    pub simd: Option<String>,
+}
+
+/// Where data sets are.
+#[derive(Args, Debug)]
+pub struct DataArgs {
+    /// Directory of the data sets [default: the variable ANTHER_DATA, else `datasets`]
+    #[arg(long, value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+}
+
+/// Which checkpoint of a run.
+#[derive(Args, Debug)]
+pub struct CheckpointArgs {
+    /// Use the checkpoint with the best metric
+    #[arg(long, conflicts_with = "last")]
+    pub best: bool,
+    /// Use the newest checkpoint (the default)
+    #[arg(long)]
+    pub last: bool,
+}
+
+/// `anther train`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  anther train nt-expressive --json
+  anther train shakespeare-char --data-dir datasets --set model.width=64 --set train.batch=8
+  anther train my.toml --out runs/mine --seed 3 --threads 2
+  anther train --resume runs/mine --set train.steps=5000
+
+Ctrl-C finishes the step, saves it and exits with 130; a second Ctrl-C exits at once.")]
+pub struct TrainArgs {
+    /// Name of a recipe (see `anther recipes`), or path to a .toml file
+    #[arg(value_name = "RECIPE", required_unless_present = "resume", conflicts_with = "resume")]
+    pub recipe: Option<String>,
+    /// Change a key of the recipe, such as train.steps=100; may be given several times
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Directory of the run; must not hold one yet [default: the next free runs/RECIPE-N]
+    #[arg(long, value_name = "DIR", conflicts_with = "resume")]
+    pub out: Option<PathBuf>,
+    /// Continue the run in this directory with its own recipe; only train.steps may be set
+    #[arg(long, value_name = "RUN")]
+    pub resume: Option<PathBuf>,
+    /// Seed of the initial values and of the data, the same as --set train.seed=N
+    #[arg(long, value_name = "N", conflicts_with = "resume")]
+    pub seed: Option<u64>,
+    /// End with one line of JSON on the standard output
+    #[arg(long)]
+    pub json: bool,
+    /// Show no progress
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// Where data sets are.
+    #[command(flatten)]
+    pub data: DataArgs,
+    /// How to compute.
+    #[command(flatten)]
+    pub compute: ComputeArgs,
+}
+
+/// `anther eval`
+#[derive(Args, Debug)]
+#[command(after_help = "Examples:\n  anther eval runs/nt-expressive-1\n  anther eval runs/mine --best --json")]
+pub struct EvalArgs {
+    /// Directory of a run
+    #[arg(value_name = "RUN")]
+    pub run: PathBuf,
+    /// Which checkpoint.
+    #[command(flatten)]
+    pub checkpoint: CheckpointArgs,
+    /// Answer with one line of JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Where data sets are.
+    #[command(flatten)]
+    pub data: DataArgs,
+    /// How to compute.
+    #[command(flatten)]
+    pub compute: ComputeArgs,
+}
+
+/// `anther generate`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  anther generate runs/shakespeare-char-1 --prompt \"ROMEO:\"
+  anther generate runs/mine --prompt \"To be\" --temperature 0.8 --top-k 20 --max-tokens 500 --seed 7
+  anther generate runs/mine --prompt \"To be\" --temperature 0
+
+The same seed, prompt and checkpoint give the same text.")]
+pub struct GenerateArgs {
+    /// Directory of a run on text
+    #[arg(value_name = "RUN")]
+    pub run: PathBuf,
+    /// Which checkpoint.
+    #[command(flatten)]
+    pub checkpoint: CheckpointArgs,
+    /// The text to continue; only characters of the text that was trained on
+    #[arg(long, value_name = "TEXT", default_value = "\n", hide_default_value = true)]
+    pub prompt: String,
+    /// Below 1 likelier characters gain, above 1 unlikelier ones; 0 always takes the likeliest
+    #[arg(long, value_name = "X", default_value_t = 1.0, allow_negative_numbers = true)]
+    pub temperature: f64,
+    /// Draw from the N likeliest characters only; 0 for all
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub top_k: usize,
+    /// Draw from the fewest likeliest characters that have probability P together
+    #[arg(long, value_name = "P", default_value_t = 1.0, allow_negative_numbers = true)]
+    pub top_p: f64,
+    /// How many characters to write
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub max_tokens: u32,
+    /// Seed of the draws
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Answer with one line of JSON
+    #[arg(long)]
+    pub json: bool,
+    /// How to compute.
+    #[command(flatten)]
+    pub compute: ComputeArgs,
+}
+
+/// `anther inspect`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  anther inspect shakespeare-char
+  anther inspect nt-expressive --set model.layers=4 --json
+  anther inspect runs/mine")]
+pub struct InspectArgs {
+    /// Name of a recipe, path to a .toml file, or directory of a run
+    #[arg(value_name = "RECIPE|RUN")]
+    pub what: String,
+    /// Change a key of the recipe, such as model.width=64; may be given several times
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Answer with one line of JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Where data sets are.
+    #[command(flatten)]
+    pub data: DataArgs,
+}
+
+/// `anther recipes`
+#[derive(Args, Debug)]
+pub struct RecipesArgs {
+    /// Print the TOML of this recipe instead
+    #[arg(long, value_name = "NAME")]
+    pub show: Option<String>,
+    /// Answer with one line of JSON
+    #[arg(long, conflicts_with = "show")]
+    pub json: bool,
+}
+
+/// `anther completions`
+#[derive(Args, Debug)]
+#[command(after_help = "Example:\n  anther completions bash > ~/.local/share/bash-completion/completions/anther")]
+pub struct CompletionsArgs {
+    /// The shell
+    #[arg(value_name = "SHELL")]
+    pub shell: Shell,
+}
+
+/// `anther fetch`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  anther fetch --list
+  anther fetch tinyshakespeare
+  anther fetch --all --mirror /media/datasets
+  anther fetch tinyshakespeare --offline
+
+Every file is checked against the SHA-256 of its manifest, DIR/NAME.toml.")]
+pub struct FetchArgs {
+    /// Name of a data set
+    #[arg(value_name = "NAME", required_unless_present_any = ["list", "all"], conflicts_with_all = ["list", "all"])]
+    pub name: Option<String>,
+    /// List the data sets and whether they are here
+    #[arg(long, conflicts_with = "all")]
+    pub list: bool,
+    /// Fetch every data set
+    #[arg(long)]
+    pub all: bool,
+    /// Take the files from a folder or a server with the same paths
+    #[arg(long, value_name = "DIR|URL", conflicts_with = "offline")]
+    pub mirror: Option<String>,
+    /// Only check what is here; never use the network
+    #[arg(long)]
+    pub offline: bool,
+    /// Where data sets are.
+    #[command(flatten)]
+    pub data: DataArgs,
+}

@@ -1,0 +1,40 @@
+//! `anther eval`: what a trained model reaches on data it was not trained on.
+
+use anther_train::trained::{TrainedModel, Which};
+use serde_json::json;
+
+use super::{DONE, data_dir};
+use crate::cli::{CheckpointArgs, EvalArgs};
+use crate::compute::Compute;
+use crate::failure::Failure;
+use crate::output;
+
+/// Loads, measures, prints.
+pub fn run(args: &EvalArgs) -> Result<u8, Failure> {
+    Compute::set_up(&args.compute)?;
+    let trained = load(&args.run, &args.checkpoint)?;
+    let (metric, evaluation) = trained.evaluate(&data_dir(&args.data))?;
+    if args.json {
+        output::print_json(&json!({
+            "run_dir": args.run.to_string_lossy(),
+            "step": trained.step,
+            "metric": { "name": metric.name(), "value": evaluation.of(metric) },
+            "loss": evaluation.loss,
+            "accuracy": evaluation.accuracy,
+        }))?;
+    } else {
+        output::print(&format!(
+            "step: {}\nloss: {:.4}\naccuracy: {:.4}",
+            trained.step, evaluation.loss, evaluation.accuracy
+        ))?;
+    }
+    Ok(DONE)
+}
+
+/// The model of a run; what loading it found is told on the error stream.
+pub fn load(run: &std::path::Path, checkpoint: &CheckpointArgs) -> Result<TrainedModel, Failure> {
+    let which = if checkpoint.best { Which::Best } else { Which::Latest };
+    let trained = TrainedModel::load(run, which, false)?;
+    trained.warnings.iter().for_each(|warning| output::warn(warning));
+    Ok(trained)
+}

@@ -1,0 +1,161 @@
+//! `anther inspect`: what a model costs before it is trained, or what one that was trained is made of.
+
+use std::path::Path;
+
+use anther_tensor::Parameters;
+use anther_train::learner::build_model;
+use anther_train::optim::Optimizer;
+use anther_train::recipe::Recipe;
+use anther_train::task;
+use anther_train::trained::{TrainedModel, Which};
+use anther_transformer::{CausalLm, ModelSummary};
+use serde_json::{Value, json};
+
+use super::{DONE, data_dir};
+use crate::cli::InspectArgs;
+use crate::failure::Failure;
+use crate::memory;
+use crate::output;
+use crate::progress::grouped;
+use crate::recipes::Source;
+
+/// A training step costs a forward pass and a backward pass of twice that.
+const TRAINING: u64 = 3;
+
+/// Builds the model, runs one step of it on zeros and tells what that took.
+pub fn run(args: &InspectArgs) -> Result<u8, Failure> {
+    let (recipe, model, parameters) = find(args)?;
+    let batch = recipe.train.batch / recipe.train.accumulate;
+    let cost = Cost::of(&recipe, &model, &parameters, batch);
+    if args.json {
+        output::print_json(&cost.json())?;
+    } else {
+        output::print(&cost.table())?;
+    }
+    Ok(DONE)
+}
+
+/// The recipe, model and parameters of a recipe or of the newest checkpoint of a run.
+fn find(args: &InspectArgs) -> Result<(Recipe, CausalLm, Parameters<f32>), Failure> {
+    let path = Path::new(&args.what);
+    if path.is_dir() {
+        if let Some(edit) = args.set.first() {
+            return Err(Failure::usage(anyhow::anyhow!(
+                "the argument `--set {edit}` cannot be used with a run, whose model is what it is; name a recipe"
+            )));
+        }
+        let trained = TrainedModel::load(path, Which::Latest, false)?;
+        return Ok((trained.recipe, trained.model, trained.parameters));
+    }
+    let recipe = Source::find(&args.what)?.resolve(&args.set)?;
+    memory::check(&recipe)?;
+    let task = task::of_recipe(&recipe, &data_dir(&args.data))?;
+    let tokens = task.symbols().count();
+    let (model, parameters) =
+        build_model(&recipe.model, tokens, |width| task.fixed_embedding(width), recipe.train.seed)?;
+    Ok((recipe, model, parameters))
+}
+
+/// What a model costs.
+struct Cost {
+    layers: Vec<(String, usize)>,
+    summary: ModelSummary,
+    optimizer_bytes: usize,
+    batch: usize,
+    context: usize,
+    vocabulary: usize,
+}
+
+impl Cost {
+    fn of(recipe: &Recipe, model: &CausalLm, parameters: &Parameters<f32>, batch: usize) -> Self {
+        let summary = ModelSummary::measure(model, parameters, batch);
+        let mut layers: Vec<(String, usize)> = Vec::new();
+        for row in &summary.rows {
+            let layer = layer_of(&row.name);
+            let count = row.shape.iter().product::<usize>();
+            match layers.last_mut() {
+                Some((name, total)) if *name == layer => *total += count,
+                _ => layers.push((layer, count)),
+            }
+        }
+        let moments = Optimizer::new(&recipe.train.optimizer(), parameters).slabs().count();
+        let slabs = moments + usize::from(recipe.train.ema > 0.0);
+        Cost {
+            layers,
+            optimizer_bytes: slabs * summary.parameter_bytes,
+            batch,
+            context: recipe.model.context,
+            vocabulary: model.config().vocab_size,
+            summary,
+        }
+    }
+
+    /// Parameters, gradients, optimiser and activations.
+    fn memory(&self) -> [(&'static str, usize); 4] {
+        [
+            ("parameters", self.summary.parameter_bytes),
+            ("gradients", self.summary.parameter_bytes),
+            ("optimizer", self.optimizer_bytes),
+            ("activations", self.summary.activation_bytes),
+        ]
+    }
+
+    fn json(&self) -> Value {
+        let layers: Vec<Value> =
+            self.layers.iter().map(|(name, count)| json!({ "name": name, "parameters": count })).collect();
+        let forward = self.summary.forward_flops_per_token;
+        let mut memory = serde_json::Map::new();
+        for (name, bytes) in self.memory() {
+            memory.insert(format!("{name}_bytes"), bytes.into());
+        }
+        json!({
+            "parameters": self.summary.parameters,
+            "layers": layers,
+            "vocabulary": self.vocabulary,
+            "context": self.context,
+            "batch": self.batch,
+            "flops_per_token": { "forward": forward, "training": TRAINING * forward },
+            "memory": memory,
+        })
+    }
+
+    fn table(&self) -> String {
+        let mut lines = vec!["parameters".to_owned()];
+        let row = |name: &str, value: String| format!("  {name:<24} {value:>16}");
+        lines.extend(self.layers.iter().map(|(name, count)| row(name, grouped(*count as u64))));
+        lines.push(row("total", grouped(self.summary.parameters as u64)));
+        let forward = self.summary.forward_flops_per_token;
+        lines.push("floating-point operations a token, at full context".to_owned());
+        lines.push(row("forward", grouped(forward)));
+        lines.push(row("training", grouped(TRAINING * forward)));
+        let (batch, context) = (self.batch, self.context);
+        lines.push(format!("bytes of a training step with {batch} x {context} tokens"));
+        lines.extend(self.memory().map(|(name, bytes)| row(name, grouped(bytes as u64))));
+        let total = self.memory().iter().map(|(_, bytes)| bytes).sum::<usize>();
+        lines.push(row("total", grouped(total as u64)));
+        lines.join("\n")
+    }
+}
+
+/// What a parameter is listed under: its block, or itself outside the blocks.
+fn layer_of(name: &str) -> String {
+    let parts: Vec<&str> = name.split('.').collect();
+    match parts[..] {
+        ["model", "layers", number, ..] => format!("model.layers.{number}"),
+        [ref owner @ .., _] if !owner.is_empty() => owner.join("."),
+        _ => name.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn parameters_are_listed_by_block() {
+        assert_eq!(layer_of("model.layers.12.mlp.fc1.weight"), "model.layers.12");
+        assert_eq!(layer_of("model.embed_tokens.weight"), "model.embed_tokens");
+        assert_eq!(layer_of("lm_head.weight"), "lm_head");
+        assert_eq!(layer_of("alone"), "alone");
+    }
+}

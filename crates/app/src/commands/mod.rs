@@ -1,0 +1,21 @@
+//! One file per subcommand. Each has `run`, which returns the exit code of a command that did not fail.
+
+pub mod completions;
+pub mod eval;
+pub mod fetch;
+pub mod generate;
+pub mod inspect;
+pub mod recipes;
+pub mod train;
+
+use anther_data::DataDir;
+
+use crate::cli::DataArgs;
+
+/// Exit code of a command that did its work.
+pub const DONE: u8 = 0;
+
+/// The directory of data sets: the flag, else the variable, else the default.
+fn data_dir(args: &DataArgs) -> DataDir {
+    DataDir::resolve(args.data_dir.as_deref(), std::env::var_os("ANTHER_DATA").as_deref())
+}

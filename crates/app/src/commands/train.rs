@@ -1,0 +1,169 @@
+//! `anther train`: a new run, or the rest of one.
+
+use std::path::{Path, PathBuf};
+
+use anther_train::memory::peak_rss_bytes;
+use anther_train::trainer::{Measured, Out, Outcome, Reason, ResumeOptions, StartOptions, Trainer};
+use serde_json::{Value, json};
+
+use super::{DONE, data_dir};
+use crate::cli::TrainArgs;
+use crate::compute::Compute;
+use crate::failure::Failure;
+use crate::memory;
+use crate::output;
+use crate::progress::{Progress, grouped};
+use crate::recipes::Source;
+use crate::signals::{self, Signals};
+
+/// The directory of runs that are given none.
+const RUNS: &str = "runs";
+/// The fact of `run.json` that keeps the name of the recipe.
+const RECIPE_NAME: &str = "recipe";
+/// The only key that a resumed run may be given anew.
+const STEPS: &str = "train.steps";
+
+/// Trains and tells the result. A run that was asked to stop ends with the exit code of the signal.
+pub fn run(args: &TrainArgs) -> Result<u8, Failure> {
+    Compute::set_up(&args.compute)?;
+    let signals = Signals::listen()?;
+    let (name, mut trainer) = match (&args.resume, &args.recipe) {
+        (Some(run), _) => resume(args, run)?,
+        (None, Some(recipe)) => start(args, recipe)?,
+        (None, None) => {
+            return Err(Failure::usage(anyhow::anyhow!("name a recipe, or with --resume a run to go on with")));
+        }
+    };
+    let mut progress = Progress::new(args.quiet);
+    let outcome = trainer.run(&mut progress, &|| signals.received());
+    progress.finish();
+    let outcome = outcome?;
+    if let Reason::Signal(signal) = outcome.stopped {
+        let (signal, steps) = (signals::name(signal), outcome.steps);
+        let place = outcome.run_dir.display();
+        output::tell(&format!("{signal}: saved after step {steps}; go on with `anther train --resume {place}`"));
+    }
+    if args.json {
+        output::print_json(&report(&name, &outcome))?;
+    } else {
+        output::print(&summary(&outcome))?;
+    }
+    Ok(match outcome.stopped {
+        Reason::Signal(signal) => signal.exit_code(),
+        Reason::Finished | Reason::Target | Reason::EarlyStopping => DONE,
+    })
+}
+
+fn start(args: &TrainArgs, recipe: &str) -> Result<(String, Trainer), Failure> {
+    let source = Source::find(recipe)?;
+    let mut edits = args.set.clone();
+    edits.extend(args.seed.map(|seed| format!("train.seed={seed}")));
+    let resolved = source.resolve(&edits)?;
+    memory::check(&resolved)?;
+    let out = match &args.out {
+        Some(directory) => Out::Directory(directory.clone()),
+        None => Out::Numbered { parent: PathBuf::from(RUNS), name: source.name.clone() },
+    };
+    let options = StartOptions { out, data: data_dir(&args.data), command: command() };
+    let trainer = Trainer::new(resolved, &options)?;
+    let run = trainer.run_dir();
+    let mut facts = run.read_facts()?;
+    facts.insert(RECIPE_NAME.to_owned(), source.name.clone());
+    run.write_facts(&facts)?;
+    Ok((source.name, trainer))
+}
+
+fn resume(args: &TrainArgs, run: &Path) -> Result<(String, Trainer), Failure> {
+    let mut steps = None;
+    for edit in &args.set {
+        steps = Some(steps_of(edit)?);
+    }
+    let options = ResumeOptions { data: data_dir(&args.data), strict: false, steps };
+    let trainer = Trainer::resume(run, &options)?;
+    // A run whose facts were lost can still go on; it is then called after its directory.
+    let named = trainer.run_dir().read_facts().ok();
+    let name = named.and_then(|mut facts| facts.remove(RECIPE_NAME));
+    let directory = || run.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    Ok((name.unwrap_or_else(directory), trainer))
+}
+
+/// The steps that `--set train.steps=N` asks for.
+fn steps_of(edit: &str) -> Result<u64, Failure> {
+    let refused =
+        |why: &str| Failure::usage(anyhow::anyhow!("the argument `--set {edit}` cannot be used with --resume: {why}"));
+    let Some((STEPS, value)) = edit.split_once('=').map(|(key, value)| (key.trim(), value.trim())) else {
+        return Err(refused("a run keeps its own recipe, only train.steps may be set anew"));
+    };
+    value.replace('_', "").parse().map_err(|_| refused("the number of steps must be a whole number"))
+}
+
+/// The command line as it was typed, more or less: for the eyes only.
+fn command() -> String {
+    let words: Vec<_> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
+    format!("anther {}", words.join(" "))
+}
+
+fn summary(outcome: &Outcome) -> String {
+    let why = match outcome.stopped {
+        Reason::Finished => "all steps taken",
+        Reason::Target => "the target is reached",
+        Reason::EarlyStopping => "no improvement any more",
+        Reason::Signal(signal) => signals::name(signal),
+    };
+    let name = outcome.metric_name;
+    let shown = |measured: &Option<Measured>| match measured {
+        Some(Measured { step, value }) => format!("{value:.4} after step {step}"),
+        None => "not measured".to_owned(),
+    };
+    format!(
+        "{name}: {} (best {})\nsteps: {} ({why})\nspeed: {} tokens/s with {} parameters\nrun: {}",
+        shown(&outcome.last),
+        shown(&outcome.best),
+        grouped(outcome.steps),
+        grouped(outcome.tokens_per_second as u64),
+        grouped(outcome.parameters as u64),
+        outcome.run_dir.display()
+    )
+}
+
+fn report(recipe: &str, outcome: &Outcome) -> Value {
+    let measured = |measured: &Option<Measured>| {
+        json!({
+            "name": outcome.metric_name,
+            "value": measured.map(|measured| measured.value),
+            "step": measured.map(|measured| measured.step),
+        })
+    };
+    let stopped = match outcome.stopped {
+        Reason::Finished => "finished",
+        Reason::Target => "target",
+        Reason::EarlyStopping => "early-stopping",
+        Reason::Signal(signal) => signals::name(signal),
+    };
+    json!({
+        "recipe": recipe,
+        "steps": outcome.steps,
+        "stopped": stopped,
+        "metric": measured(&outcome.last),
+        "best": measured(&outcome.best),
+        "tokens_per_second": outcome.tokens_per_second,
+        "parameters": outcome.parameters,
+        "peak_rss_bytes": peak_rss_bytes(),
+        "run_dir": outcome.run_dir.to_string_lossy(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_steps_of_a_run_can_be_set_anew() {
+        assert_eq!(steps_of("train.steps=1_000").unwrap(), 1000);
+        for edit in ["train.seed=3", "train.steps", "steps=3", "train.steps=-1", "train.steps=many"] {
+            let refusal = steps_of(edit).unwrap_err();
+            assert_eq!(refusal.code(), crate::failure::USAGE);
+            assert!(refusal.to_string().contains(edit), "{refusal}");
+        }
+    }
+}

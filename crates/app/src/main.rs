@@ -1,0 +1,63 @@
+//! The command line of Anther: train, evaluate, generate, inspect.
+//!
+//! | file | what |
+//! |---|---|
+//! | `cli` | the flags |
+//! | `commands` | one file per subcommand |
+//! | `recipes` | the recipes that are compiled in, and files in their place |
+//! | `progress` | what a training run says while it goes |
+//! | `memory` | whether a recipe can fit the machine |
+//! | `signals`, `compute` | what the process is told: to stop, how many threads, which instructions |
+//! | `failure`, `output` | exit codes, the error stream, the result stream |
+//!
+//! The result goes to the standard output and nothing else does; everything a person watches goes to the error stream.
+#![forbid(unsafe_code)]
+
+mod cli;
+mod commands;
+mod compute;
+mod failure;
+mod memory;
+mod output;
+mod progress;
+mod recipes;
+mod signals;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use cli::{Cli, Command};
+use failure::Failure;
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(refusal) => {
+            // Help and version are results, everything else is a mistake; clap knows the stream and the exit code of each.
+            let code = u8::try_from(refusal.exit_code()).unwrap_or(failure::USAGE);
+            let _ = refusal.print();
+            return ExitCode::from(code);
+        }
+    };
+    match run(cli.command) {
+        Ok(code) => ExitCode::from(code),
+        Err(failure) => {
+            output::complain(&failure);
+            ExitCode::from(failure.code())
+        }
+    }
+}
+
+/// Runs one subcommand and returns the exit code of a run that did not fail.
+fn run(command: Command) -> Result<u8, Failure> {
+    match command {
+        Command::Train(args) => commands::train::run(&args),
+        Command::Eval(args) => commands::eval::run(&args),
+        Command::Generate(args) => commands::generate::run(&args),
+        Command::Inspect(args) => commands::inspect::run(&args),
+        Command::Recipes(args) => commands::recipes::run(&args),
+        Command::Completions(args) => commands::completions::run(&args),
+        Command::Fetch(args) => commands::fetch::run(&args),
+    }
+}

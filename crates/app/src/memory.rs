@@ -1,0 +1,95 @@
+//! Whether a recipe can fit the machine at all: a process that is refused memory is ended by the system without a sentence.
+
+use anther_train::optim::OptimizerKind;
+use anther_train::recipe::{Recipe, TaskKind};
+use anther_transformer::Activation;
+
+use crate::failure::Failure;
+
+/// The vocabulary of a text that was not read yet; most have more.
+const TEXT_TOKENS: usize = 64;
+
+/// Refuses a recipe whose training surely needs more memory than there is. Where the system does not tell how much there is,
+/// nothing is refused.
+///
+/// # Errors
+/// A failure that names both sizes.
+pub fn check(recipe: &Recipe) -> Result<(), Failure> {
+    let total = std::fs::read_to_string("/proc/meminfo").ok().and_then(|text| total_of(&text));
+    let needed = least_bytes(recipe);
+    match total {
+        Some(total) if needed > total => Err(anyhow::anyhow!(
+            "the model needs at least {:.0} GB to train, but this machine has {:.0} GB; make model.width, model.layers, \
+             model.context or train.batch smaller, or train.accumulate larger",
+            needed / 1e9,
+            total / 1e9
+        )
+        .into()),
+        _ => Ok(()),
+    }
+}
+
+/// Bytes of memory of the machine, from the line `MemTotal:   123 kB`.
+fn total_of(meminfo: &str) -> Option<f64> {
+    let line = meminfo.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kibibytes: f64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    Some(kibibytes * 1024.0)
+}
+
+/// A lower bound of the bytes of a training step, in floating point because a recipe can ask for more than any integer holds:
+/// values, gradients and moments of the matrices; the saved inputs of products, scores and logits; the batches of an evaluation.
+fn least_bytes(recipe: &Recipe) -> f64 {
+    let (model, train) = (&recipe.model, &recipe.train);
+    let real = |n: usize| n as f64;
+    let tokens = match recipe.data.task {
+        TaskKind::Nt => recipe.data.n as usize,
+        TaskKind::Text => TEXT_TOKENS,
+    };
+    let (width, hidden, context) = (real(model.width), real(model.feed_forward()), real(model.context));
+    let matrices = if model.activation == Activation::Swiglu { 3.0 } else { 2.0 };
+    let block = 4.0 * width * width + matrices * width * hidden;
+    let parameters = real(model.layers) * block + real(tokens) * width;
+    let moments = match train.optimizer {
+        OptimizerKind::AdamW | OptimizerKind::Adam => 2.0,
+        OptimizerKind::Sgd | OptimizerKind::Nesterov => 0.0,
+    };
+    let slabs = 2.0 + moments + f64::from(u8::from(train.ema > 0.0));
+    let sequences = real(train.batch / train.accumulate.max(1));
+    let saved = sequences * context * (6.0 * width + hidden) + sequences * real(model.heads) * context * context;
+    let activations = real(model.layers) * saved + sequences * context * real(tokens);
+    let evaluation = match recipe.data.task {
+        TaskKind::Nt => 3.0 * real(train.eval_batches) * real(train.batch) * context,
+        TaskKind::Text => 0.0,
+    };
+    4.0 * (slabs * parameters + activations + evaluation)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_size_of_the_machine_is_read() {
+        assert_eq!(total_of("MemTotal:       2 kB\nMemFree: 1 kB\n"), Some(2048.0));
+        assert_eq!(total_of("MemFree: 1 kB\n"), None);
+        assert_eq!(total_of("MemTotal: much\n"), None);
+    }
+
+    #[test]
+    fn the_bound_grows_with_every_size() {
+        let bytes = |edits: &[&str]| least_bytes(&Recipe::read("", "test", edits).unwrap());
+        let start = bytes(&[]);
+        for edit in [
+            "model.width=64",
+            "model.layers=4",
+            "model.context=128",
+            "train.batch=64",
+            "train.ema=0.9",
+            "train.eval_batches=20",
+        ] {
+            assert!(bytes(&[edit]) > start, "{edit}");
+        }
+        assert!(bytes(&["train.optimizer=sgd"]) < start && bytes(&["train.accumulate=2"]) < start);
+        assert!(bytes(&["model.width=65536", "model.layers=1024"]) > 1e14);
+    }
+}

@@ -1,0 +1,18 @@
+//! The program from outside: what it prints, how it exits, what it leaves on the disk.
+
+mod bad_data;
+mod bad_flags;
+mod bad_recipes;
+mod bad_runs;
+mod completions;
+mod determinism;
+mod diverged;
+mod fetch;
+mod inspect;
+mod json;
+mod kill;
+mod recipes;
+mod resume;
+mod shakespeare;
+mod signals;
+mod support;
