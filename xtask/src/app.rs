@@ -29,47 +29,27 @@ pub fn build_with(project: &Project, features: &[&str], args: Vec<OsString>) -> 
 /// Cargo itself says where: a target folder may come from a variable or from any of its configuration files.
 fn build(project: &Project, features: &[&str]) -> Result<PathBuf> {
     let mut cargo = project.cargo();
-    cargo.args([
-        "build",
-        "--release",
-        "--package",
-        "anther",
-        "--message-format",
-        "json-render-diagnostics",
-    ]);
+    cargo.args(["build", "--release", "--package", "anther", "--message-format", "json-render-diagnostics"]);
     if !features.is_empty() {
         cargo.args(["--features", &features.join(",")]);
     }
     // Progress and warnings stay visible on the error stream; only the messages for programs are read here.
-    let output = cargo
-        .stderr(Stdio::inherit())
-        .output()
-        .with_context(|| format!("{} did not start", show(&cargo)))?;
+    let output = cargo.stderr(Stdio::inherit()).output().with_context(|| format!("{} did not start", show(&cargo)))?;
     if !output.status.success() {
-        bail!(
-            "the command line did not build: {} {}",
-            show(&cargo),
-            ended(output.status)
-        );
+        bail!("the command line did not build: {} {}", show(&cargo), ended(output.status));
     }
     let messages = String::from_utf8_lossy(&output.stdout);
-    executable(&messages).context("cargo built the package `anther` but named no binary `anther`; does crates/app still have it?")
+    executable(&messages)
+        .context("cargo built the package `anther` but named no binary `anther`; does crates/app still have it?")
 }
 
 /// The path of the binary `anther` among cargo's messages, one JSON object a line.
 fn executable(messages: &str) -> Option<PathBuf> {
-    messages
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .find_map(|message| {
-            let target = &message["target"];
-            let ours = target["name"] == "anther" && target["kind"][0] == "bin";
-            if ours {
-                message["executable"].as_str().map(PathBuf::from)
-            } else {
-                None
-            }
-        })
+    messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).find_map(|message| {
+        let target = &message["target"];
+        let ours = target["name"] == "anther" && target["kind"][0] == "bin";
+        if ours { message["executable"].as_str().map(PathBuf::from) } else { None }
+    })
 }
 
 /// Replaces this process: a signal then reaches the one process there is, and its exit code or deadly signal is seen unchanged.
@@ -82,9 +62,7 @@ fn hand_over(mut command: Command) -> Result<u8> {
 
 #[cfg(not(unix))]
 fn hand_over(mut command: Command) -> Result<u8> {
-    let status = command
-        .status()
-        .with_context(|| format!("{} did not start", show(&command)))?;
+    let status = command.status().with_context(|| format!("{} did not start", show(&command)))?;
     Ok(crate::project::exit_code(status))
 }
 
@@ -101,17 +79,11 @@ not JSON
 {"reason":"compiler-artifact","target":{"kind":["bin"],"name":"anther"},"executable":"/t/release/anther"}
 {"reason":"build-finished","success":true}
 "#;
-        assert_eq!(
-            executable(messages),
-            Some(PathBuf::from("/t/release/anther"))
-        );
+        assert_eq!(executable(messages), Some(PathBuf::from("/t/release/anther")));
     }
 
     #[test]
     fn no_binary_is_no_path() {
-        assert_eq!(
-            executable(r#"{"reason":"build-finished","success":true}"#),
-            None
-        );
+        assert_eq!(executable(r#"{"reason":"build-finished","success":true}"#), None);
     }
 }

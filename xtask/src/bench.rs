@@ -19,9 +19,7 @@ pub fn main(project: &Project, args: &[OsString]) -> Result<u8> {
     }
     let mut cargo = project.cargo();
     cargo.arg("bench").args(selection).arg("--").args(args);
-    let status = cargo
-        .status()
-        .with_context(|| format!("{} did not start", show(&cargo)))?;
+    let status = cargo.status().with_context(|| format!("{} did not start", show(&cargo)))?;
     Ok(exit_code(status))
 }
 
@@ -37,11 +35,7 @@ fn selection(metadata: &Value) -> Vec<String> {
             .collect();
         if let (false, Some(name)) = (names.is_empty(), package["name"].as_str()) {
             packages.extend(["--package".to_owned(), name.to_owned()]);
-            benches.extend(
-                names
-                    .iter()
-                    .flat_map(|name| ["--bench".to_owned(), (*name).to_owned()]),
-            );
+            benches.extend(names.iter().flat_map(|name| ["--bench".to_owned(), (*name).to_owned()]));
         }
     }
     packages.extend(benches);
@@ -59,10 +53,7 @@ mod tests {
             {"name": "plain", "targets": [{"kind": ["lib"], "name": "plain"}]},
             {"name": "fast", "targets": [{"kind": ["lib"], "name": "fast"}, {"kind": ["bench"], "name": "one"}, {"kind": ["bench"], "name": "two"}]},
         ]});
-        assert_eq!(
-            selection(&metadata),
-            ["--package", "fast", "--bench", "one", "--bench", "two"]
-        );
+        assert_eq!(selection(&metadata), ["--package", "fast", "--bench", "one", "--bench", "two"]);
         assert!(selection(&json!({"packages": []})).is_empty());
     }
 }

@@ -24,34 +24,10 @@ enum Outcome {
 type Step = (&'static str, fn(&Project) -> Result<Outcome>);
 
 const STEPS: [Step; 7] = [
-    ("fmt", |project| {
-        cargo(project, &["fmt", "--all", "--check"])
-    }),
-    ("clippy", |project| {
-        cargo(
-            project,
-            &[
-                "clippy",
-                "--workspace",
-                "--all-targets",
-                "--",
-                "-D",
-                "warnings",
-            ],
-        )
-    }),
-    ("tidy", |project| {
-        passed(
-            tidy::main(project)?,
-            "the house rules are broken in the places above",
-        )
-    }),
-    ("golden", |project| {
-        passed(
-            golden::main(project, None)?,
-            "the golden files are not in order, see above",
-        )
-    }),
+    ("fmt", |project| cargo(project, &["fmt", "--all", "--check"])),
+    ("clippy", |project| cargo(project, &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])),
+    ("tidy", |project| passed(tidy::main(project)?, "the house rules are broken in the places above")),
+    ("golden", |project| passed(golden::main(project, None)?, "the golden files are not in order, see above")),
     ("test", tests),
     ("doc", documentation),
     ("deny", deny),
@@ -80,11 +56,7 @@ struct Report {
 }
 
 fn run(project: &Project, steps: &[Step]) -> Report {
-    let mut report = Report {
-        seconds: Vec::new(),
-        totals: None,
-        failure: None,
-    };
+    let mut report = Report { seconds: Vec::new(), totals: None, failure: None };
     for (name, step) in steps {
         println!("\n==== {name}");
         let start = Instant::now();
@@ -113,13 +85,8 @@ fn run(project: &Project, steps: &[Step]) -> Report {
 
 fn table(seconds: &[(&str, &str, Duration)]) -> String {
     let total = seconds.iter().map(|(_, _, took)| *took).sum::<Duration>();
-    let row = |name: &str, word: &str, took: Duration| {
-        format!("{name:<8} {word:<8} {:>8.1} s\n", took.as_secs_f64())
-    };
-    let rows: String = seconds
-        .iter()
-        .map(|(name, word, took)| row(name, word, *took))
-        .collect();
+    let row = |name: &str, word: &str, took: Duration| format!("{name:<8} {word:<8} {:>8.1} s\n", took.as_secs_f64());
+    let rows: String = seconds.iter().map(|(name, word, took)| row(name, word, *took)).collect();
     rows + row("total", "", total).trim_end()
 }
 
@@ -169,9 +136,7 @@ fn tests(project: &Project) -> Result<Outcome> {
 fn documentation(project: &Project) -> Result<Outcome> {
     let mut cargo = project.cargo();
     let flags = std::env::var("RUSTDOCFLAGS").unwrap_or_default();
-    cargo
-        .args(["doc", "--workspace", "--no-deps"])
-        .env("RUSTDOCFLAGS", format!("{flags} -D warnings").trim());
+    cargo.args(["doc", "--workspace", "--no-deps"]).env("RUSTDOCFLAGS", format!("{flags} -D warnings").trim());
     must_succeed(cargo)?;
     Ok(Outcome::Passed)
 }
@@ -184,10 +149,7 @@ fn deny(project: &Project) -> Result<Outcome> {
             "cargo-deny is not installed (`cargo install cargo-deny --locked`); tidy has checked the licences",
         ));
     }
-    cargo(
-        project,
-        &["deny", "--offline", "check", "bans", "licenses", "sources"],
-    )
+    cargo(project, &["deny", "--offline", "check", "bans", "licenses", "sources"])
 }
 
 #[cfg(test)]
@@ -204,32 +166,17 @@ mod tests {
             ("four", |_| panic!("a step after a failure must not run")),
         ];
         let report = run(&project, &steps);
-        let words: Vec<_> = report
-            .seconds
-            .iter()
-            .map(|(name, word, _)| (*name, *word))
-            .collect();
-        assert_eq!(
-            words,
-            [("one", "ok"), ("two", "skipped"), ("three", "FAILED")]
-        );
+        let words: Vec<_> = report.seconds.iter().map(|(name, word, _)| (*name, *word)).collect();
+        assert_eq!(words, [("one", "ok"), ("two", "skipped"), ("three", "FAILED")]);
         let (name, error) = report.failure.unwrap();
-        assert_eq!(
-            (name, error.to_string().as_str()),
-            ("three", "it is broken")
-        );
+        assert_eq!((name, error.to_string().as_str()), ("three", "it is broken"));
     }
 
     #[test]
     fn failed_tests_fail_the_run_and_keep_their_total() {
         let project = Project::find().unwrap();
         let steps: [Step; 2] = [
-            ("test", |_| {
-                Ok(Outcome::Tested(
-                    Totals::default(),
-                    Err(anyhow!("one failed")),
-                ))
-            }),
+            ("test", |_| Ok(Outcome::Tested(Totals::default(), Err(anyhow!("one failed"))))),
             ("doc", |_| panic!("a step after a failure must not run")),
         ];
         let report = run(&project, &steps);
@@ -239,30 +186,17 @@ mod tests {
 
     #[test]
     fn the_table_has_a_row_a_step_and_a_total() {
-        let table = table(&[
-            ("fmt", "ok", Duration::from_millis(1500)),
-            ("test", "FAILED", Duration::from_secs(60)),
-        ]);
-        let rows: Vec<Vec<&str>> = table
-            .lines()
-            .map(|row| row.split_whitespace().collect())
-            .collect();
+        let table = table(&[("fmt", "ok", Duration::from_millis(1500)), ("test", "FAILED", Duration::from_secs(60))]);
+        let rows: Vec<Vec<&str>> = table.lines().map(|row| row.split_whitespace().collect()).collect();
         assert_eq!(
             rows,
-            [
-                vec!["fmt", "ok", "1.5", "s"],
-                vec!["test", "FAILED", "60.0", "s"],
-                vec!["total", "61.5", "s"]
-            ]
+            [vec!["fmt", "ok", "1.5", "s"], vec!["test", "FAILED", "60.0", "s"], vec!["total", "61.5", "s"]]
         );
     }
 
     #[test]
     fn the_steps_are_in_order_of_cost() {
         let names: Vec<_> = STEPS.iter().map(|(name, _)| *name).collect();
-        assert_eq!(
-            names,
-            ["fmt", "clippy", "tidy", "golden", "test", "doc", "deny"]
-        );
+        assert_eq!(names, ["fmt", "clippy", "tidy", "golden", "test", "doc", "deny"]);
     }
 }

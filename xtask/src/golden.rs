@@ -32,33 +32,19 @@ struct Generator {
 /// Checks all golden files and prints them; the exit code is 1 if one is not in order.
 pub fn main(project: &Project, reference: Option<&Path>) -> Result<u8> {
     let tree = Tree::of_repository(project.root())?;
-    let files: Vec<&File> = tree
-        .files()
-        .iter()
-        .filter(|file| is_golden(&file.path))
-        .collect();
+    let files: Vec<&File> = tree.files().iter().filter(|file| is_golden(&file.path)).collect();
     let mut problems = Vec::new();
     let mut committed = BTreeMap::new();
     for file in &files {
         match check(file) {
             Ok((generator, value)) => {
-                println!(
-                    "{}  {} B  {} {}",
-                    file.path,
-                    file.bytes,
-                    generator.script,
-                    &generator.sha256[..12]
-                );
+                println!("{}  {} B  {} {}", file.path, file.bytes, generator.script, &generator.sha256[..12]);
                 if let Some(reference) = reference {
                     problems.extend(
-                        check_script(reference, &generator)
-                            .err()
-                            .map(|error| format!("{}: {error:#}", file.path)),
+                        check_script(reference, &generator).err().map(|error| format!("{}: {error:#}", file.path)),
                     );
                 }
-                if let Some((other, _)) =
-                    committed.insert(file_name(&file.path), (file.path.as_str(), value))
-                {
+                if let Some((other, _)) = committed.insert(file_name(&file.path), (file.path.as_str(), value)) {
                     problems.push(format!(
                         "{}: {other} has the same name; their generator could not tell them apart",
                         file.path
@@ -91,10 +77,7 @@ fn file_name(path: &str) -> &str {
 /// What can be said about a golden file by itself.
 fn check(file: &File) -> Result<(Generator, Value)> {
     if file.bytes > MAX_BYTES {
-        bail!(
-            "{} bytes, over {MAX_BYTES}; use fewer or smaller cases",
-            file.bytes
-        );
+        bail!("{} bytes, over {MAX_BYTES}; use fewer or smaller cases", file.bytes);
     }
     let text = file.text.as_deref().context("it is not text")?;
     let value: Value = serde_json::from_str(text).context("it is not JSON")?;
@@ -104,32 +87,23 @@ fn check(file: &File) -> Result<(Generator, Value)> {
 /// The top-level entry `"generator": {"script": "NAME.py", "sha256": "…"}`.
 fn generator(value: &Value) -> Result<Generator> {
     let entry = |name: &str| {
-        value["generator"][name]
-            .as_str()
-            .with_context(|| format!("it has no string \"generator\".\"{name}\""))
+        value["generator"][name].as_str().with_context(|| format!("it has no string \"generator\".\"{name}\""))
     };
     let (script, sha256) = (entry("script")?, entry("sha256")?);
     if script.is_empty() || script.contains(['/', '\\']) {
         bail!("its generator's script `{script}` is not the name of a file");
     }
-    let is_hash = sha256.len() == 64
-        && sha256
-            .bytes()
-            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let is_hash = sha256.len() == 64 && sha256.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     if !is_hash {
         bail!("its generator's sha256 `{sha256}` is not 64 hexadecimal digits in lower case");
     }
-    Ok(Generator {
-        script: script.to_owned(),
-        sha256: sha256.to_owned(),
-    })
+    Ok(Generator { script: script.to_owned(), sha256: sha256.to_owned() })
 }
 
 /// Whether the program in the folder is still the one that made the file.
 fn check_script(reference: &Path, generator: &Generator) -> Result<()> {
     let path = reference.join(&generator.script);
-    let contents = std::fs::read(&path)
-        .with_context(|| format!("its generator {} cannot be read", path.display()))?;
+    let contents = std::fs::read(&path).with_context(|| format!("its generator {} cannot be read", path.display()))?;
     let found = sha256(&contents);
     if found != generator.sha256 {
         bail!(
@@ -142,13 +116,11 @@ fn check_script(reference: &Path, generator: &Generator) -> Result<()> {
 }
 
 fn sha256(contents: &[u8]) -> String {
-    Sha256::digest(contents)
-        .iter()
-        .fold(String::new(), |mut hex, byte| {
-            // Writing to a string cannot fail.
-            let _ = write!(hex, "{byte:02x}");
-            hex
-        })
+    Sha256::digest(contents).iter().fold(String::new(), |mut hex, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(hex, "{byte:02x}");
+        hex
+    })
 }
 
 /// Runs the generators again and compares; says so where that is not possible.
@@ -167,15 +139,10 @@ fn check_numbers(
         return Ok(Vec::new());
     }
     let shell = Shell::new()?;
-    let out = shell
-        .create_temp_dir()
-        .context("there is no folder for temporary files")?;
+    let out = shell.create_temp_dir().context("there is no folder for temporary files")?;
     let mut make = project.command("python3");
     make.current_dir(project.root()).arg(MAKE);
-    make.arg("--reference")
-        .arg(std::path::absolute(reference)?)
-        .arg("--out")
-        .arg(out.path());
+    make.arg("--reference").arg(std::path::absolute(reference)?).arg("--out").arg(out.path());
     must_succeed(make)?;
     compare_folders(committed, out.path())
 }
@@ -191,10 +158,7 @@ fn compare_folders(committed: &BTreeMap<&str, (&str, Value)>, out: &Path) -> Res
     let mut made: BTreeMap<String, PathBuf> = BTreeMap::new();
     for entry in std::fs::read_dir(out)? {
         let path = entry?.path();
-        if let Some(name) = path
-            .file_name()
-            .filter(|_| path.extension().is_some_and(|ending| ending == "json"))
-        {
+        if let Some(name) = path.file_name().filter(|_| path.extension().is_some_and(|ending| ending == "json")) {
             made.insert(name.to_string_lossy().into_owned(), path.clone());
         }
     }
@@ -204,16 +168,11 @@ fn compare_folders(committed: &BTreeMap<&str, (&str, Value)>, out: &Path) -> Res
             continue;
         };
         let text = std::fs::read_to_string(&again)?;
-        let again: Value = serde_json::from_str(&text)
-            .with_context(|| format!("what {MAKE} wrote for {name} is not JSON"))?;
-        problems.extend(
-            compare::difference(value, &again).map(|difference| format!("{path}: {difference}")),
-        );
+        let again: Value =
+            serde_json::from_str(&text).with_context(|| format!("what {MAKE} wrote for {name} is not JSON"))?;
+        problems.extend(compare::difference(value, &again).map(|difference| format!("{path}: {difference}")));
     }
-    problems.extend(
-        made.into_keys()
-            .map(|name| format!("{name}: {MAKE} makes it, but it is not committed")),
-    );
+    problems.extend(made.into_keys().map(|name| format!("{name}: {MAKE} makes it, but it is not committed")));
     Ok(problems)
 }
 
@@ -225,11 +184,7 @@ mod tests {
     const HASH: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 
     fn file(text: &str) -> File {
-        File {
-            path: "crates/a/tests/golden/b.json".to_owned(),
-            bytes: text.len() as u64,
-            text: Some(text.to_owned()),
-        }
+        File { path: "crates/a/tests/golden/b.json".to_owned(), bytes: text.len() as u64, text: Some(text.to_owned()) }
     }
 
     #[test]
@@ -242,28 +197,15 @@ mod tests {
 
     #[test]
     fn a_file_must_parse_and_name_its_generator() {
-        let good =
-            json!({"generator": {"script": "ref.py", "sha256": HASH}, "cases": []}).to_string();
-        assert_eq!(
-            check(&file(&good)).unwrap().0,
-            Generator {
-                script: "ref.py".to_owned(),
-                sha256: HASH.to_owned()
-            }
-        );
+        let good = json!({"generator": {"script": "ref.py", "sha256": HASH}, "cases": []}).to_string();
+        assert_eq!(check(&file(&good)).unwrap().0, Generator { script: "ref.py".to_owned(), sha256: HASH.to_owned() });
 
         let bad = [
             ("{", "not JSON"),
             ("{}", "\"script\""),
             (r#"{"generator": {"script": "ref.py"}}"#, "\"sha256\""),
-            (
-                r#"{"generator": {"script": "ref.py", "sha256": "abc"}}"#,
-                "64 hexadecimal",
-            ),
-            (
-                &good.replace("ref.py", "../ref.py"),
-                "not the name of a file",
-            ),
+            (r#"{"generator": {"script": "ref.py", "sha256": "abc"}}"#, "64 hexadecimal"),
+            (&good.replace("ref.py", "../ref.py"), "not the name of a file"),
             (&good.replace('f', "F"), "64 hexadecimal"),
         ];
         for (text, expected) in bad {
@@ -283,37 +225,20 @@ mod tests {
     fn a_changed_generator_is_found() {
         let shell = Shell::new().unwrap();
         let folder = shell.create_temp_dir().unwrap();
-        let generator = Generator {
-            script: "ref.py".to_owned(),
-            sha256: HASH.to_owned(),
-        };
-        assert!(
-            check_script(folder.path(), &generator)
-                .unwrap_err()
-                .to_string()
-                .contains("cannot be read")
-        );
+        let generator = Generator { script: "ref.py".to_owned(), sha256: HASH.to_owned() };
+        assert!(check_script(folder.path(), &generator).unwrap_err().to_string().contains("cannot be read"));
         std::fs::write(folder.path().join("ref.py"), "abc").unwrap();
         check_script(folder.path(), &generator).unwrap();
         std::fs::write(folder.path().join("ref.py"), "abcd").unwrap();
-        assert!(
-            check_script(folder.path(), &generator)
-                .unwrap_err()
-                .to_string()
-                .contains("has changed")
-        );
+        assert!(check_script(folder.path(), &generator).unwrap_err().to_string().contains("has changed"));
     }
 
     #[test]
     fn files_made_again_must_be_the_same_files_with_the_same_numbers() {
         let shell = Shell::new().unwrap();
         let folder = shell.create_temp_dir().unwrap();
-        let write =
-            |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
-        let committed = BTreeMap::from([(
-            "a.json",
-            ("crates/x/tests/golden/a.json", json!({"y": [1.0, 2.0]})),
-        )]);
+        let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+        let committed = BTreeMap::from([("a.json", ("crates/x/tests/golden/a.json", json!({"y": [1.0, 2.0]})))]);
         let compare = || compare_folders(&committed, folder.path()).unwrap();
 
         assert!(compare()[0].contains("no longer makes it"));

@@ -92,9 +92,7 @@ fn dispatch(name: &str, args: Vec<OsString>) -> Result<u8> {
             Ok(0)
         }
         _ => {
-            eprintln!(
-                "xtask: there is no command `{name}`; `cargo xtask help` lists what there is"
-            );
+            eprintln!("xtask: there is no command `{name}`; `cargo xtask help` lists what there is");
             Ok(USAGE)
         }
     }
@@ -126,14 +124,8 @@ mod tests {
 
     #[test]
     fn help_names_every_command() {
-        for name in [
-            "train", "run", "fetch", "test", "bench", "tidy", "golden", "ci", "help",
-        ] {
-            assert!(
-                HELP.lines()
-                    .any(|line| line.split_whitespace().next() == Some(name)),
-                "{name}"
-            );
+        for name in ["train", "run", "fetch", "test", "bench", "tidy", "golden", "ci", "help"] {
+            assert!(HELP.lines().any(|line| line.split_whitespace().next() == Some(name)), "{name}");
         }
     }
 
@@ -147,10 +139,7 @@ mod tests {
     #[test]
     fn golden_reads_its_reference() {
         let flags = flags::Golden::from_vec(vec!["--reference".into(), "programs".into()]).unwrap();
-        assert_eq!(
-            flags.reference.as_deref(),
-            Some(std::path::Path::new("programs"))
-        );
+        assert_eq!(flags.reference.as_deref(), Some(std::path::Path::new("programs")));
         assert!(flags::Golden::from_vec(vec!["--reference".into()]).is_err());
     }
 }

@@ -9,13 +9,7 @@ use serde_json::Value;
 
 /// Variables that `cargo run` set for this program. A child that inherits them sees another package's name and folder; build
 /// scripts that watch them would then run again each time, because a cargo called directly has none.
-const OF_CARGO_RUN: [&str; 5] = [
-    "CARGO_PKG_",
-    "CARGO_MANIFEST_",
-    "CARGO_CRATE_",
-    "CARGO_BIN_",
-    "CARGO_PRIMARY_",
-];
+const OF_CARGO_RUN: [&str; 5] = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_CRATE_", "CARGO_BIN_", "CARGO_PRIMARY_"];
 
 /// The workspace that this program belongs to.
 pub struct Project {
@@ -27,22 +21,13 @@ pub struct Project {
 impl Project {
     /// Finds the root from the folder of this package: from `cargo run`, or from the build when the program is called by itself.
     pub fn find() -> Result<Project> {
-        let package = std::env::var_os("CARGO_MANIFEST_DIR")
-            .unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+        let package = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
         let package = PathBuf::from(package);
-        let root = package
-            .parent()
-            .filter(|root| root.join("Cargo.toml").is_file());
+        let root = package.parent().filter(|root| root.join("Cargo.toml").is_file());
         let root = root.with_context(|| {
-            format!(
-                "{} is not a folder of the workspace; call this through `cargo xtask`",
-                package.display()
-            )
+            format!("{} is not a folder of the workspace; call this through `cargo xtask`", package.display())
         })?;
-        Ok(Project {
-            root: root.to_owned(),
-            env: Vec::new(),
-        })
+        Ok(Project { root: root.to_owned(), env: Vec::new() })
     }
 
     /// The folder of the workspace's `Cargo.toml`.
@@ -78,19 +63,10 @@ impl Project {
     /// What `cargo metadata` says with these extra arguments.
     pub fn metadata(&self, args: &[&str]) -> Result<Value> {
         let mut command = self.cargo();
-        command
-            .args(["metadata", "--format-version", "1"])
-            .args(args);
-        let output = command
-            .output()
-            .with_context(|| format!("{} did not start", show(&command)))?;
+        command.args(["metadata", "--format-version", "1"]).args(args);
+        let output = command.output().with_context(|| format!("{} did not start", show(&command)))?;
         if !output.status.success() {
-            bail!(
-                "{} {}: {}",
-                show(&command),
-                ended(output.status),
-                String::from_utf8_lossy(&output.stderr).trim()
-            );
+            bail!("{} {}: {}", show(&command), ended(output.status), String::from_utf8_lossy(&output.stderr).trim());
         }
         serde_json::from_slice(&output.stdout).context("cargo metadata did not write JSON")
     }
@@ -102,9 +78,7 @@ fn is_of_cargo_run(name: &str) -> bool {
 
 /// Runs a command to its end with the caller's streams; anything but success is an error that names the command.
 pub fn must_succeed(mut command: Command) -> Result<()> {
-    let status = command
-        .status()
-        .with_context(|| format!("{} did not start", show(&command)))?;
+    let status = command.status().with_context(|| format!("{} did not start", show(&command)))?;
     if !status.success() {
         bail!("{} {}", show(&command), ended(status));
     }
@@ -113,13 +87,9 @@ pub fn must_succeed(mut command: Command) -> Result<()> {
 
 /// The command as one would type it, in backticks.
 pub fn show(command: &Command) -> String {
-    let program = Path::new(command.get_program())
-        .file_stem()
-        .unwrap_or(command.get_program());
+    let program = Path::new(command.get_program()).file_stem().unwrap_or(command.get_program());
     let words = std::iter::once(program).chain(command.get_args());
-    let words: Vec<String> = words
-        .map(|word| word.to_string_lossy().into_owned())
-        .collect();
+    let words: Vec<String> = words.map(|word| word.to_string_lossy().into_owned()).collect();
     format!("`{}`", words.join(" "))
 }
 
@@ -141,9 +111,7 @@ pub fn exit_code(status: ExitStatus) -> u8 {
         }
     }
     // A code that does not fit must not become a success by losing its upper bits.
-    status
-        .code()
-        .map_or(1, |code| u8::try_from(code).unwrap_or(u8::MAX))
+    status.code().map_or(1, |code| u8::try_from(code).unwrap_or(u8::MAX))
 }
 
 #[cfg(test)]
@@ -180,14 +148,9 @@ mod tests {
     fn a_failing_command_is_named() {
         let project = Project::find().unwrap();
         let mut cargo = project.cargo();
-        cargo
-            .arg("--no-such-flag")
-            .stderr(std::process::Stdio::null());
+        cargo.arg("--no-such-flag").stderr(std::process::Stdio::null());
         let message = must_succeed(cargo).unwrap_err().to_string();
-        assert!(
-            message.contains("--no-such-flag") && message.contains("exit code 1"),
-            "{message}"
-        );
+        assert!(message.contains("--no-such-flag") && message.contains("exit code 1"), "{message}");
     }
 
     #[test]

@@ -58,15 +58,10 @@ pub fn main(project: &Project, args: &[OsString]) -> Result<u8> {
 pub fn run(project: &Project, args: &[OsString]) -> Result<(Totals, ExitStatus)> {
     let mut cargo = project.cargo();
     cargo.args(command_line(args)).stdout(Stdio::piped());
-    let mut child = cargo
-        .spawn()
-        .with_context(|| format!("{} did not start", show(&cargo)))?;
-    let stdout = child
-        .stdout
-        .take()
-        .context("cargo test has no output to read")?;
-    let totals = pass_through(BufReader::new(stdout), io::stdout().lock())
-        .context("the output of cargo test broke off")?;
+    let mut child = cargo.spawn().with_context(|| format!("{} did not start", show(&cargo)))?;
+    let stdout = child.stdout.take().context("cargo test has no output to read")?;
+    let totals =
+        pass_through(BufReader::new(stdout), io::stdout().lock()).context("the output of cargo test broke off")?;
     let status = child.wait().context("cargo test was lost")?;
     Ok((totals, status))
 }
@@ -86,11 +81,7 @@ fn pass_through(mut from: impl BufRead, mut to: impl Write) -> io::Result<Totals
 
 /// The arguments of cargo: the whole workspace unless packages are named, and on to the end so that the total is one.
 fn command_line(args: &[OsString]) -> Vec<OsString> {
-    let of_cargo: Vec<_> = args
-        .iter()
-        .take_while(|arg| *arg != "--")
-        .map(|arg| arg.to_string_lossy())
-        .collect();
+    let of_cargo: Vec<_> = args.iter().take_while(|arg| *arg != "--").map(|arg| arg.to_string_lossy()).collect();
     let names_packages = of_cargo.iter().any(|arg| {
         let short = arg.starts_with("-p") && !arg.starts_with("--");
         short || arg == "--package" || arg.starts_with("--package=") || arg == "--workspace"
@@ -111,10 +102,7 @@ pub fn explain(totals: Totals, status: ExitStatus) -> Option<String> {
     if status.success() || totals.failed > 0 {
         return None;
     }
-    Some(format!(
-        "cargo test {}: something did not build, or a test program died before it could count",
-        ended(status)
-    ))
+    Some(format!("cargo test {}: something did not build, or a test program died before it could count", ended(status)))
 }
 
 #[cfg(test)]
@@ -123,10 +111,7 @@ mod tests {
 
     fn words(args: &[&str]) -> Vec<String> {
         let args: Vec<OsString> = args.iter().map(OsString::from).collect();
-        command_line(&args)
-            .into_iter()
-            .map(|word| word.into_string().unwrap())
-            .collect()
+        command_line(&args).into_iter().map(|word| word.into_string().unwrap()).collect()
     }
 
     #[test]
@@ -141,13 +126,7 @@ test result: FAILED. 40 passed; 3 failed; 0 ignored; 0 measured; 0 filtered out;
 ";
         let mut copy = Vec::new();
         let totals = pass_through(output.as_bytes(), &mut copy).unwrap();
-        assert_eq!(
-            totals,
-            Totals {
-                passed: 42,
-                failed: 3
-            }
-        );
+        assert_eq!(totals, Totals { passed: 42, failed: 3 });
         assert_eq!(totals.to_string(), "42 passed, 3 failed");
         assert_eq!(copy, output.as_bytes());
     }
@@ -156,32 +135,17 @@ test result: FAILED. 40 passed; 3 failed; 0 ignored; 0 measured; 0 filtered out;
     fn other_lines_and_bad_bytes_do_not_count() {
         let output = b"a test result: ok. 9 passed; 9 failed\ntest result: ?\n\xff\xfe 5 passed\nno end of line";
         let mut copy = Vec::new();
-        assert_eq!(
-            pass_through(&output[..], &mut copy).unwrap(),
-            Totals::default()
-        );
+        assert_eq!(pass_through(&output[..], &mut copy).unwrap(), Totals::default());
         assert_eq!(copy, output);
     }
 
     #[test]
     fn the_whole_workspace_unless_packages_are_named() {
         assert_eq!(words(&[]), ["test", "--workspace", "--no-fail-fast"]);
-        assert_eq!(
-            words(&["--", "-p"]),
-            ["test", "--workspace", "--no-fail-fast", "--", "-p"]
-        );
-        assert_eq!(
-            words(&["--profile", "x"]),
-            ["test", "--workspace", "--no-fail-fast", "--profile", "x"]
-        );
-        assert_eq!(
-            words(&["-p", "xtask"]),
-            ["test", "--no-fail-fast", "-p", "xtask"]
-        );
-        assert_eq!(
-            words(&["-pxtask", "--no-fail-fast"]),
-            ["test", "-pxtask", "--no-fail-fast"]
-        );
+        assert_eq!(words(&["--", "-p"]), ["test", "--workspace", "--no-fail-fast", "--", "-p"]);
+        assert_eq!(words(&["--profile", "x"]), ["test", "--workspace", "--no-fail-fast", "--profile", "x"]);
+        assert_eq!(words(&["-p", "xtask"]), ["test", "--no-fail-fast", "-p", "xtask"]);
+        assert_eq!(words(&["-pxtask", "--no-fail-fast"]), ["test", "-pxtask", "--no-fail-fast"]);
     }
 
     #[cfg(unix)]
@@ -189,15 +153,8 @@ test result: FAILED. 40 passed; 3 failed; 0 ignored; 0 measured; 0 filtered out;
     fn a_failure_without_a_failed_test_is_explained() {
         use std::os::unix::process::ExitStatusExt;
         let failed = ExitStatus::from_raw(101 << 8);
-        let counted = Totals {
-            passed: 1,
-            failed: 1,
-        };
-        assert!(
-            explain(Totals::default(), failed)
-                .unwrap()
-                .contains("exit code 101")
-        );
+        let counted = Totals { passed: 1, failed: 1 };
+        assert!(explain(Totals::default(), failed).unwrap().contains("exit code 101"));
         assert_eq!(explain(counted, failed), None);
         assert_eq!(explain(Totals::default(), ExitStatus::from_raw(0)), None);
     }

@@ -33,20 +33,12 @@ pub struct Problem {
 impl Problem {
     /// About a file, or about what it should have.
     fn of_file(path: &str, message: impl Into<String>) -> Problem {
-        Problem {
-            path: path.to_owned(),
-            line: None,
-            message: message.into(),
-        }
+        Problem { path: path.to_owned(), line: None, message: message.into() }
     }
 
     /// About a line, counted from 1.
     fn at(path: &str, line: usize, message: impl Into<String>) -> Problem {
-        Problem {
-            path: path.to_owned(),
-            line: Some(line),
-            message: message.into(),
-        }
+        Problem { path: path.to_owned(), line: Some(line), message: message.into() }
     }
 }
 
@@ -84,27 +76,14 @@ const RULES: [Rule; 9] = [
 /// Checks all rules and prints every problem; the exit code is 1 if there is one.
 pub fn main(project: &Project) -> Result<u8> {
     let tree = Tree::of_repository(project.root())?;
-    let mut verdicts: Vec<_> = RULES
-        .iter()
-        .map(|(name, rule)| (*name, rule(&tree)))
-        .collect();
-    let metadata = project
-        .metadata(&["--locked"])
-        .context("the licences are not known")?;
+    let mut verdicts: Vec<_> = RULES.iter().map(|(name, rule)| (*name, rule(&tree))).collect();
+    let metadata = project.metadata(&["--locked"]).context("the licences are not known")?;
     verdicts.push(("licences", licences::check(&tree, &metadata)));
 
     let mut count = 0;
     for (name, verdict) in verdicts {
         count += verdict.problems.len();
-        println!(
-            "{} {name:<13} {}",
-            if verdict.problems.is_empty() {
-                "ok  "
-            } else {
-                "FAIL"
-            },
-            verdict.seen
-        );
+        println!("{} {name:<13} {}", if verdict.problems.is_empty() { "ok  " } else { "FAIL" }, verdict.seen);
         for problem in verdict.problems {
             println!("  {problem}");
         }

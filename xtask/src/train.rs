@@ -17,9 +17,7 @@ pub fn main(project: &Project, args: Vec<OsString>) -> Result<u8> {
 
 /// `train RECIPE ARGS`, with the default recipe if the first argument is missing or a flag; every argument is kept as it is.
 fn command_line(args: Vec<OsString>) -> Vec<OsString> {
-    let names_a_recipe = args
-        .first()
-        .is_some_and(|first| !first.to_string_lossy().starts_with('-'));
+    let names_a_recipe = args.first().is_some_and(|first| !first.to_string_lossy().starts_with('-'));
     let mut line = vec![OsString::from("train")];
     if !names_a_recipe {
         line.push(DEFAULT_RECIPE.into());
@@ -34,30 +32,19 @@ mod tests {
 
     fn line(args: &[&str]) -> Vec<String> {
         let line = command_line(args.iter().map(OsString::from).collect());
-        line.into_iter()
-            .map(|word| word.into_string().unwrap())
-            .collect()
+        line.into_iter().map(|word| word.into_string().unwrap()).collect()
     }
 
     #[test]
     fn no_recipe_means_the_default_one() {
         assert_eq!(line(&[]), ["train", "nt-expressive"]);
         assert_eq!(line(&["--json"]), ["train", "nt-expressive", "--json"]);
-        assert_eq!(
-            line(&["--set", "model.dim=8"]),
-            ["train", "nt-expressive", "--set", "model.dim=8"]
-        );
+        assert_eq!(line(&["--set", "model.dim=8"]), ["train", "nt-expressive", "--set", "model.dim=8"]);
     }
 
     #[test]
     fn everything_is_passed_on_in_order() {
-        assert_eq!(
-            line(&["copy", "--help", "--", "-x"]),
-            ["train", "copy", "--help", "--", "-x"]
-        );
-        assert_eq!(
-            line(&["copy", "--set", "a.b=c d"]),
-            ["train", "copy", "--set", "a.b=c d"]
-        );
+        assert_eq!(line(&["copy", "--help", "--", "-x"]), ["train", "copy", "--help", "--", "-x"]);
+        assert_eq!(line(&["copy", "--set", "a.b=c d"]), ["train", "copy", "--set", "a.b=c d"]);
     }
 }

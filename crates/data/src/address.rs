@@ -13,10 +13,7 @@ pub(crate) struct Address<'a> {
 impl<'a> Address<'a> {
     /// Splits a URL. `None` for another scheme, no host, a user name, or characters that a URL cannot have.
     pub(crate) fn parse(url: &'a str) -> Option<Self> {
-        if !url
-            .bytes()
-            .all(|byte| byte.is_ascii_graphic() && byte != b'\\')
-        {
+        if !url.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\') {
             return None;
         }
         let (scheme, rest) = url.split_once("://")?;

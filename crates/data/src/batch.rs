@@ -49,9 +49,7 @@ impl SequenceBatch {
         if context == 0 {
             return Err(BatchError::EmptyContext);
         }
-        let tokens = batch
-            .checked_mul(context)
-            .filter(|&tokens| tokens <= MAX_BATCH_TOKENS);
+        let tokens = batch.checked_mul(context).filter(|&tokens| tokens <= MAX_BATCH_TOKENS);
         tokens.ok_or(BatchError::TooLarge { batch, context })
     }
 
@@ -60,14 +58,25 @@ impl SequenceBatch {
     /// # Errors
     /// As [`checked_size`](Self::checked_size).
     pub(crate) fn with_room(batch: usize, context: usize) -> Result<Self, BatchError> {
+        let mut empty = Self::default();
+        empty.restart(batch, context)?;
+        Ok(empty)
+    }
+
+    /// Empties the batch and makes room for `batch` sequences of `context` tokens; takes no memory if there was room before.
+    ///
+    /// # Errors
+    /// As [`checked_size`](Self::checked_size); the batch is then as it was.
+    pub(crate) fn restart(&mut self, batch: usize, context: usize) -> Result<(), BatchError> {
         let tokens = Self::checked_size(batch, context)?;
-        Ok(Self {
-            inputs: Vec::with_capacity(tokens),
-            targets: Vec::with_capacity(tokens),
-            weights: Vec::with_capacity(tokens),
-            batch: 0,
-            context,
-        })
+        for ids in [&mut self.inputs, &mut self.targets] {
+            ids.clear();
+            ids.reserve_exact(tokens);
+        }
+        self.weights.clear();
+        self.weights.reserve_exact(tokens);
+        (self.batch, self.context) = (0, context);
+        Ok(())
     }
 
     /// Appends one sequence: `context + 1` consecutive tokens, each of which but the last is an input and each but the first a target.
@@ -91,17 +100,9 @@ impl SequenceBatch {
     /// If `row` is not below `batch`.
     #[track_caller]
     pub fn row(&self, row: usize) -> (&[u32], &[u32], &[f32]) {
-        assert!(
-            row < self.batch,
-            "SequenceBatch::row: row {row} of a batch of {}",
-            self.batch
-        );
+        assert!(row < self.batch, "SequenceBatch::row: row {row} of a batch of {}", self.batch);
         let range = row * self.context..(row + 1) * self.context;
-        (
-            &self.inputs[range.clone()],
-            &self.targets[range.clone()],
-            &self.weights[range],
-        )
+        (&self.inputs[range.clone()], &self.targets[range.clone()], &self.weights[range])
     }
 }
 
@@ -109,14 +110,10 @@ impl SequenceBatch {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum BatchError {
     /// A batch of no sequences.
-    #[error(
-        "a batch needs at least one sequence, but its size is 0; set the batch size to 1 or more"
-    )]
+    #[error("a batch needs at least one sequence, but its size is 0; set the batch size to 1 or more")]
     EmptyBatch,
     /// Sequences of no tokens.
-    #[error(
-        "a sequence needs at least one token, but the context is 0; set the context to 1 or more"
-    )]
+    #[error("a sequence needs at least one token, but the context is 0; set the context to 1 or more")]
     EmptyContext,
     /// More tokens than [`MAX_BATCH_TOKENS`].
     #[error(
@@ -141,10 +138,7 @@ mod tests {
         batch.push_row(&[1, 2, 3, 4], [0.0, 1.0, 1.0]);
         batch.push_row(&[5, 6, 7, 8], [1.0; 3]);
         assert_eq!(batch.batch, 2);
-        assert_eq!(
-            batch.row(0),
-            (&[1, 2, 3][..], &[2, 3, 4][..], &[0.0, 1.0, 1.0][..])
-        );
+        assert_eq!(batch.row(0), (&[1, 2, 3][..], &[2, 3, 4][..], &[0.0, 1.0, 1.0][..]));
         assert_eq!(batch.row(1).1, [6, 7, 8]);
         assert_eq!(batch.counted(), 5);
     }
@@ -152,10 +146,7 @@ mod tests {
     #[test]
     fn impossible_sizes_are_refused() {
         assert_eq!(SequenceBatch::with_room(0, 3), Err(BatchError::EmptyBatch));
-        assert_eq!(
-            SequenceBatch::with_room(3, 0),
-            Err(BatchError::EmptyContext)
-        );
+        assert_eq!(SequenceBatch::with_room(3, 0), Err(BatchError::EmptyContext));
         for (batch, context) in [(usize::MAX, 2), (MAX_BATCH_TOKENS, 2)] {
             let error = SequenceBatch::with_room(batch, context).unwrap_err();
             assert_eq!(error, BatchError::TooLarge { batch, context });

@@ -27,11 +27,7 @@ impl RandomBlocks {
             Split::Train => Purpose::BlocksTrain,
             Split::Validation => Purpose::BlocksValidation,
         };
-        Ok(Self {
-            tokens,
-            purpose,
-            context,
-        })
+        Ok(Self { tokens, purpose, context })
     }
 
     /// The batch of `(seed, step)`. A batch of fewer sequences is a prefix of a batch of more.
@@ -39,13 +35,23 @@ impl RandomBlocks {
     /// # Errors
     /// [`DataError::Batch`] if the batch is empty or too large.
     pub fn batch(&self, seed: u64, step: u64, batch: usize) -> Result<SequenceBatch, DataError> {
-        let mut data = SequenceBatch::with_room(batch, self.context)?;
+        let mut data = SequenceBatch::default();
+        self.refill(seed, step, batch, &mut data)?;
+        Ok(data)
+    }
+
+    /// [`batch`](Self::batch) in the place of `data`, whose memory is used again.
+    ///
+    /// # Errors
+    /// As [`batch`](Self::batch); `data` is then as it was.
+    pub fn refill(&self, seed: u64, step: u64, batch: usize, data: &mut SequenceBatch) -> Result<(), DataError> {
+        data.restart(batch, self.context)?;
         let starts = (self.tokens.len() - self.context) as u64;
         let mut rng = generator(seed, self.purpose, step);
         for _ in 0..batch {
-            push_block(&mut data, &self.tokens, below(&mut rng, starts) as usize);
+            push_block(data, &self.tokens, below(&mut rng, starts) as usize);
         }
-        Ok(data)
+        Ok(())
     }
 }
 
@@ -66,19 +72,10 @@ impl BlockEpochs {
     /// # Errors
     /// [`DataError::TooShort`] if there are not `context + 1` tokens, [`DataError::Batch`] if the context is 0, and
     /// [`DataError::Cursor`] if the cursor is not of these data.
-    pub fn new(
-        tokens: Tokens,
-        context: usize,
-        seed: u64,
-        cursor: Cursor,
-    ) -> Result<Self, DataError> {
+    pub fn new(tokens: Tokens, context: usize, seed: u64, cursor: Cursor) -> Result<Self, DataError> {
         check_length(&tokens, context)?;
         let order = EpochOrder::new(seed, (tokens.len() - 1) / context, cursor)?;
-        Ok(Self {
-            tokens,
-            context,
-            order,
-        })
+        Ok(Self { tokens, context, order })
     }
 
     /// Blocks in an epoch.
@@ -122,24 +119,14 @@ impl SequentialBlocks {
     /// # Errors
     /// [`DataError::TooShort`] if there are not `context + 1` tokens, [`DataError::Batch`] if a batch of that size cannot be made,
     /// [`DataError::NoBatches`] if `max_batches` is 0.
-    pub fn new(
-        tokens: Tokens,
-        context: usize,
-        batch: usize,
-        max_batches: usize,
-    ) -> Result<Self, DataError> {
+    pub fn new(tokens: Tokens, context: usize, batch: usize, max_batches: usize) -> Result<Self, DataError> {
         check_length(&tokens, context)?;
         SequenceBatch::checked_size(batch, context)?;
         if max_batches == 0 {
             return Err(DataError::NoBatches);
         }
         let blocks = ((tokens.len() - 1) / context).min(batch.saturating_mul(max_batches));
-        Ok(Self {
-            tokens,
-            context,
-            batch,
-            blocks,
-        })
+        Ok(Self { tokens, context, batch, blocks })
     }
 
     /// Blocks that are visited.
@@ -169,11 +156,7 @@ fn check_length(tokens: &Tokens, context: usize) -> Result<(), DataError> {
     }
     if tokens.len() <= context {
         let needed = context.saturating_add(1);
-        return Err(DataError::TooShort {
-            have: tokens.len(),
-            context,
-            needed,
-        });
+        return Err(DataError::TooShort { have: tokens.len(), context, needed });
     }
     Ok(())
 }
@@ -181,8 +164,5 @@ fn check_length(tokens: &Tokens, context: usize) -> Result<(), DataError> {
 /// Appends the block that starts at `start`.
 fn push_block(data: &mut SequenceBatch, tokens: &[u32], start: usize) {
     let context = data.context;
-    data.push_row(
-        &tokens[start..=start + context],
-        std::iter::repeat_n(1.0, context),
-    );
+    data.push_row(&tokens[start..=start + context], std::iter::repeat_n(1.0, context));
 }

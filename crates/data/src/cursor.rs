@@ -48,17 +48,9 @@ impl EpochOrder {
         }
         let Cursor { epoch, position } = cursor;
         if position >= len as u64 {
-            return Err(DataError::Cursor {
-                epoch,
-                position,
-                len,
-            });
+            return Err(DataError::Cursor { epoch, position, len });
         }
-        Ok(Self {
-            seed,
-            cursor,
-            order: permutation(seed, epoch, len),
-        })
+        Ok(Self { seed, cursor, order: permutation(seed, epoch, len) })
     }
 
     /// Where the series stands: the place of the next index.
@@ -78,10 +70,7 @@ impl EpochOrder {
         self.cursor.position += 1;
         if self.cursor.position == self.order.len() as u64 {
             // A cursor that was read from a file may hold any epoch, so the count wraps rather than overflows.
-            self.cursor = Cursor {
-                epoch: self.cursor.epoch.wrapping_add(1),
-                position: 0,
-            };
+            self.cursor = Cursor { epoch: self.cursor.epoch.wrapping_add(1), position: 0 };
             self.order = permutation(self.seed, self.cursor.epoch, self.order.len());
         }
         index

@@ -46,9 +46,7 @@ pub enum DataError {
         offset: usize,
     },
     /// A NUL byte: the file is not a text.
-    #[error(
-        "the text {origin} has a NUL byte at byte {offset}, so it is probably not a text; remove it"
-    )]
+    #[error("the text {origin} has a NUL byte at byte {offset}, so it is probably not a text; remove it")]
     Nul {
         /// The path, or `given in memory`.
         origin: String,
@@ -62,9 +60,7 @@ pub enum DataError {
         origin: String,
     },
     /// A training fraction outside `(0, 1)`, or NaN.
-    #[error(
-        "the fraction of the text to train on must lie between 0 and 1, both excluded, but it is {fraction}"
-    )]
+    #[error("the fraction of the text to train on must lie between 0 and 1, both excluded, but it is {fraction}")]
     Fraction {
         /// The fraction as given.
         fraction: f64,
@@ -137,9 +133,7 @@ pub enum DataError {
     #[error(transparent)]
     Batch(#[from] BatchError),
     /// A path that would leave the data directory.
-    #[error(
-        "{relative:?} is not a path inside a data directory; give a relative path without `..`"
-    )]
+    #[error("{relative:?} is not a path inside a data directory; give a relative path without `..`")]
     Outside {
         /// The path as given.
         relative: PathBuf,

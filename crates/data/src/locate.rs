@@ -52,9 +52,7 @@ impl DataDir {
     pub fn find(&self, relative: impl AsRef<Path>) -> Result<PathBuf, DataError> {
         let relative = relative.as_ref();
         if !is_plain(relative) {
-            return Err(DataError::Outside {
-                relative: relative.into(),
-            });
+            return Err(DataError::Outside { relative: relative.into() });
         }
         let path = self.root.join(relative);
         match path.try_exists() {
@@ -67,12 +65,7 @@ impl DataDir {
                     Origin::Environment => "given by ANTHER_DATA",
                     Origin::Default => "the default, in the working directory",
                 },
-                name: relative
-                    .iter()
-                    .next()
-                    .unwrap_or_default()
-                    .to_string_lossy()
-                    .into_owned(),
+                name: relative.iter().next().unwrap_or_default().to_string_lossy().into_owned(),
             }),
             Err(source) => Err(DataError::Io { path, source }),
         }
@@ -81,8 +74,5 @@ impl DataDir {
 
 /// Whether a path has at least one part and all its parts are names.
 fn is_plain(path: &Path) -> bool {
-    path.components().next().is_some()
-        && path
-            .components()
-            .all(|part| matches!(part, Component::Normal(_)))
+    path.components().next().is_some() && path.components().all(|part| matches!(part, Component::Normal(_)))
 }

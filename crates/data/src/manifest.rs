@@ -78,23 +78,12 @@ impl Manifest {
     pub fn parse(text: &str, origin: &str) -> Result<Self, ManifestError> {
         let manifest: Self = toml::from_str(text).map_err(|error| {
             let start = error.span().map_or(0, |span| span.start.min(text.len()));
-            let line = text.as_bytes()[..start]
-                .iter()
-                .filter(|&&byte| byte == b'\n')
-                .count()
-                + 1;
+            let line = text.as_bytes()[..start].iter().filter(|&&byte| byte == b'\n').count() + 1;
             let what = error.message().lines().collect::<Vec<_>>().join(" ");
-            ManifestError::Syntax {
-                origin: origin.into(),
-                line,
-                what,
-            }
+            ManifestError::Syntax { origin: origin.into(), line, what }
         })?;
         match manifest.fault() {
-            Some(what) => Err(ManifestError::Invalid {
-                origin: origin.into(),
-                what,
-            }),
+            Some(what) => Err(ManifestError::Invalid { origin: origin.into(), what }),
             None => Ok(manifest),
         }
     }
@@ -104,21 +93,12 @@ impl Manifest {
     /// # Errors
     /// [`ManifestError::Io`], or as [`parse`](Self::parse).
     pub fn load(path: &Path) -> Result<Self, ManifestError> {
-        let failed = |source| ManifestError::Io {
-            path: path.into(),
-            source,
-        };
+        let failed = |source| ManifestError::Io { path: path.into(), source };
         if fs::metadata(path).map_err(failed)?.len() > MAX_MANIFEST_BYTES {
             let what = format!("it has more than {MAX_MANIFEST_BYTES} bytes");
-            return Err(ManifestError::Invalid {
-                origin: path.display().to_string(),
-                what,
-            });
+            return Err(ManifestError::Invalid { origin: path.display().to_string(), what });
         }
-        Self::parse(
-            &fs::read_to_string(path).map_err(failed)?,
-            &path.display().to_string(),
-        )
+        Self::parse(&fs::read_to_string(path).map_err(failed)?, &path.display().to_string())
     }
 
     /// Reads the manifest `NAME.toml` of a directory.
@@ -136,14 +116,8 @@ impl Manifest {
         }
         let manifest = Self::load(&directory.join(format!("{name}.toml")))?;
         if manifest.name != name {
-            let what = format!(
-                "its name is {:?}, but it must be the name of the file",
-                manifest.name
-            );
-            return Err(ManifestError::Invalid {
-                origin: format!("{name}.toml"),
-                what,
-            });
+            let what = format!("its name is {:?}, but it must be the name of the file", manifest.name);
+            return Err(ManifestError::Invalid { origin: format!("{name}.toml"), what });
         }
         Ok(manifest)
     }
@@ -153,18 +127,11 @@ impl Manifest {
     /// # Errors
     /// [`ManifestError::Io`] if the directory cannot be read.
     pub fn names(directory: &Path) -> Result<Vec<String>, ManifestError> {
-        let failed = |source| ManifestError::Io {
-            path: directory.into(),
-            source,
-        };
+        let failed = |source| ManifestError::Io { path: directory.into(), source };
         let mut names = Vec::new();
         for entry in fs::read_dir(directory).map_err(failed)? {
             let file = entry.map_err(failed)?.file_name();
-            names.extend(
-                file.to_str()
-                    .and_then(|file| file.strip_suffix(".toml"))
-                    .map(str::to_owned),
-            );
+            names.extend(file.to_str().and_then(|file| file.strip_suffix(".toml")).map(str::to_owned));
         }
         names.sort_unstable();
         Ok(names)
@@ -188,10 +155,7 @@ impl Manifest {
     /// The first thing that is wrong, in words.
     fn fault(&self) -> Option<String> {
         if !is_name(&self.name) {
-            return Some(format!(
-                "the name {:?} must be made of lower-case letters, digits and hyphens",
-                self.name
-            ));
+            return Some(format!("the name {:?} must be made of lower-case letters, digits and hyphens", self.name));
         }
         if self.licence.trim().is_empty() {
             return Some("the licence is empty; say under which terms the data may be used".into());
@@ -243,9 +207,7 @@ impl RemoteFile {
         match fs::metadata(&path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(FileState::Missing),
             Err(error) => Err(error),
-            Ok(metadata) if !metadata.is_file() => {
-                Err(io::Error::other("it is not a regular file"))
-            }
+            Ok(metadata) if !metadata.is_file() => Err(io::Error::other("it is not a regular file")),
             Ok(metadata) if metadata.len() != self.bytes => Ok(FileState::Differs),
             Ok(_) if sha256_file(&path)? == self.sha256 => Ok(FileState::Matches),
             Ok(_) => Ok(FileState::Differs),
@@ -262,38 +224,27 @@ impl RemoteFile {
             ));
         }
         if !Address::parse(&self.url).is_some_and(|address| address.is_trusted()) {
-            return Some(format!(
-                "the URL {:?} must begin with https:// and name a host",
-                self.url
-            ));
+            return Some(format!("the URL {:?} must begin with https:// and name a host", self.url));
         }
         if self.bytes == 0 {
             return Some(format!("the size of {:?} is 0 bytes", self.path));
         }
         let is_digit = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
         if self.sha256.len() != 64 || !self.sha256.bytes().all(is_digit) {
-            return Some(format!(
-                "the sha256 of {:?} must be 64 lower-case hexadecimal digits",
-                self.path
-            ));
+            return Some(format!("the sha256 of {:?} must be 64 lower-case hexadecimal digits", self.path));
         }
         None
     }
 }
 
 fn is_name(name: &str) -> bool {
-    !name.is_empty()
-        && name
-            .bytes()
-            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
 
 /// Whether a path means the same, and stays below where it is joined, on every system.
 fn is_plain_path(path: &str) -> bool {
-    let is_name_byte =
-        |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
-    path.split('/')
-        .all(|part| !part.is_empty() && !part.starts_with('.') && part.bytes().all(is_name_byte))
+    let is_name_byte = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+    path.split('/').all(|part| !part.is_empty() && !part.starts_with('.') && part.bytes().all(is_name_byte))
 }
 
 /// What can be wrong with a manifest.

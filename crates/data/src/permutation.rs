@@ -62,9 +62,6 @@ mod tests {
         let seen: Vec<u32> = counts.into_iter().filter(|&count| count > 0).collect();
         // Mean 1000, standard deviation sqrt(6000 * 1/6 * 5/6) = 28.9; five of them.
         assert_eq!(seen.len(), 6);
-        assert!(
-            seen.iter().all(|count| count.abs_diff(1000) < 145),
-            "{seen:?}"
-        );
+        assert!(seen.iter().all(|count| count.abs_diff(1000) < 145), "{seen:?}");
     }
 }

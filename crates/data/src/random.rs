@@ -63,11 +63,8 @@ mod tests {
         let first = |seed, purpose, stream| generator(seed, purpose, stream).next_u64();
         let base = first(1, Purpose::NtTrain, 1);
         assert_eq!(base, first(1, Purpose::NtTrain, 1));
-        for other in [
-            first(2, Purpose::NtTrain, 1),
-            first(1, Purpose::NtValidation, 1),
-            first(1, Purpose::NtTrain, 2),
-        ] {
+        for other in [first(2, Purpose::NtTrain, 1), first(1, Purpose::NtValidation, 1), first(1, Purpose::NtTrain, 2)]
+        {
             assert_ne!(base, other);
         }
     }
@@ -80,10 +77,7 @@ mod tests {
             counts[below(&mut rng, 7) as usize] += 1;
         }
         // Standard deviation of a count: sqrt(70000 * 1/7 * 6/7) = 92.6; five of them.
-        assert!(
-            counts.iter().all(|&c| c.abs_diff(10_000) < 463),
-            "{counts:?}"
-        );
+        assert!(counts.iter().all(|&c| c.abs_diff(10_000) < 463), "{counts:?}");
         assert_eq!(below(&mut rng, 1), 0);
     }
 
@@ -91,9 +85,7 @@ mod tests {
     fn below_rejects_what_would_bias_it() {
         // Four words fall on three values of a bound of 3 * 2^62, two of them on the multiple of 3, unless one of the two is refused.
         let mut rng = generator(4, Purpose::Permutation, 0);
-        let multiples = (0..30_000)
-            .filter(|_| below(&mut rng, 3 << 62).is_multiple_of(3))
-            .count();
+        let multiples = (0..30_000).filter(|_| below(&mut rng, 3 << 62).is_multiple_of(3)).count();
         assert!(multiples.abs_diff(10_000) < 409, "{multiples}");
     }
 
@@ -103,9 +95,6 @@ mod tests {
         let draws: Vec<f64> = (0..20_000).map(|_| bell(&mut rng)).collect();
         let mean = draws.iter().sum::<f64>() / 20_000.0;
         let variance = draws.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / 20_000.0;
-        assert!(
-            mean.abs() < 0.04 && (variance - 1.0).abs() < 0.06,
-            "{mean} {variance}"
-        );
+        assert!(mean.abs() < 0.04 && (variance - 1.0).abs() < 0.06, "{mean} {variance}");
     }
 }

@@ -34,11 +34,7 @@ impl CharText {
     pub fn load(path: impl AsRef<Path>, train_fraction: f64) -> Result<Self, DataError> {
         let path = path.as_ref();
         check_fraction(train_fraction)?;
-        Self::from_named(
-            read_limited(path)?,
-            &path.display().to_string(),
-            train_fraction,
-        )
+        Self::from_named(read_limited(path)?, &path.display().to_string(), train_fraction)
     }
 
     /// Takes a text that is in memory already.
@@ -56,33 +52,20 @@ impl CharText {
             Ok(text) => text,
             Err(error) => {
                 let offset = error.utf8_error().valid_up_to();
-                return Err(DataError::NotUtf8 {
-                    origin: origin(),
-                    offset,
-                });
+                return Err(DataError::NotUtf8 { origin: origin(), offset });
             }
         };
         if text.is_empty() {
             return Err(DataError::EmptyText { origin: origin() });
         }
         if let Some(offset) = text.bytes().position(|byte| byte == 0) {
-            return Err(DataError::Nul {
-                origin: origin(),
-                offset,
-            });
+            return Err(DataError::Nul { origin: origin(), offset });
         }
         let vocabulary = CharVocabulary::from_text(&text)?;
         let tokens = Tokens::from(vocabulary.encode(&text)?);
         let boundary = (tokens.len() as f64 * train_fraction) as usize;
-        let (train, validation) = (
-            tokens.part(0..boundary),
-            tokens.part(boundary..tokens.len()),
-        );
-        Ok(Self {
-            vocabulary,
-            train,
-            validation,
-        })
+        let (train, validation) = (tokens.part(0..boundary), tokens.part(boundary..tokens.len()));
+        Ok(Self { vocabulary, train, validation })
     }
 
     /// The vocabulary of the whole text.
@@ -110,12 +93,7 @@ impl CharText {
     ///
     /// # Errors
     /// As [`BlockEpochs::new`].
-    pub fn block_epochs(
-        &self,
-        context: usize,
-        seed: u64,
-        cursor: Cursor,
-    ) -> Result<BlockEpochs, DataError> {
+    pub fn block_epochs(&self, context: usize, seed: u64, cursor: Cursor) -> Result<BlockEpochs, DataError> {
         BlockEpochs::new(self.train.clone(), context, seed, cursor)
     }
 
@@ -145,29 +123,17 @@ fn check_fraction(fraction: f64) -> Result<(), DataError> {
 fn read_limited(path: &Path) -> Result<Vec<u8>, DataError> {
     let failed = |source: std::io::Error| match source.kind() {
         ErrorKind::NotFound => DataError::Missing { path: path.into() },
-        _ => DataError::Io {
-            path: path.into(),
-            source,
-        },
+        _ => DataError::Io { path: path.into(), source },
     };
     let metadata = fs::metadata(path).map_err(failed)?;
     if !metadata.is_file() {
-        let kind = if metadata.is_dir() {
-            "directory"
-        } else {
-            "device or a pipe"
-        };
-        return Err(DataError::NotAFile {
-            path: path.into(),
-            kind,
-        });
+        let kind = if metadata.is_dir() { "directory" } else { "device or a pipe" };
+        return Err(DataError::NotAFile { path: path.into(), kind });
     }
     let mut bytes = Vec::new();
     // The limit holds for what is read, not for the size that was reported a moment ago.
     let file = File::open(path).map_err(failed)?;
-    file.take(MAX_TEXT_BYTES + 1)
-        .read_to_end(&mut bytes)
-        .map_err(failed)?;
+    file.take(MAX_TEXT_BYTES + 1).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() as u64 > MAX_TEXT_BYTES {
         return Err(DataError::TextTooLong { path: path.into() });
     }

@@ -23,19 +23,13 @@ impl Tokens {
             self.len()
         );
         let start = self.range.start;
-        Self {
-            all: Arc::clone(&self.all),
-            range: start + range.start..start + range.end,
-        }
+        Self { all: Arc::clone(&self.all), range: start + range.start..start + range.end }
     }
 }
 
 impl From<Vec<u32>> for Tokens {
     fn from(tokens: Vec<u32>) -> Self {
-        Self {
-            range: 0..tokens.len(),
-            all: tokens.into(),
-        }
+        Self { range: 0..tokens.len(), all: tokens.into() }
     }
 }
 

@@ -34,15 +34,9 @@ impl CharVocabulary {
     /// # Errors
     /// [`DataError::EmptyText`].
     pub fn from_text(text: &str) -> Result<Self, DataError> {
-        let characters: Vec<char> = text
-            .chars()
-            .collect::<std::collections::BTreeSet<_>>()
-            .into_iter()
-            .collect();
+        let characters: Vec<char> = text.chars().collect::<std::collections::BTreeSet<_>>().into_iter().collect();
         if characters.is_empty() {
-            return Err(DataError::EmptyText {
-                origin: "given in memory".into(),
-            });
+            return Err(DataError::EmptyText { origin: "given in memory".into() });
         }
         Ok(Self { characters })
     }
@@ -65,11 +59,7 @@ impl CharVocabulary {
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, DataError> {
         let token = |(index, character)| match self.characters.binary_search(&character) {
             Ok(place) => Ok(place as u32),
-            Err(_) => Err(DataError::UnknownCharacter {
-                character,
-                index,
-                size: self.len(),
-            }),
+            Err(_) => Err(DataError::UnknownCharacter { character, index, size: self.len() }),
         };
         text.chars().enumerate().map(token).collect()
     }
@@ -81,11 +71,7 @@ impl CharVocabulary {
     pub fn decode(&self, tokens: &[u32]) -> Result<String, DataError> {
         let character = |(index, &token): (usize, &u32)| {
             let known = self.characters.get(token as usize).copied();
-            known.ok_or(DataError::UnknownToken {
-                token,
-                index,
-                size: self.len(),
-            })
+            known.ok_or(DataError::UnknownToken { token, index, size: self.len() })
         };
         tokens.iter().enumerate().map(character).collect()
     }
@@ -120,8 +106,6 @@ impl From<CharVocabulary> for String {
 impl fmt::Debug for CharVocabulary {
     /// The characters as one string.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("CharVocabulary")
-            .field(&String::from(self.clone()))
-            .finish()
+        f.debug_tuple("CharVocabulary").field(&String::from(self.clone())).finish()
     }
 }

@@ -19,40 +19,24 @@ fn differs(left: &Value, right: &Value, place: &str) -> Option<String> {
     match (left, right) {
         (Value::Number(a), Value::Number(b)) => {
             let close = match (a.as_f64(), b.as_f64()) {
-                (Some(a), Some(b)) => {
-                    a == b || (a - b).abs() <= RELATIVE * a.abs().max(b.abs()).max(SMALL)
-                }
+                (Some(a), Some(b)) => a == b || (a - b).abs() <= RELATIVE * a.abs().max(b.abs()).max(SMALL),
                 _ => a == b,
             };
-            if close {
-                None
-            } else {
-                Some(format!("{place} is {left}, made again it is {right}"))
-            }
+            if close { None } else { Some(format!("{place} is {left}, made again it is {right}")) }
         }
         (Value::Array(a), Value::Array(b)) => {
             if a.len() != b.len() {
-                return Some(format!(
-                    "{place} has {} entries, made again it has {}",
-                    a.len(),
-                    b.len()
-                ));
+                return Some(format!("{place} has {} entries, made again it has {}", a.len(), b.len()));
             }
             let mut pairs = a.iter().zip(b).enumerate();
             pairs.find_map(|(index, (a, b))| differs(a, b, &format!("{place}[{index}]")))
         }
         (Value::Object(a), Value::Object(b)) => {
             if let Some(name) = b.keys().find(|name| !a.contains_key(*name)) {
-                return Some(format!(
-                    "{place} has no entry `{name}`, made again it has one"
-                ));
+                return Some(format!("{place} has no entry `{name}`, made again it has one"));
             }
             a.iter().find_map(|(name, a)| {
-                let inside = if place.is_empty() {
-                    name.clone()
-                } else {
-                    format!("{place}.{name}")
-                };
+                let inside = if place.is_empty() { name.clone() } else { format!("{place}.{name}") };
                 match b.get(name) {
                     Some(b) => differs(a, b, &inside),
                     None => Some(format!("{inside} is no longer made")),
@@ -80,30 +64,12 @@ mod tests {
     fn anything_else_is_named_by_its_place() {
         let base = json!({"cases": [{"x": [1.0, 2.0], "name": "n"}]});
         let cases = [
-            (
-                json!({"cases": [{"x": [1.0, 2.0 + 1e-11], "name": "n"}]}),
-                "cases[0].x[1] is 2.0",
-            ),
-            (
-                json!({"cases": [{"x": [1.0], "name": "n"}]}),
-                "cases[0].x has 2 entries",
-            ),
-            (
-                json!({"cases": [{"x": [1.0, 2.0], "name": "m"}]}),
-                "cases[0].name is \"n\"",
-            ),
-            (
-                json!({"cases": [{"x": [1.0, 2.0]}]}),
-                "cases[0].name is no longer made",
-            ),
-            (
-                json!({"cases": [{"x": [1.0, 2.0], "name": "n", "y": 1}]}),
-                "no entry `y`",
-            ),
-            (
-                json!({"cases": [{"x": [1.0, null], "name": "n"}]}),
-                "cases[0].x[1] is 2.0",
-            ),
+            (json!({"cases": [{"x": [1.0, 2.0 + 1e-11], "name": "n"}]}), "cases[0].x[1] is 2.0"),
+            (json!({"cases": [{"x": [1.0], "name": "n"}]}), "cases[0].x has 2 entries"),
+            (json!({"cases": [{"x": [1.0, 2.0], "name": "m"}]}), "cases[0].name is \"n\""),
+            (json!({"cases": [{"x": [1.0, 2.0]}]}), "cases[0].name is no longer made"),
+            (json!({"cases": [{"x": [1.0, 2.0], "name": "n", "y": 1}]}), "no entry `y`"),
+            (json!({"cases": [{"x": [1.0, null], "name": "n"}]}), "cases[0].x[1] is 2.0"),
         ];
         for (again, expected) in cases {
             let found = difference(&base, &again).unwrap();

@@ -11,10 +11,7 @@ const REASONS: &str = "docs/dependencies.md";
 pub fn check(tree: &Tree) -> Verdict {
     let mut problems = Vec::new();
     let mut wanted = BTreeMap::new();
-    for (path, text) in tree
-        .texts()
-        .filter(|(path, _)| *path == "Cargo.toml" || path.ends_with("/Cargo.toml"))
-    {
+    for (path, text) in tree.texts().filter(|(path, _)| *path == "Cargo.toml" || path.ends_with("/Cargo.toml")) {
         for (line, name) in declared(text) {
             wanted.entry(name).or_insert((path, line));
         }
@@ -22,11 +19,7 @@ pub fn check(tree: &Tree) -> Verdict {
     let mut documented = BTreeMap::new();
     for (line, name) in rows(tree.text(REASONS).unwrap_or_default()) {
         if documented.insert(name, line).is_some() {
-            problems.push(Problem::at(
-                REASONS,
-                line,
-                format!("a second row for `{name}`"),
-            ));
+            problems.push(Problem::at(REASONS, line, format!("a second row for `{name}`")));
         }
     }
     for (name, (path, line)) in &wanted {
@@ -47,10 +40,7 @@ pub fn check(tree: &Tree) -> Verdict {
             ));
         }
     }
-    Verdict {
-        problems,
-        seen: format!("{} dependencies, {} rows", wanted.len(), documented.len()),
-    }
+    Verdict { problems, seen: format!("{} dependencies, {} rows", wanted.len(), documented.len()) }
 }
 
 /// Lines and names in the tables of dependencies of a manifest.
@@ -61,10 +51,7 @@ fn declared(manifest: &str) -> Vec<(usize, &str)> {
     let mut inside = false;
     let mut depth = 0i32;
     for (index, line) in manifest.lines().enumerate() {
-        let line = line
-            .split_once('#')
-            .map_or(line, |(before, _)| before)
-            .trim();
+        let line = line.split_once('#').map_or(line, |(before, _)| before).trim();
         if depth == 0 && line.starts_with('[') {
             let header = line.trim_matches(['[', ']']);
             inside = header.ends_with("dependencies");
@@ -83,9 +70,7 @@ fn declared(manifest: &str) -> Vec<(usize, &str)> {
         // A value may go on over lines that look like keys.
         depth += line
             .bytes()
-            .map(|byte| {
-                i32::from(matches!(byte, b'[' | b'{')) - i32::from(matches!(byte, b']' | b'}'))
-            })
+            .map(|byte| i32::from(matches!(byte, b'[' | b'{')) - i32::from(matches!(byte, b']' | b'}')))
             .sum::<i32>();
     }
     names
@@ -94,9 +79,7 @@ fn declared(manifest: &str) -> Vec<(usize, &str)> {
 /// Lines and names of the table rows that begin with a name in backticks.
 fn rows(document: &str) -> Vec<(usize, &str)> {
     let lines = document.lines().enumerate();
-    lines
-        .filter_map(|(index, line)| Some((index + 1, row(line)?)))
-        .collect()
+    lines.filter_map(|(index, line)| Some((index + 1, row(line)?))).collect()
 }
 
 fn row(line: &str) -> Option<&str> {
@@ -135,29 +118,20 @@ other = []
 
     #[test]
     fn all_forms_of_declaration_are_read() {
-        let names: Vec<&str> = declared(MANIFEST)
-            .into_iter()
-            .map(|(_, name)| name)
-            .collect();
+        let names: Vec<&str> = declared(MANIFEST).into_iter().map(|(_, name)| name).collect();
         assert_eq!(names, ["serde", "own", "rayon", "tempfile", "image"]);
     }
 
     #[test]
     fn a_dependency_without_a_row_is_a_problem_and_so_is_a_row_without_a_dependency() {
-        let manifest = (
-            "crates/a/Cargo.toml",
-            "[dependencies]\nserde = \"1\"\nrayon = \"1\"\n",
-        );
+        let manifest = ("crates/a/Cargo.toml", "[dependencies]\nserde = \"1\"\nrayon = \"1\"\n");
         let check = |document: &str| check(&Tree::of(&[manifest, (REASONS, document)])).problems;
         let good = "| crate | reason |\n|---|---|\n| `serde` | a |\n| `rayon` | b, not `clap` |\n";
         assert_eq!(check(good), []);
 
         let missing = check("| `serde` | a |\n");
         assert_eq!(missing.len(), 1);
-        assert_eq!(
-            (missing[0].path.as_str(), missing[0].line),
-            ("crates/a/Cargo.toml", Some(3))
-        );
+        assert_eq!((missing[0].path.as_str(), missing[0].line), ("crates/a/Cargo.toml", Some(3)));
 
         let extra = check(&format!("{good}| `clap` | c |\n"));
         assert_eq!(extra.len(), 1);

@@ -13,42 +13,23 @@ pub fn check(tree: &Tree, metadata: &Value) -> Verdict {
     let allowed = allowed(tree.text(LIST).unwrap_or_default());
     let mut problems = Vec::new();
     if allowed.is_empty() {
-        problems.push(Problem::of_file(
-            LIST,
-            "no `allow = [...]` under `[licenses]`",
-        ));
+        problems.push(Problem::of_file(LIST, "no `allow = [...]` under `[licenses]`"));
     }
-    let packages = metadata["packages"]
-        .as_array()
-        .map_or(&[][..], Vec::as_slice);
+    let packages = metadata["packages"].as_array().map_or(&[][..], Vec::as_slice);
     for package in packages {
-        let name = format!(
-            "{} {}",
-            package["name"].as_str().unwrap_or("?"),
-            package["version"].as_str().unwrap_or("?")
-        );
+        let name =
+            format!("{} {}", package["name"].as_str().unwrap_or("?"), package["version"].as_str().unwrap_or("?"));
         let complaint = match package["license"].as_str() {
             None => format!("the package {name} declares no licence"),
             Some(expression) => match evaluate(expression, &allowed) {
                 Ok(true) => continue,
-                Ok(false) => format!(
-                    "the licence of {name}, `{expression}`, is not among those that {LIST} allows"
-                ),
-                Err(why) => format!(
-                    "the licence of {name}, `{expression}`, is no licence expression: {why}"
-                ),
+                Ok(false) => format!("the licence of {name}, `{expression}`, is not among those that {LIST} allows"),
+                Err(why) => format!("the licence of {name}, `{expression}`, is no licence expression: {why}"),
             },
         };
         problems.push(Problem::of_file("Cargo.lock", complaint));
     }
-    Verdict {
-        problems,
-        seen: format!(
-            "{} packages, {} licences allowed",
-            packages.len(),
-            allowed.len()
-        ),
-    }
+    Verdict { problems, seen: format!("{} packages, {} licences allowed", packages.len(), allowed.len()) }
 }
 
 /// The strings of `allow = [...]` in the table `[licenses]`.
@@ -56,27 +37,17 @@ fn allowed(deny: &str) -> Vec<&str> {
     let table = deny.split_once("[licenses]").map_or("", |(_, rest)| rest);
     let list = table.split_once("allow = [").map_or("", |(_, rest)| rest);
     let list = list.split_once(']').map_or("", |(list, _)| list);
-    let lines = list
-        .lines()
-        .map(|line| line.split_once('#').map_or(line, |(before, _)| before));
-    lines
-        .flat_map(|line| line.split('"').skip(1).step_by(2))
-        .collect()
+    let lines = list.lines().map(|line| line.split_once('#').map_or(line, |(before, _)| before));
+    lines.flat_map(|line| line.split('"').skip(1).step_by(2)).collect()
 }
 
 /// Whether a choice that the SPDX expression offers is allowed in all its parts.
 ///
 /// `AND` binds tighter than `OR`; `A WITH B` is one licence. The old form `A/B` means `A OR B`.
 fn evaluate(expression: &str, allowed: &[&str]) -> Result<bool, String> {
-    let spaced = expression
-        .replace('/', " OR ")
-        .replace('(', " ( ")
-        .replace(')', " ) ");
+    let spaced = expression.replace('/', " OR ").replace('(', " ( ").replace(')', " ) ");
     let tokens: Vec<&str> = spaced.split_whitespace().collect();
-    let mut parser = Parser {
-        tokens: &tokens,
-        allowed,
-    };
+    let mut parser = Parser { tokens: &tokens, allowed };
     let result = parser.any()?;
     match parser.tokens.first() {
         None => Ok(result),
@@ -123,18 +94,12 @@ impl<'a> Parser<'a> {
     fn one(&mut self) -> Result<bool, String> {
         if self.skip("(") {
             let result = self.any()?;
-            return if self.skip(")") {
-                Ok(result)
-            } else {
-                Err("a parenthesis is not closed".to_owned())
-            };
+            return if self.skip(")") { Ok(result) } else { Err("a parenthesis is not closed".to_owned()) };
         }
         let licence = self.name()?;
         if self.skip("WITH") {
             let exception = self.name()?;
-            return Ok(self
-                .allowed
-                .contains(&format!("{licence} WITH {exception}").as_str()));
+            return Ok(self.allowed.contains(&format!("{licence} WITH {exception}").as_str()));
         }
         Ok(self.allowed.contains(&licence))
     }
@@ -155,12 +120,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    const ALLOWED: [&str; 4] = [
-        "MIT",
-        "Apache-2.0",
-        "Unicode-3.0",
-        "Apache-2.0 WITH LLVM-exception",
-    ];
+    const ALLOWED: [&str; 4] = ["MIT", "Apache-2.0", "Unicode-3.0", "Apache-2.0 WITH LLVM-exception"];
 
     #[test]
     fn expressions_mean_what_spdx_says() {
@@ -185,15 +145,7 @@ mod tests {
 
     #[test]
     fn what_is_no_expression_is_an_error() {
-        for expression in [
-            "",
-            "MIT OR",
-            "OR MIT",
-            "(MIT",
-            "MIT)",
-            "MIT Apache-2.0",
-            "MIT WITH AND",
-        ] {
+        for expression in ["", "MIT OR", "OR MIT", "(MIT", "MIT)", "MIT Apache-2.0", "MIT WITH AND"] {
             assert!(evaluate(expression, &ALLOWED).is_err(), "{expression}");
         }
     }
@@ -216,16 +168,7 @@ mod tests {
         let problems = check(&tree, &metadata).problems;
         assert_eq!(problems.len(), 2);
         assert!(problems[0].message.contains("bad 2.0.0"));
-        assert!(
-            problems[1]
-                .message
-                .contains("none 3.0.0 declares no licence")
-        );
-        assert_eq!(
-            check(&Tree::of(&[]), &json!({"packages": []}))
-                .problems
-                .len(),
-            1
-        );
+        assert!(problems[1].message.contains("none 3.0.0 declares no licence"));
+        assert_eq!(check(&Tree::of(&[]), &json!({"packages": []})).problems.len(), 1);
     }
 }

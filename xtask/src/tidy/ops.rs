@@ -30,12 +30,13 @@ pub fn check(tree: &Tree) -> Verdict {
         }
     }
     for (path, line, name) in ops.iter().filter(|(_, _, name)| !cases.contains(*name)) {
-        problems.push(Problem::at(path, *line, format!("the op `{name}` has no case; write a case!(\"{name}\", …) in the crate's tests/cases")));
+        problems.push(Problem::at(
+            path,
+            *line,
+            format!("the op `{name}` has no case; write a case!(\"{name}\", …) in the crate's tests/cases"),
+        ));
     }
-    Verdict {
-        problems,
-        seen: format!("{} names of ops, {} of cases", ops.len(), cases.len()),
-    }
+    Verdict { problems, seen: format!("{} names of ops, {} of cases", ops.len(), cases.len()) }
 }
 
 /// Lines and names: of a file that implements an op, all literals in functions `name` and all that are written `name: "…"`.
@@ -56,15 +57,10 @@ fn op_names(text: &str) -> Result<Vec<(usize, &str)>, usize> {
             names.extend(literals(text, code, body(code, at)));
         } else if after.starts_with(": ") {
             let start = at + "name: ".len();
-            names
-                .extend(string_literal(text, code, start).map(|name| (line_of(text, start), name)));
+            names.extend(string_literal(text, code, start).map(|name| (line_of(text, start), name)));
         }
     }
-    if names.is_empty() {
-        Err(line_of(text, first))
-    } else {
-        Ok(names)
-    }
+    if names.is_empty() { Err(line_of(text, first)) } else { Ok(names) }
 }
 
 /// Whether the code begins with `impl<…> Op<…> for`; a bound like `O: Op<T>` is none.
@@ -79,9 +75,7 @@ fn implements_op(code: &str) -> bool {
 /// The body of the function whose name is at this offset, if it returns a name; otherwise nothing.
 fn body(code: &str, at: usize) -> Range<usize> {
     match code[at..].split_once('{') {
-        Some((signature, _))
-            if signature.contains("-> &'static str") && !signature.contains(';') =>
-        {
+        Some((signature, _)) if signature.contains("-> &'static str") && !signature.contains(';') => {
             let start = at + signature.len();
             start..start + end_of_block(&code[start..], '{', '}')
         }
@@ -122,13 +116,8 @@ fn end_of_block(code: &str, open: char, close: char) -> usize {
 fn case_names(text: &str) -> Vec<String> {
     let code = code_only(text);
     let opening = "case!(";
-    let calls = code
-        .match_indices(opening)
-        .map(|(at, _)| at + opening.len());
-    calls
-        .filter_map(|at| string_literal(text, &code, at))
-        .map(str::to_owned)
-        .collect()
+    let calls = code.match_indices(opening).map(|(at, _)| at + opening.len());
+    calls.filter_map(|at| string_literal(text, &code, at)).map(str::to_owned).collect()
 }
 
 #[cfg(test)]
@@ -162,67 +151,31 @@ impl<T: Element> Op<T> for Binary {
 "#;
 
     fn problems(files: &[(&str, &str)]) -> Vec<String> {
-        check(&Tree::of(files))
-            .problems
-            .iter()
-            .map(ToString::to_string)
-            .collect()
+        check(&Tree::of(files)).problems.iter().map(ToString::to_string).collect()
     }
 
     #[test]
     fn an_op_without_a_case_is_a_problem() {
         let found = problems(&[("crates/tensor/src/ops/scale.rs", OP)]);
         assert_eq!(found.len(), 1);
-        assert!(
-            found[0].starts_with("crates/tensor/src/ops/scale.rs:7: the op `scale` has no case"),
-            "{found:?}"
-        );
+        assert!(found[0].starts_with("crates/tensor/src/ops/scale.rs:7: the op `scale` has no case"), "{found:?}");
     }
 
     #[test]
     fn a_case_is_found_in_its_place_only() {
         let op = ("crates/tensor/src/ops/scale.rs", OP);
         let case = "fn f() { case!(\n    \"scale\", 1); }\n";
-        assert_eq!(
-            problems(&[op, ("crates/tensor/tests/cases/scale.rs", case)]),
-            [""; 0]
-        );
-        assert_eq!(
-            problems(&[op, ("crates/tensor/tests/it/cases.rs", case)]),
-            [""; 0]
-        );
-        assert_eq!(
-            problems(&[op, ("crates/tensor/tests/it/other.rs", case)]).len(),
-            1
-        );
-        assert_eq!(
-            problems(&[
-                op,
-                ("crates/tensor/tests/cases/a.rs", "// case!(\"scale\")\n")
-            ])
-            .len(),
-            1
-        );
-        assert_eq!(
-            problems(&[
-                op,
-                ("crates/tensor/tests/cases/a.rs", "case!(\"scaled\")\n")
-            ])
-            .len(),
-            1
-        );
+        assert_eq!(problems(&[op, ("crates/tensor/tests/cases/scale.rs", case)]), [""; 0]);
+        assert_eq!(problems(&[op, ("crates/tensor/tests/it/cases.rs", case)]), [""; 0]);
+        assert_eq!(problems(&[op, ("crates/tensor/tests/it/other.rs", case)]).len(), 1);
+        assert_eq!(problems(&[op, ("crates/tensor/tests/cases/a.rs", "// case!(\"scale\")\n")]).len(), 1);
+        assert_eq!(problems(&[op, ("crates/tensor/tests/cases/a.rs", "case!(\"scaled\")\n")]).len(), 1);
     }
 
     #[test]
     fn every_kind_needs_its_case() {
         let op = ("crates/tensor/src/ops/binary.rs", KINDS);
-        let found = problems(&[
-            op,
-            (
-                "crates/tensor/tests/cases/binary.rs",
-                "case!(\"add\", 1);\n",
-            ),
-        ]);
+        let found = problems(&[op, ("crates/tensor/tests/cases/binary.rs", "case!(\"add\", 1);\n")]);
         assert_eq!(found.len(), 1);
         assert!(found[0].contains(":5: the op `sub`"), "{found:?}");
     }
@@ -253,13 +206,8 @@ impl<T: Element> Op<T> for Binary {
     fn other_names_and_ops_of_unit_tests_do_not_count() {
         let other = "impl Layer<f32> for A { fn name(&self) -> &'static str { \"a\" } }\n";
         let of_test = format!("#[cfg(test)]\nmod tests {{ {OP} }}\n");
-        let declared =
-            "trait Op<T> { fn name(&self) -> &'static str; fn other(&self) { \"x\" } }\n";
-        let files = [
-            ("crates/a/src/a.rs", other),
-            ("crates/a/src/b.rs", &of_test),
-            ("crates/a/src/c.rs", declared),
-        ];
+        let declared = "trait Op<T> { fn name(&self) -> &'static str; fn other(&self) { \"x\" } }\n";
+        let files = [("crates/a/src/a.rs", other), ("crates/a/src/b.rs", &of_test), ("crates/a/src/c.rs", declared)];
         assert_eq!(problems(&files), [""; 0]);
         assert_eq!(problems(&[("crates/testkit/src/a.rs", OP)]), [""; 0]);
     }

@@ -5,41 +5,27 @@ use super::tree::{Tree, line_of};
 use super::{Problem, Verdict};
 
 /// How such paths begin. In pieces, so that this file does not contain them.
-const STARTS: [&str; 5] = [
-    concat!("/", "home/"),
-    concat!("/", "root/"),
-    concat!("/", "work/"),
-    concat!("/", "Users/"),
-    concat!("C:", "\\"),
-];
+const STARTS: [&str; 5] =
+    [concat!("/", "home/"), concat!("/", "root/"), concat!("/", "work/"), concat!("/", "Users/"), concat!("C:", "\\")];
 
 /// No absolute path of a machine in any text file.
 pub fn check(tree: &Tree) -> Verdict {
     let mut problems = Vec::new();
     for (path, text) in tree.texts() {
         for start in STARTS {
-            for (at, _) in text
-                .match_indices(start)
-                .filter(|(at, _)| is_absolute(text, *at))
-            {
-                let message = format!(
-                    "a path of one machine, `{start}…`; write it relative to the root of the repository"
-                );
+            for (at, _) in text.match_indices(start).filter(|(at, _)| is_absolute(text, *at)) {
+                let message =
+                    format!("a path of one machine, `{start}…`; write it relative to the root of the repository");
                 problems.push(Problem::at(path, line_of(text, at), message));
             }
         }
     }
-    Verdict {
-        problems,
-        seen: format!("{} text files", tree.texts().count()),
-    }
+    Verdict { problems, seen: format!("{} text files", tree.texts().count()) }
 }
 
 /// After a word or a dot it is the middle of a relative path or of a web address.
 fn is_absolute(text: &str, at: usize) -> bool {
-    !text.as_bytes()[..at]
-        .last()
-        .is_some_and(|byte| is_word(*byte) || *byte == b'.')
+    !text.as_bytes()[..at].last().is_some_and(|byte| is_word(*byte) || *byte == b'.')
 }
 
 #[cfg(test)]

@@ -51,16 +51,12 @@ pub fn string_literal<'a>(source: &'a str, code: &str, from: usize) -> Option<&'
 
 /// Offsets at which `word` stands in `code` with no letter, digit or `_` on either side.
 pub fn words<'a>(code: &'a str, word: &'a str) -> impl Iterator<Item = usize> + 'a {
-    code.match_indices(word)
-        .map(|(at, _)| at)
-        .filter(move |at| {
-            let bytes = code.as_bytes();
-            let before = *at > 0 && is_word(bytes[at - 1]);
-            let after = bytes
-                .get(at + word.len())
-                .is_some_and(|byte| is_word(*byte));
-            !before && !after
-        })
+    code.match_indices(word).map(|(at, _)| at).filter(move |at| {
+        let bytes = code.as_bytes();
+        let before = *at > 0 && is_word(bytes[at - 1]);
+        let after = bytes.get(at + word.len()).is_some_and(|byte| is_word(*byte));
+        !before && !after
+    })
 }
 
 /// Whether the byte can be part of an identifier.
@@ -80,10 +76,7 @@ fn blank(code: &mut [u8], start: usize, end: usize) -> usize {
 }
 
 fn find(bytes: &[u8], from: usize, pattern: &[u8]) -> Option<usize> {
-    bytes[from..]
-        .windows(pattern.len())
-        .position(|window| window == pattern)
-        .map(|position| from + position)
+    bytes[from..].windows(pattern.len()).position(|window| window == pattern).map(|position| from + position)
 }
 
 /// Block comments nest.
@@ -123,10 +116,7 @@ fn is_literal_prefix(bytes: &[u8], at: usize) -> bool {
 
 /// Start and end of the contents of the raw string at `at`, and the length of what closes it; `None` for a raw identifier.
 fn raw_string(bytes: &[u8], at: usize) -> Option<(usize, usize, usize)> {
-    let hashes = bytes[at + 1..]
-        .iter()
-        .take_while(|byte| **byte == b'#')
-        .count();
+    let hashes = bytes[at + 1..].iter().take_while(|byte| **byte == b'#').count();
     let quote = at + 1 + hashes;
     if bytes.get(quote) != Some(&b'"') {
         return None;
@@ -166,20 +156,14 @@ mod tests {
 
     #[test]
     fn raw_strings_end_at_their_own_hashes() {
-        assert_eq!(
-            code_only(r##"f(r#"a "b" \"#, br"\", r"c")"##),
-            r##"f(r#"       "#, br" ", r" ")"##
-        );
+        assert_eq!(code_only(r##"f(r#"a "b" \"#, br"\", r"c")"##), r##"f(r#"       "#, br" ", r" ")"##);
         assert_eq!(code_only("r#type + for\"x\""), "r#type + for\" \"");
     }
 
     #[test]
     fn lifetimes_are_code_and_characters_are_not() {
         let source = "fn f<'a>(x: &'a u8) { g('\"', '\\'', 'é', b'x'); unsafe_word(\"é\") }";
-        assert_eq!(
-            code_only(source),
-            "fn f<'a>(x: &'a u8) { g(' ', '  ', '  ', b' '); unsafe_word(\"  \") }"
-        );
+        assert_eq!(code_only(source), "fn f<'a>(x: &'a u8) { g(' ', '  ', '  ', b' '); unsafe_word(\"  \") }");
     }
 
     #[test]

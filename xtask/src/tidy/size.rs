@@ -26,13 +26,7 @@ pub fn lines(tree: &Tree) -> Verdict {
             problems.push(Problem::of_file(path, message));
         }
     }
-    Verdict {
-        problems,
-        seen: format!(
-            "{} Rust files, the longest has {longest} lines",
-            tree.rust().count()
-        ),
-    }
+    Verdict { problems, seen: format!("{} Rust files, the longest has {longest} lines", tree.rust().count()) }
 }
 
 fn gives_a_reason(text: &str) -> bool {
@@ -43,16 +37,10 @@ fn gives_a_reason(text: &str) -> bool {
 /// No file over a megabyte.
 pub fn bytes(tree: &Tree) -> Verdict {
     let too_large = tree.files().iter().filter(|file| file.bytes > MAX_BYTES);
-    let problem =
-        |bytes| format!("{bytes} bytes, over {MAX_BYTES}; large data is fetched, not committed");
-    let problems = too_large
-        .map(|file| Problem::of_file(&file.path, problem(file.bytes)))
-        .collect();
+    let problem = |bytes| format!("{bytes} bytes, over {MAX_BYTES}; large data is fetched, not committed");
+    let problems = too_large.map(|file| Problem::of_file(&file.path, problem(file.bytes))).collect();
     let total: u64 = tree.files().iter().map(|file| file.bytes).sum();
-    Verdict {
-        problems,
-        seen: format!("{} files, {} kB", tree.files().len(), total / 1000),
-    }
+    Verdict { problems, seen: format!("{} files, {} kB", tree.files().len(), total / 1000) }
 }
 
 #[cfg(test)]
@@ -67,39 +55,15 @@ mod tests {
     fn a_long_file_needs_a_reason_at_its_top() {
         assert_eq!(problems_of(&"x\n".repeat(600)), 0);
         assert_eq!(problems_of(&"x\n".repeat(601)), 1);
-        assert_eq!(
-            problems_of(&format!(
-                "//! A.\n//!\n//! Long because a table is.\n{}",
-                "x\n".repeat(601)
-            )),
-            0
-        );
-        assert_eq!(
-            problems_of(&format!("{}// Long because too late.\n", "x\n".repeat(601))),
-            1
-        );
-        assert_eq!(
-            lines(&Tree::of(&[("a.md", &"x\n".repeat(601))]))
-                .problems
-                .len(),
-            0
-        );
+        assert_eq!(problems_of(&format!("//! A.\n//!\n//! Long because a table is.\n{}", "x\n".repeat(601))), 0);
+        assert_eq!(problems_of(&format!("{}// Long because too late.\n", "x\n".repeat(601))), 1);
+        assert_eq!(lines(&Tree::of(&[("a.md", &"x\n".repeat(601))])).problems.len(), 0);
     }
 
     #[test]
     fn a_large_file_is_a_problem() {
         let limit = usize::try_from(MAX_BYTES).unwrap();
-        assert_eq!(
-            bytes(&Tree::of(&[("a.bin", &"x".repeat(limit))]))
-                .problems
-                .len(),
-            0
-        );
-        assert_eq!(
-            bytes(&Tree::of(&[("a.bin", &"x".repeat(limit + 1))]))
-                .problems
-                .len(),
-            1
-        );
+        assert_eq!(bytes(&Tree::of(&[("a.bin", &"x".repeat(limit))])).problems.len(), 0);
+        assert_eq!(bytes(&Tree::of(&[("a.bin", &"x".repeat(limit + 1))])).problems.len(), 1);
     }
 }

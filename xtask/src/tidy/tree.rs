@@ -29,27 +29,13 @@ impl Tree {
         let shell = Shell::new()?;
         shell.change_dir(root);
         // New files count: a rule that only sees them after `git add` comes too late.
-        let names = git(
-            &shell,
-            &[
-                "ls-files",
-                "-z",
-                "--cached",
-                "--others",
-                "--exclude-standard",
-            ],
-        )
-        .read();
-        let names = names
-            .context("the list of files comes from git, and it gave none; is this a clone?")?;
+        let names = git(&shell, &["ls-files", "-z", "--cached", "--others", "--exclude-standard"]).read();
+        let names = names.context("the list of files comes from git, and it gave none; is this a clone?")?;
         let mut paths: Vec<&str> = names.split('\0').filter(|path| !path.is_empty()).collect();
         paths.sort_unstable();
         paths.dedup();
-        let files: Result<Vec<Option<File>>> =
-            paths.into_iter().map(|path| read(root, path)).collect();
-        Ok(Tree {
-            files: files?.into_iter().flatten().collect(),
-        })
+        let files: Result<Vec<Option<File>>> = paths.into_iter().map(|path| read(root, path)).collect();
+        Ok(Tree { files: files?.into_iter().flatten().collect() })
     }
 
     /// In the order of their paths.
@@ -59,9 +45,7 @@ impl Tree {
 
     /// Text files, as path and contents.
     pub fn texts(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.files
-            .iter()
-            .filter_map(|file| Some((file.path.as_str(), file.text.as_deref()?)))
+        self.files.iter().filter_map(|file| Some((file.path.as_str(), file.text.as_deref()?)))
     }
 
     /// Rust sources, as path and contents.
@@ -71,9 +55,7 @@ impl Tree {
 
     /// The contents of one text file.
     pub fn text(&self, path: &str) -> Option<&str> {
-        self.texts()
-            .find(|(other, _)| *other == path)
-            .map(|(_, text)| text)
+        self.texts().find(|(other, _)| *other == path).map(|(_, text)| text)
     }
 }
 
@@ -87,30 +69,19 @@ fn git<'a>(shell: &'a Shell, args: &[&str]) -> Cmd<'a> {
 /// A file that git lists may have been deleted, or may be a link or a repository of its own: those have nothing to check.
 fn read(root: &Path, path: &str) -> Result<Option<File>> {
     let full = root.join(path);
-    let is_file = full
-        .symlink_metadata()
-        .is_ok_and(|metadata| metadata.is_file());
+    let is_file = full.symlink_metadata().is_ok_and(|metadata| metadata.is_file());
     if !is_file {
         return Ok(None);
     }
     let contents = std::fs::read(&full).with_context(|| format!("{path} cannot be read"))?;
     let bytes = contents.len() as u64;
-    let text = String::from_utf8(contents)
-        .ok()
-        .filter(|text| !text.contains('\0'));
-    Ok(Some(File {
-        path: path.to_owned(),
-        bytes,
-        text,
-    }))
+    let text = String::from_utf8(contents).ok().filter(|text| !text.contains('\0'));
+    Ok(Some(File { path: path.to_owned(), bytes, text }))
 }
 
 /// The number of the line, from 1, that the byte `offset` of `text` is in.
 pub fn line_of(text: &str, offset: usize) -> usize {
-    1 + text.as_bytes()[..offset]
-        .iter()
-        .filter(|byte| **byte == b'\n')
-        .count()
+    1 + text.as_bytes()[..offset].iter().filter(|byte| **byte == b'\n').count()
 }
 
 #[cfg(test)]
@@ -122,9 +93,7 @@ impl Tree {
             bytes: text.len() as u64,
             text: Some((*text).to_owned()),
         };
-        Tree {
-            files: files.iter().map(file).collect(),
-        }
+        Tree { files: files.iter().map(file).collect() }
     }
 }
 
@@ -163,9 +132,7 @@ mod tests {
     fn without_a_repository_there_is_a_sentence() {
         let shell = Shell::new().unwrap();
         let folder = shell.create_temp_dir().unwrap();
-        let error = Tree::of_repository(&folder.path().join("missing"))
-            .err()
-            .unwrap();
+        let error = Tree::of_repository(&folder.path().join("missing")).err().unwrap();
         assert!(error.to_string().contains("is this a clone?"), "{error}");
     }
 

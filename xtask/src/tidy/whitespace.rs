@@ -4,56 +4,30 @@ use super::tree::Tree;
 use super::{Problem, Verdict};
 
 /// Endings of the files that are written by hand. Data may need its white space.
-const WRITTEN: [&str; 8] = [
-    ".rs",
-    ".toml",
-    ".md",
-    ".py",
-    ".sh",
-    ".yml",
-    ".ci/run",
-    ".gitignore",
-];
+const WRITTEN: [&str; 8] = [".rs", ".toml", ".md", ".py", ".sh", ".yml", ".ci/run", ".gitignore"];
 
 /// No white space at the end of a line, no tab in Rust, a line end at the end of the file and no second one.
 pub fn check(tree: &Tree) -> Verdict {
     let mut problems = Vec::new();
     let mut files = 0;
-    for (path, text) in tree
-        .texts()
-        .filter(|(path, _)| WRITTEN.iter().any(|ending| path.ends_with(ending)))
-    {
+    for (path, text) in tree.texts().filter(|(path, _)| WRITTEN.iter().any(|ending| path.ends_with(ending))) {
         files += 1;
         for (index, line) in text.split('\n').enumerate() {
             if line.ends_with(char::is_whitespace) {
-                problems.push(Problem::at(
-                    path,
-                    index + 1,
-                    "white space at the end of the line",
-                ));
+                problems.push(Problem::at(path, index + 1, "white space at the end of the line"));
             }
             if path.ends_with(".rs") && line.contains('\t') {
-                problems.push(Problem::at(
-                    path,
-                    index + 1,
-                    "a tab; use spaces, or `\\t` in a string",
-                ));
+                problems.push(Problem::at(path, index + 1, "a tab; use spaces, or `\\t` in a string"));
             }
         }
         if !text.is_empty() && !text.ends_with('\n') {
             problems.push(Problem::of_file(path, "no line end at the end of the file"));
         }
         if text.ends_with("\n\n") {
-            problems.push(Problem::of_file(
-                path,
-                "an empty line at the end of the file",
-            ));
+            problems.push(Problem::of_file(path, "an empty line at the end of the file"));
         }
     }
-    Verdict {
-        problems,
-        seen: format!("{files} files written by hand"),
-    }
+    Verdict { problems, seen: format!("{files} files written by hand") }
 }
 
 #[cfg(test)]

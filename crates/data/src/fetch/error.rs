@@ -25,17 +25,13 @@ pub enum FetchError {
         name: String,
     },
     /// A mirror that is neither a folder nor an address.
-    #[error(
-        "{mirror:?} is no mirror; give a folder, or an address that begins with https:// or http://"
-    )]
+    #[error("{mirror:?} is no mirror; give a folder, or an address that begins with https:// or http://")]
     BadMirror {
         /// The mirror as given.
         mirror: String,
     },
     /// No answer, or one that cannot be read.
-    #[error(
-        "{url} cannot be fetched: {what}; check the network, or name another source with --mirror"
-    )]
+    #[error("{url} cannot be fetched: {what}; check the network, or name another source with --mirror")]
     Request {
         /// The address.
         url: String,
@@ -43,9 +39,7 @@ pub enum FetchError {
         what: String,
     },
     /// An answer other than the file.
-    #[error(
-        "{url} cannot be fetched: the server answers with status {status}; name another source with --mirror"
-    )]
+    #[error("{url} cannot be fetched: the server answers with status {status}; name another source with --mirror")]
     Status {
         /// The address.
         url: String,
@@ -53,9 +47,7 @@ pub enum FetchError {
         status: u16,
     },
     /// Fewer bytes than declared.
-    #[error(
-        "{from} has {got} of {bytes} bytes; it was cut off or is another file, try again or use --mirror"
-    )]
+    #[error("{from} has {got} of {bytes} bytes; it was cut off or is another file, try again or use --mirror")]
     TooShort {
         /// Address or path of the source.
         from: String,
@@ -65,9 +57,7 @@ pub enum FetchError {
         got: u64,
     },
     /// More bytes than declared.
-    #[error(
-        "{from} has more than the {bytes} bytes that the manifest declares, so it is another file; use --mirror"
-    )]
+    #[error("{from} has more than the {bytes} bytes that the manifest declares, so it is another file; use --mirror")]
     TooLong {
         /// Address or path of the source.
         from: String,
@@ -88,9 +78,6 @@ pub enum FetchError {
 
 impl FetchError {
     pub(super) fn disk(path: &Path, source: io::Error) -> Self {
-        Self::Disk {
-            path: path.into(),
-            source,
-        }
+        Self::Disk { path: path.into(), source }
     }
 }

@@ -11,12 +11,8 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The announced length, if the server announces one, and the body.
 pub(super) fn get(url: &str) -> Result<(Option<u64>, impl Read + use<>), FetchError> {
-    let failed = |what: String| FetchError::Request {
-        url: url.into(),
-        what,
-    };
-    let address =
-        Address::parse(url).ok_or_else(|| failed("it is no http or https address".into()))?;
+    let failed = |what: String| FetchError::Request { url: url.into(), what };
+    let address = Address::parse(url).ok_or_else(|| failed("it is no http or https address".into()))?;
     let mut config = ureq::Agent::config_builder()
         // Also forbids a redirect from https to http.
         .https_only(address.secure)
@@ -31,19 +27,11 @@ pub(super) fn get(url: &str) -> Result<(Option<u64>, impl Read + use<>), FetchEr
         // encryption.
         config = config.proxy(None).max_redirects(0);
     }
-    let refused = |status| FetchError::Status {
-        url: url.into(),
-        status,
-    };
-    let response = config
-        .build()
-        .new_agent()
-        .get(url)
-        .call()
-        .map_err(|error| match error {
-            ureq::Error::StatusCode(status) => refused(status),
-            other => failed(other.to_string()),
-        })?;
+    let refused = |status| FetchError::Status { url: url.into(), status };
+    let response = config.build().new_agent().get(url).call().map_err(|error| match error {
+        ureq::Error::StatusCode(status) => refused(status),
+        other => failed(other.to_string()),
+    })?;
     // No content, part of the content and the like are not the file either.
     if response.status() != 200 {
         return Err(refused(response.status().as_u16()));

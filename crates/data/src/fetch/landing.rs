@@ -21,43 +21,22 @@ pub(super) struct Landing<'a> {
 
 impl<'a> Landing<'a> {
     /// Makes the folder and the temporary file.
-    pub(super) fn new(
-        destination: &'a Path,
-        expected: &'a RemoteFile,
-        from: String,
-    ) -> Result<Self, FetchError> {
+    pub(super) fn new(destination: &'a Path, expected: &'a RemoteFile, from: String) -> Result<Self, FetchError> {
         let folder = destination.parent().unwrap_or(Path::new("."));
         fs::create_dir_all(folder).map_err(|error| FetchError::disk(folder, error))?;
-        let name = destination
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy();
+        let name = destination.file_name().unwrap_or_default().to_string_lossy();
         // The process number keeps two downloads apart; a leftover of a killed process with our number is passed over.
         for attempt in 0..100 {
             let temporary = folder.join(format!(".{name}.{}-{attempt}.part", std::process::id()));
-            match OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .open(&temporary)
-            {
+            match OpenOptions::new().write(true).create_new(true).open(&temporary) {
                 Ok(file) => {
-                    return Ok(Self {
-                        expected,
-                        from,
-                        destination,
-                        temporary,
-                        file,
-                        sum: Running::default(),
-                    });
+                    return Ok(Self { expected, from, destination, temporary, file, sum: Running::default() });
                 }
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(FetchError::disk(&temporary, error)),
             }
         }
-        Err(FetchError::disk(
-            folder,
-            io::Error::other("it is full of leftover .part files"),
-        ))
+        Err(FetchError::disk(folder, io::Error::other("it is full of leftover .part files")))
     }
 
     /// Refuses a length that is announced and wrong before a byte is read.
@@ -66,10 +45,7 @@ impl<'a> Landing<'a> {
         match length.cmp(&bytes) {
             std::cmp::Ordering::Less => Err(self.too_short(length)),
             std::cmp::Ordering::Equal => Ok(()),
-            std::cmp::Ordering::Greater => Err(FetchError::TooLong {
-                from: self.from.clone(),
-                bytes,
-            }),
+            std::cmp::Ordering::Greater => Err(FetchError::TooLong { from: self.from.clone(), bytes }),
         }
     }
 
@@ -88,23 +64,15 @@ impl<'a> Landing<'a> {
                     return Err(self.too_short(got));
                 }
                 Err(error) => {
-                    return Err(FetchError::Request {
-                        url: self.from.clone(),
-                        what: error.to_string(),
-                    });
+                    return Err(FetchError::Request { url: self.from.clone(), what: error.to_string() });
                 }
             };
             got += read as u64;
             if got > bytes {
-                return Err(FetchError::TooLong {
-                    from: self.from.clone(),
-                    bytes,
-                });
+                return Err(FetchError::TooLong { from: self.from.clone(), bytes });
             }
             self.sum = std::mem::take(&mut self.sum).with(&buffer[..read]);
-            self.file
-                .write_all(&buffer[..read])
-                .map_err(|error| FetchError::disk(&self.temporary, error))?;
+            self.file.write_all(&buffer[..read]).map_err(|error| FetchError::disk(&self.temporary, error))?;
         }
     }
 
@@ -112,25 +80,14 @@ impl<'a> Landing<'a> {
     pub(super) fn complete(mut self) -> Result<(), FetchError> {
         let got = std::mem::take(&mut self.sum).finish();
         if got != self.expected.sha256() {
-            return Err(FetchError::WrongSum {
-                from: self.from.clone(),
-                expected: self.expected.sha256().into(),
-                got,
-            });
+            return Err(FetchError::WrongSum { from: self.from.clone(), expected: self.expected.sha256().into(), got });
         }
-        self.file
-            .sync_all()
-            .map_err(|error| FetchError::disk(&self.temporary, error))?;
-        fs::rename(&self.temporary, self.destination)
-            .map_err(|error| FetchError::disk(self.destination, error))
+        self.file.sync_all().map_err(|error| FetchError::disk(&self.temporary, error))?;
+        fs::rename(&self.temporary, self.destination).map_err(|error| FetchError::disk(self.destination, error))
     }
 
     fn too_short(&self, got: u64) -> FetchError {
-        FetchError::TooShort {
-            from: self.from.clone(),
-            bytes: self.expected.bytes(),
-            got,
-        }
+        FetchError::TooShort { from: self.from.clone(), bytes: self.expected.bytes(), got }
     }
 }
 

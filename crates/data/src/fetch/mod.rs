@@ -55,52 +55,27 @@ pub enum Outcome {
 ///
 /// # Errors
 /// The first [`FetchError`]; files that were complete before it stay.
-pub fn fetch(
-    manifest: &Manifest,
-    directory: &Path,
-    source: &Source,
-) -> Result<Vec<Fetched>, FetchError> {
-    manifest
-        .files()
-        .iter()
-        .map(|file| fetch_one(manifest, file, directory, source))
-        .collect()
+pub fn fetch(manifest: &Manifest, directory: &Path, source: &Source) -> Result<Vec<Fetched>, FetchError> {
+    manifest.files().iter().map(|file| fetch_one(manifest, file, directory, source)).collect()
 }
 
-fn fetch_one(
-    manifest: &Manifest,
-    file: &RemoteFile,
-    directory: &Path,
-    source: &Source,
-) -> Result<Fetched, FetchError> {
+fn fetch_one(manifest: &Manifest, file: &RemoteFile, directory: &Path, source: &Source) -> Result<Fetched, FetchError> {
     let path = directory.join(file.path());
-    let state = file
-        .state(directory)
-        .map_err(|error| FetchError::disk(&path, error))?;
+    let state = file.state(directory).map_err(|error| FetchError::disk(&path, error))?;
     let outcome = match state {
         FileState::Matches => {
-            return Ok(Fetched {
-                path,
-                outcome: Outcome::AlreadyPresent,
-            });
+            return Ok(Fetched { path, outcome: Outcome::AlreadyPresent });
         }
         FileState::Missing => Outcome::Added,
         FileState::Differs => Outcome::Replaced,
     };
     match source {
         Source::Offline => {
-            return Err(FetchError::Offline {
-                path,
-                name: manifest.name().into(),
-            });
+            return Err(FetchError::Offline { path, name: manifest.name().into() });
         }
         Source::Origin => download(file.url(), file, &path)?,
         Source::MirrorUrl(base) => {
-            download(
-                &format!("{}/{}", base.trim_end_matches('/'), file.path()),
-                file,
-                &path,
-            )?;
+            download(&format!("{}/{}", base.trim_end_matches('/'), file.path()), file, &path)?;
         }
         Source::MirrorFolder(folder) => {
             let copy = folder.join(file.path());

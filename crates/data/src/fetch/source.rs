@@ -25,13 +25,9 @@ impl Source {
     /// # Errors
     /// [`FetchError::BadMirror`] for an empty argument, and for an address that is not http or https.
     pub fn mirror(argument: &str) -> Result<Self, FetchError> {
-        let bad = || FetchError::BadMirror {
-            mirror: argument.into(),
-        };
+        let bad = || FetchError::BadMirror { mirror: argument.into() };
         if argument.contains("://") {
-            Address::parse(argument)
-                .map(|_| Self::MirrorUrl(argument.into()))
-                .ok_or_else(bad)
+            Address::parse(argument).map(|_| Self::MirrorUrl(argument.into())).ok_or_else(bad)
         } else if argument.is_empty() {
             Err(bad())
         } else {

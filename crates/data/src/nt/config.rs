@@ -70,23 +70,12 @@ pub struct NtConfig {
 impl NtConfig {
     /// The task with one rule, no noise and table seed 0.
     pub fn single(rule: NtRule, symbols: u32, delay: u32) -> Self {
-        Self {
-            symbols,
-            delay,
-            rules: vec![rule],
-            noise: 0.0,
-            table_seed: 0,
-        }
+        Self { symbols, delay, rules: vec![rule], noise: 0.0, table_seed: 0 }
     }
 
     /// The number of states `C = N^tau`, if the configuration describes a task at all.
     pub(crate) fn validated_states(&self) -> Result<u128, NtError> {
-        let &Self {
-            symbols,
-            delay,
-            noise,
-            ..
-        } = self;
+        let &Self { symbols, delay, noise, .. } = self;
         if symbols < 2 {
             return Err(NtError::TooFewSymbols { symbols });
         }
@@ -107,8 +96,6 @@ impl NtConfig {
         if entries > MAX_TABLE_ENTRIES {
             return Err(NtError::TablesTooLarge { tables, symbols });
         }
-        u128::from(symbols)
-            .checked_pow(delay)
-            .ok_or(NtError::StatesOverflow { symbols, delay })
+        u128::from(symbols).checked_pow(delay).ok_or(NtError::StatesOverflow { symbols, delay })
     }
 }

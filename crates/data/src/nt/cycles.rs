@@ -62,9 +62,6 @@ impl NtTask {
                 on_cycle += length;
             }
         }
-        Ok(CycleSpectrum {
-            cycles,
-            transient: states - on_cycle,
-        })
+        Ok(CycleSpectrum { cycles, transient: states - on_cycle })
     }
 }

@@ -35,10 +35,7 @@ impl NtEmbedding {
         if symbols == 0 {
             return Err(NtError::TooFewSymbols { symbols: 0 });
         }
-        if symbols
-            .checked_mul(width)
-            .is_none_or(|entries| entries > MAX_EMBEDDING_ENTRIES)
-        {
+        if symbols.checked_mul(width).is_none_or(|entries| entries > MAX_EMBEDDING_ENTRIES) {
             return Err(NtError::EmbeddingTooLarge { symbols, width });
         }
         match self {
@@ -68,11 +65,7 @@ fn orthonormal_rows(rows: usize, width: usize, seed: u64) -> Array2<f64> {
         let after = norm(&fresh);
         // A draw that lies almost in the span of the earlier rows leaves mostly rounding error: draw again.
         if after > 1e-8 * before {
-            matrix
-                .row_mut(done)
-                .iter_mut()
-                .zip(&fresh)
-                .for_each(|(m, x)| *m = x / after);
+            matrix.row_mut(done).iter_mut().zip(&fresh).for_each(|(m, x)| *m = x / after);
             done += 1;
         }
     }

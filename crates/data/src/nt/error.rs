@@ -9,17 +9,13 @@ use crate::BatchError;
 #[derive(Clone, Debug, PartialEq, Error)]
 pub enum NtError {
     /// `N < 2`.
-    #[error(
-        "an NT task needs at least 2 symbols, but `symbols` is {symbols}; with fewer there is nothing to predict"
-    )]
+    #[error("an NT task needs at least 2 symbols, but `symbols` is {symbols}; with fewer there is nothing to predict")]
     TooFewSymbols {
         /// `N` as given.
         symbols: u32,
     },
     /// `N` over the limit.
-    #[error(
-        "an NT task has at most {MAX_SYMBOLS} symbols, but `symbols` is {symbols}; choose a smaller alphabet"
-    )]
+    #[error("an NT task has at most {MAX_SYMBOLS} symbols, but `symbols` is {symbols}; choose a smaller alphabet")]
     TooManySymbols {
         /// `N` as given.
         symbols: u32,
@@ -30,9 +26,7 @@ pub enum NtError {
     )]
     NoDelay,
     /// No rule.
-    #[error(
-        "an NT task needs a rule, but `rules` is empty; name one or more of sum, diff, random, latin, window"
-    )]
+    #[error("an NT task needs a rule, but `rules` is empty; name one or more of sum, diff, random, latin, window")]
     NoRules,
     /// `p` outside `[0, 1]`, or NaN.
     #[error("the noise of an NT task is a probability between 0 and 1, but `noise` is {noise}")]
@@ -52,9 +46,7 @@ pub enum NtError {
         symbols: u32,
     },
     /// `N^tau` does not fit 128 bits.
-    #[error(
-        "{symbols}^{delay} states are more than 128 bits can count; make `symbols` or `delay` smaller"
-    )]
+    #[error("{symbols}^{delay} states are more than 128 bits can count; make `symbols` or `delay` smaller")]
     StatesOverflow {
         /// `N`.
         symbols: u32,
@@ -78,9 +70,7 @@ pub enum NtError {
     #[error(transparent)]
     Batch(#[from] BatchError),
     /// Too many states to walk.
-    #[error(
-        "the cycles of {states} states cannot be walked; the limit is {MAX_CYCLE_STATES} states"
-    )]
+    #[error("the cycles of {states} states cannot be walked; the limit is {MAX_CYCLE_STATES} states")]
     TooManyStates {
         /// `N^tau`.
         states: u128,
@@ -124,9 +114,7 @@ pub enum NtError {
         width: usize,
     },
     /// A table of vectors over the limit.
-    #[error(
-        "an embedding of {symbols} rows of {width} numbers is over the limit of {MAX_EMBEDDING_ENTRIES} numbers"
-    )]
+    #[error("an embedding of {symbols} rows of {width} numbers is over the limit of {MAX_EMBEDDING_ENTRIES} numbers")]
     EmbeddingTooLarge {
         /// `N`.
         symbols: usize,

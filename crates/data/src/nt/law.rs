@@ -22,20 +22,13 @@ impl Law {
             NtRule::Sum => Self::Sum,
             NtRule::Diff => Self::Diff,
             NtRule::Window => Self::Window,
-            NtRule::Random => Self::Table(
-                (0..n * n)
-                    .map(|_| below(&mut rng, u64::from(symbols)) as u32)
-                    .collect(),
-            ),
+            NtRule::Random => Self::Table((0..n * n).map(|_| below(&mut rng, u64::from(symbols)) as u32).collect()),
             NtRule::Latin => {
                 let mut table = Vec::with_capacity(n * n);
                 for start in (0..n).map(|a| a * n) {
                     table.extend(0..symbols);
                     for last in (1..n).rev() {
-                        table.swap(
-                            start + last,
-                            start + below(&mut rng, last as u64 + 1) as usize,
-                        );
+                        table.swap(start + last, start + below(&mut rng, last as u64 + 1) as usize);
                     }
                 }
                 Self::Table(table)

@@ -22,11 +22,7 @@ impl NtTask {
         let states = config.validated_states()?;
         let law = |(index, &rule)| Law::new(rule, config.symbols, config.table_seed, index);
         let laws = config.rules.iter().enumerate().map(law).collect();
-        Ok(Self {
-            config,
-            laws,
-            states,
-        })
+        Ok(Self { config, laws, states })
     }
 
     /// The configuration the task was made from.
@@ -43,11 +39,7 @@ impl NtTask {
     /// least context of a batch.
     pub fn first_counted(&self) -> usize {
         let delay = self.config.delay as usize;
-        if self.laws.len() == 1 {
-            delay
-        } else {
-            2 * delay + 1
-        }
+        if self.laws.len() == 1 { delay } else { 2 * delay + 1 }
     }
 
     /// The symbol that rule number `rule` puts after `past`, the last `tau` symbols, oldest first.
@@ -58,11 +50,7 @@ impl NtTask {
         let law = self.law(rule)?;
         let NtConfig { symbols, delay, .. } = self.config;
         if past.len() != delay as usize || past.iter().any(|&x| x >= symbols) {
-            return Err(NtError::Past {
-                delay,
-                symbols,
-                past: past.to_vec(),
-            });
+            return Err(NtError::Past { delay, symbols, past: past.to_vec() });
         }
         Ok(law.next(symbols, past))
     }
@@ -85,8 +73,25 @@ impl NtTask {
         batch: usize,
         context: usize,
     ) -> Result<SequenceBatch, NtError> {
-        self.batch_with_rules(seed, split, step, batch, context)
-            .map(|(data, _)| data)
+        let mut data = SequenceBatch::default();
+        self.refill(seed, split, step, batch, context, &mut data)?;
+        Ok(data)
+    }
+
+    /// [`batch`](Self::batch) in the place of `data`, whose memory is used again.
+    ///
+    /// # Errors
+    /// As [`batch`](Self::batch); `data` is then as it was.
+    pub fn refill(
+        &self,
+        seed: u64,
+        split: Split,
+        step: u64,
+        batch: usize,
+        context: usize,
+        data: &mut SequenceBatch,
+    ) -> Result<(), NtError> {
+        self.fill(seed, split, step, [batch, context], data, |_| ())
     }
 
     /// [`batch`](Self::batch), and for each sequence the number of the rule that made it: for accuracies per rule, not for the model.
@@ -101,61 +106,66 @@ impl NtTask {
         batch: usize,
         context: usize,
     ) -> Result<(SequenceBatch, Vec<usize>), NtError> {
-        let mut data = SequenceBatch::with_room(batch, context)?;
+        let mut data = SequenceBatch::default();
+        let mut rules = Vec::new();
+        self.fill(seed, split, step, [batch, context], &mut data, |rule| rules.push(rule))?;
+        Ok((data, rules))
+    }
+
+    /// Fills `data` with `[batch, context]` tokens and tells the rule of each sequence.
+    fn fill(
+        &self,
+        seed: u64,
+        split: Split,
+        step: u64,
+        [batch, context]: [usize; 2],
+        data: &mut SequenceBatch,
+        mut each_rule: impl FnMut(usize),
+    ) -> Result<(), NtError> {
+        SequenceBatch::checked_size(batch, context)?;
         let needed = self.first_counted();
         if context < needed {
-            return Err(NtError::ContextTooShort {
-                context,
-                delay: self.config.delay,
-                needed,
-            });
+            return Err(NtError::ContextTooShort { context, delay: self.config.delay, needed });
         }
-        let NtConfig {
-            symbols,
-            delay,
-            noise,
-            ..
-        } = self.config;
+        data.restart(batch, context)?;
+        let NtConfig { symbols, delay, noise, .. } = self.config;
         let delay = delay as usize;
         let purpose = match split {
             Split::Train => Purpose::NtTrain,
             Split::Validation => Purpose::NtValidation,
         };
         let mut rng = generator(seed, purpose, step);
-        let mut sequence = vec![0_u32; context + 1];
-        let mut weights = vec![0.0_f32; context];
-        let mut rules = Vec::with_capacity(batch);
-        for _ in 0..batch {
+        for row in 0..batch {
             let rule = match self.laws.len() {
                 1 => 0,
                 several => below(&mut rng, several as u64) as usize,
             };
-            for symbol in &mut sequence[..delay] {
-                *symbol = below(&mut rng, u64::from(symbols)) as u32;
-            }
-            for t in delay..=context {
-                let reset = noise > 0.0 && unit(&mut rng) < noise;
-                sequence[t] = if reset {
+            each_rule(rule);
+            let start = row * context;
+            for t in 0..=context {
+                let reset = t >= delay && noise > 0.0 && unit(&mut rng) < noise;
+                let symbol = if t < delay || reset {
                     below(&mut rng, u64::from(symbols)) as u32
                 } else {
-                    self.laws[rule].next(symbols, &sequence[t - delay..t])
+                    // All symbols before the last one are inputs.
+                    self.laws[rule].next(symbols, &data.inputs[start + t - delay..start + t])
                 };
-                // Target t belongs to input t - 1; the ones before `needed` keep the weight 0 they start with.
-                if t >= needed {
-                    weights[t - 1] = if reset { 0.0 } else { 1.0 };
+                if t < context {
+                    data.inputs.push(symbol);
+                }
+                // Target t belongs to input t - 1.
+                if t > 0 {
+                    data.targets.push(symbol);
+                    data.weights.push(if t >= needed && !reset { 1.0 } else { 0.0 });
                 }
             }
-            data.push_row(&sequence, weights.iter().copied());
-            rules.push(rule);
+            data.batch += 1;
         }
-        Ok((data, rules))
+        Ok(())
     }
 
     /// The law of rule number `rule`.
     pub(crate) fn law(&self, rule: usize) -> Result<&Law, NtError> {
-        self.laws.get(rule).ok_or(NtError::NoSuchRule {
-            rule,
-            rules: self.laws.len(),
-        })
+        self.laws.get(rule).ok_or(NtError::NoSuchRule { rule, rules: self.laws.len() })
     }
 }

@@ -1,8 +1,6 @@
 //! Blocks: where they start, how often each comes, and how evaluation ends.
 
-use anther_data::{
-    BatchError, BlockEpochs, Cursor, DataError, RandomBlocks, SequentialBlocks, Split, Tokens,
-};
+use anther_data::{BatchError, BlockEpochs, Cursor, DataError, RandomBlocks, SequentialBlocks, Split, Tokens};
 
 use crate::support::assert_sentence;
 
@@ -17,12 +15,7 @@ fn starts(data: &anther_data::SequenceBatch) -> Vec<u32> {
     let start = |row| {
         let (inputs, targets, weights) = data.row(row);
         assert!(inputs.iter().copied().eq((inputs[0]..).take(data.context)));
-        assert!(
-            targets
-                .iter()
-                .zip(inputs)
-                .all(|(target, input)| *target == input + 1)
-        );
+        assert!(targets.iter().zip(inputs).all(|(target, input)| *target == input + 1));
         assert!(weights.iter().all(|&weight| weight == 1.0));
         inputs[0]
     };
@@ -34,25 +27,16 @@ fn random_blocks_start_anywhere_with_equal_chance() {
     let blocks = RandomBlocks::new(counting(14), Split::Train, 4).unwrap();
     let mut counts = [0_u32; 10];
     for step in 0..100 {
-        starts(&blocks.batch(9, step, 100).unwrap())
-            .iter()
-            .for_each(|&start| counts[start as usize] += 1);
+        starts(&blocks.batch(9, step, 100).unwrap()).iter().for_each(|&start| counts[start as usize] += 1);
     }
     // 10,000 blocks over the starts 0 to 9: mean 1000, standard deviation 30; five of them.
-    assert!(
-        counts.iter().all(|count| count.abs_diff(1000) < 150),
-        "{counts:?}"
-    );
+    assert!(counts.iter().all(|count| count.abs_diff(1000) < 150), "{counts:?}");
 }
 
 #[test]
 fn random_blocks_are_a_function_of_seed_step_and_split() {
-    let batch = |split, seed, step, size| {
-        RandomBlocks::new(counting(1000), split, 8)
-            .unwrap()
-            .batch(seed, step, size)
-            .unwrap()
-    };
+    let batch =
+        |split, seed, step, size| RandomBlocks::new(counting(1000), split, 8).unwrap().batch(seed, step, size).unwrap();
     let base = batch(Split::Train, 1, 1, 16);
     assert_eq!(base, batch(Split::Train, 1, 1, 16));
     assert_ne!(base, batch(Split::Train, 2, 1, 16));
@@ -64,14 +48,7 @@ fn random_blocks_are_a_function_of_seed_step_and_split() {
 #[test]
 fn the_places_of_random_blocks_never_change() {
     // Computed by another program from the definition of ChaCha8.
-    let places = |split| {
-        starts(
-            &RandomBlocks::new(counting(1000), split, 8)
-                .unwrap()
-                .batch(3, 11, 6)
-                .unwrap(),
-        )
-    };
+    let places = |split| starts(&RandomBlocks::new(counting(1000), split, 8).unwrap().batch(3, 11, 6).unwrap());
     assert_eq!(places(Split::Train), [347, 620, 653, 549, 472, 688]);
     assert_eq!(places(Split::Validation), [665, 735, 661, 851, 372, 355]);
 }
@@ -80,18 +57,8 @@ fn the_places_of_random_blocks_never_change() {
 fn the_shortest_text_has_one_block() {
     let blocks = RandomBlocks::new(counting(5), Split::Train, 4).unwrap();
     assert_eq!(starts(&blocks.batch(0, 0, 3).unwrap()), [0, 0, 0]);
-    assert_eq!(
-        BlockEpochs::new(counting(5), 4, 0, Cursor::default())
-            .unwrap()
-            .blocks(),
-        1
-    );
-    assert_eq!(
-        SequentialBlocks::new(counting(5), 4, 1, 9)
-            .unwrap()
-            .blocks(),
-        1
-    );
+    assert_eq!(BlockEpochs::new(counting(5), 4, 0, Cursor::default()).unwrap().blocks(), 1);
+    assert_eq!(SequentialBlocks::new(counting(5), 4, 1, 9).unwrap().blocks(), 1);
 }
 
 #[test]
@@ -106,13 +73,7 @@ fn block_epochs_visit_every_block_once_an_epoch() {
         assert_eq!(batch.batch, 5);
         taken.extend(starts(&batch));
     }
-    assert_eq!(
-        blocks.cursor(),
-        Cursor {
-            epoch: 5,
-            position: 0
-        }
-    );
+    assert_eq!(blocks.cursor(), Cursor { epoch: 5, position: 0 });
     for epoch in taken.chunks(12) {
         let mut sorted = epoch.to_vec();
         sorted.sort_unstable();
@@ -135,45 +96,17 @@ fn a_resumed_run_sees_what_an_uninterrupted_one_sees() {
 
 #[test]
 fn a_refused_batch_does_not_move_the_cursor() {
-    let mut blocks = BlockEpochs::new(
-        counting(50),
-        4,
-        6,
-        Cursor {
-            epoch: 1,
-            position: 3,
-        },
-    )
-    .unwrap();
-    assert!(matches!(
-        blocks.next_batch(0),
-        Err(DataError::Batch(BatchError::EmptyBatch))
-    ));
-    assert!(matches!(
-        blocks.next_batch(usize::MAX),
-        Err(DataError::Batch(BatchError::TooLarge { .. }))
-    ));
-    assert_eq!(
-        blocks.cursor(),
-        Cursor {
-            epoch: 1,
-            position: 3
-        }
-    );
+    let mut blocks = BlockEpochs::new(counting(50), 4, 6, Cursor { epoch: 1, position: 3 }).unwrap();
+    assert!(matches!(blocks.next_batch(0), Err(DataError::Batch(BatchError::EmptyBatch))));
+    assert!(matches!(blocks.next_batch(usize::MAX), Err(DataError::Batch(BatchError::TooLarge { .. }))));
+    assert_eq!(blocks.cursor(), Cursor { epoch: 1, position: 3 });
 }
 
 #[test]
 fn evaluation_goes_through_the_text_in_order() {
     let all = SequentialBlocks::new(counting(50), 4, 5, usize::MAX).unwrap();
     let seen: Vec<Vec<u32>> = all.batches().map(|batch| starts(&batch)).collect();
-    assert_eq!(
-        seen,
-        [
-            vec![0, 4, 8, 12, 16],
-            vec![20, 24, 28, 32, 36],
-            vec![40, 44]
-        ]
-    );
+    assert_eq!(seen, [vec![0, 4, 8, 12, 16], vec![20, 24, 28, 32, 36], vec![40, 44]]);
     assert_eq!((all.batches().len(), all.blocks()), (3, 12));
     assert!(all.batches().eq(all.batches()));
     let capped = SequentialBlocks::new(counting(50), 4, 5, 2).unwrap();
@@ -189,59 +122,25 @@ fn what_is_too_short_says_how_much_is_needed() {
         SequentialBlocks::new(counting(8), 8, 1, 1).unwrap_err(),
     ];
     for error in errors {
-        assert!(matches!(
-            error,
-            DataError::TooShort {
-                have: 8,
-                context: 8,
-                needed: 9
-            }
-        ));
+        assert!(matches!(error, DataError::TooShort { have: 8, context: 8, needed: 9 }));
         assert_sentence(&error, &["8 characters", "context of 8 needs 9"]);
     }
     assert!(matches!(
         RandomBlocks::new(counting(8), Split::Train, usize::MAX),
-        Err(DataError::TooShort {
-            needed: usize::MAX,
-            ..
-        })
+        Err(DataError::TooShort { needed: usize::MAX, .. })
     ));
 }
 
 #[test]
 fn nonsense_is_refused() {
     let context = |error| matches!(error, DataError::Batch(BatchError::EmptyContext));
-    assert!(context(
-        RandomBlocks::new(counting(8), Split::Train, 0).unwrap_err()
-    ));
-    assert!(context(
-        BlockEpochs::new(counting(8), 0, 0, Cursor::default()).unwrap_err()
-    ));
-    assert!(context(
-        SequentialBlocks::new(counting(8), 0, 1, 1).unwrap_err()
-    ));
+    assert!(context(RandomBlocks::new(counting(8), Split::Train, 0).unwrap_err()));
+    assert!(context(BlockEpochs::new(counting(8), 0, 0, Cursor::default()).unwrap_err()));
+    assert!(context(SequentialBlocks::new(counting(8), 0, 1, 1).unwrap_err()));
+    assert!(matches!(SequentialBlocks::new(counting(8), 2, 1, 0), Err(DataError::NoBatches)));
+    assert!(matches!(SequentialBlocks::new(counting(8), 2, 0, 1), Err(DataError::Batch(BatchError::EmptyBatch))));
     assert!(matches!(
-        SequentialBlocks::new(counting(8), 2, 1, 0),
-        Err(DataError::NoBatches)
-    ));
-    assert!(matches!(
-        SequentialBlocks::new(counting(8), 2, 0, 1),
-        Err(DataError::Batch(BatchError::EmptyBatch))
-    ));
-    assert!(matches!(
-        BlockEpochs::new(
-            counting(9),
-            4,
-            0,
-            Cursor {
-                epoch: 0,
-                position: 2
-            }
-        ),
-        Err(DataError::Cursor {
-            position: 2,
-            len: 2,
-            ..
-        })
+        BlockEpochs::new(counting(9), 4, 0, Cursor { epoch: 0, position: 2 }),
+        Err(DataError::Cursor { position: 2, len: 2, .. })
     ));
 }

@@ -31,17 +31,12 @@ impl Server {
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let mut stream = stream.unwrap();
-                let mut lines = BufReader::new(stream.try_clone().unwrap())
-                    .lines()
-                    .map_while(Result::ok);
+                let mut lines = BufReader::new(stream.try_clone().unwrap()).lines().map_while(Result::ok);
                 let request = lines.next().unwrap_or_default();
                 lines.find(String::is_empty);
                 // The client may hang up on an answer that it has refused.
                 let _ = stream.write_all(answer.as_bytes());
-                if tell
-                    .send(request.split(' ').nth(1).unwrap_or_default().to_owned())
-                    .is_err()
-                {
+                if tell.send(request.split(' ').nth(1).unwrap_or_default().to_owned()).is_err() {
                     return;
                 }
             }
@@ -51,17 +46,12 @@ impl Server {
 
     /// A server of a body, with its true length announced.
     fn of(body: &str) -> Self {
-        Self::new(format!(
-            "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
-            body.len()
-        ))
+        Self::new(format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}", body.len()))
     }
 
     /// A server of a body, with no length announced.
     fn unannounced(body: &str) -> Self {
-        Self::new(format!(
-            "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{body}"
-        ))
+        Self::new(format!("HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n{body}"))
     }
 }
 
@@ -82,9 +72,7 @@ struct Try {
 
 impl Try {
     fn new() -> Self {
-        Self {
-            folder: tempfile::tempdir().unwrap(),
-        }
+        Self { folder: tempfile::tempdir().unwrap() }
     }
 
     fn with(content: &str) -> Self {
@@ -106,12 +94,8 @@ impl Try {
         let Ok(entries) = fs::read_dir(self.folder.path().join("demo")) else {
             return vec![];
         };
-        let file = |path: &Path| {
-            (
-                path.file_name().unwrap().to_string_lossy().into_owned(),
-                fs::read_to_string(path).unwrap(),
-            )
-        };
+        let file =
+            |path: &Path| (path.file_name().unwrap().to_string_lossy().into_owned(), fs::read_to_string(path).unwrap());
         let mut files: Vec<_> = entries.map(|entry| file(&entry.unwrap().path())).collect();
         files.sort();
         files
@@ -137,31 +121,17 @@ const NOWHERE: &str = "https://example.invalid";
 fn a_good_file_arrives_from_its_url() {
     let server = Server::of(CONTENT);
     let target = Try::new();
-    assert_eq!(
-        target.fetch(&server.base, &Source::Origin).unwrap(),
-        Outcome::Added
-    );
+    assert_eq!(target.fetch(&server.base, &Source::Origin).unwrap(), Outcome::Added);
     target.assert_only(CONTENT);
     assert_eq!(server.asked.recv().unwrap(), "/origin.txt");
-    assert_eq!(
-        target.fetch(&server.base, &Source::Origin).unwrap(),
-        Outcome::AlreadyPresent
-    );
-    assert!(
-        server.asked.try_recv().is_err(),
-        "a file that was present was asked for again"
-    );
+    assert_eq!(target.fetch(&server.base, &Source::Origin).unwrap(), Outcome::AlreadyPresent);
+    assert!(server.asked.try_recv().is_err(), "a file that was present was asked for again");
 }
 
 #[test]
 fn a_good_file_arrives_without_an_announced_length() {
     let target = Try::new();
-    assert_eq!(
-        target
-            .fetch(&Server::unannounced(CONTENT).base, &Source::Origin)
-            .unwrap(),
-        Outcome::Added
-    );
+    assert_eq!(target.fetch(&Server::unannounced(CONTENT).base, &Source::Origin).unwrap(), Outcome::Added);
     target.assert_only(CONTENT);
 }
 
@@ -200,13 +170,8 @@ fn wrong_bodies_leave_nothing_behind() {
     let cut = &CONTENT[..7];
     let long = format!("{CONTENT} ");
     let wrong = CONTENT.replace("not", "nut");
-    let lying = format!(
-        "HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{cut}",
-        CONTENT.len()
-    );
-    let partial = format!(
-        "HTTP/1.1 206 Partial Content\r\nContent-Length: 18\r\nConnection: close\r\n\r\n{CONTENT}"
-    );
+    let lying = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{cut}", CONTENT.len());
+    let partial = format!("HTTP/1.1 206 Partial Content\r\nContent-Length: 18\r\nConnection: close\r\n\r\n{CONTENT}");
     let elsewhere = Server::of(CONTENT);
     let cases = [
         ("short", Server::of(cut)),
@@ -216,18 +181,10 @@ fn wrong_bodies_leave_nothing_behind() {
         ("long", Server::unannounced(&long)),
         ("sum", Server::of(&wrong)),
         ("sum", Server::unannounced(&wrong)),
-        (
-            "status",
-            Server::new(
-                "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".into(),
-            ),
-        ),
+        ("status", Server::new("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".into())),
         (
             "moved",
-            Server::new(format!(
-                "HTTP/1.1 302 Found\r\nLocation: {}/x\r\nContent-Length: 0\r\n\r\n",
-                elsewhere.base
-            )),
+            Server::new(format!("HTTP/1.1 302 Found\r\nLocation: {}/x\r\nContent-Length: 0\r\n\r\n", elsewhere.base)),
         ),
         ("part", Server::new(partial)),
         ("request", Server::new("nonsense\r\n\r\n".into())),
@@ -237,9 +194,7 @@ fn wrong_bodies_leave_nothing_behind() {
         let target = Try::new();
         let error = target.fetch(&server.base, &Source::Origin).unwrap_err();
         let kind = match &error {
-            FetchError::TooShort {
-                bytes: 18, got: 7, ..
-            } => "short",
+            FetchError::TooShort { bytes: 18, got: 7, .. } => "short",
             FetchError::TooLong { bytes: 18, .. } => "long",
             FetchError::WrongSum { .. } => "sum",
             FetchError::Status { status: 404, .. } => "status",
@@ -252,29 +207,18 @@ fn wrong_bodies_leave_nothing_behind() {
         assert_sentence(&error, &[&server.base]);
         assert_eq!(target.files(), [], "case {number}");
     }
-    assert!(
-        elsewhere.asked.try_recv().is_err(),
-        "a redirect from this machine was followed"
-    );
+    assert!(elsewhere.asked.try_recv().is_err(), "a redirect from this machine was followed");
 }
 
 #[test]
 fn wrong_mirror_folders_leave_nothing_behind() {
     let target = Try::new();
     let (_short, source) = mirror(&CONTENT[..7]);
-    assert!(matches!(
-        target.fetch(NOWHERE, &source),
-        Err(FetchError::TooShort { got: 7, .. })
-    ));
+    assert!(matches!(target.fetch(NOWHERE, &source), Err(FetchError::TooShort { got: 7, .. })));
     let (_long, source) = mirror(&CONTENT.repeat(2));
-    assert!(matches!(
-        target.fetch(NOWHERE, &source),
-        Err(FetchError::TooLong { .. })
-    ));
+    assert!(matches!(target.fetch(NOWHERE, &source), Err(FetchError::TooLong { .. })));
     let empty = tempfile::tempdir().unwrap();
-    let error = target
-        .fetch(NOWHERE, &Source::MirrorFolder(empty.path().into()))
-        .unwrap_err();
+    let error = target.fetch(NOWHERE, &Source::MirrorFolder(empty.path().into())).unwrap_err();
     assert!(matches!(error, FetchError::Disk { .. }));
     assert_sentence(&error, &["input.txt"]);
     assert_eq!(target.files(), []);
@@ -285,10 +229,7 @@ fn a_folder_in_the_way_is_reported() {
     let target = Try::new();
     fs::create_dir_all(target.folder.path().join("demo/input.txt")).unwrap();
     let (_folder, source) = mirror(CONTENT);
-    assert!(matches!(
-        target.fetch(NOWHERE, &source),
-        Err(FetchError::Disk { .. })
-    ));
+    assert!(matches!(target.fetch(NOWHERE, &source), Err(FetchError::Disk { .. })));
 }
 
 #[test]
@@ -298,16 +239,8 @@ fn offline_asks_nobody() {
     let error = target.fetch(&server.base, &Source::Offline).unwrap_err();
     assert!(matches!(error, FetchError::Offline { .. }));
     assert_sentence(&error, &["input.txt", "--offline", "demo"]);
-    assert!(matches!(
-        Try::with("other").fetch(&server.base, &Source::Offline),
-        Err(FetchError::Offline { .. })
-    ));
-    assert_eq!(
-        Try::with(CONTENT)
-            .fetch(&server.base, &Source::Offline)
-            .unwrap(),
-        Outcome::AlreadyPresent
-    );
+    assert!(matches!(Try::with("other").fetch(&server.base, &Source::Offline), Err(FetchError::Offline { .. })));
+    assert_eq!(Try::with(CONTENT).fetch(&server.base, &Source::Offline).unwrap(), Outcome::AlreadyPresent);
     assert!(server.asked.try_recv().is_err(), "something was asked for");
 }
 
@@ -319,25 +252,13 @@ fn leftovers_of_a_killed_download_do_no_harm() {
     fs::write(target.folder.path().join("demo").join(&leftover), "half").unwrap();
     let (_folder, source) = mirror(CONTENT);
     assert_eq!(target.fetch(NOWHERE, &source).unwrap(), Outcome::Added);
-    assert_eq!(
-        target.files(),
-        [
-            (leftover, "half".into()),
-            ("input.txt".into(), CONTENT.into())
-        ]
-    );
+    assert_eq!(target.files(), [(leftover, "half".into()), ("input.txt".into(), CONTENT.into())]);
 }
 
 #[test]
 fn mirrors_that_are_neither_folder_nor_server() {
     for wrong in ["", "ftp://example.org/", "http://", "https://a b/"] {
-        assert!(
-            matches!(Source::mirror(wrong), Err(FetchError::BadMirror { .. })),
-            "{wrong:?}"
-        );
+        assert!(matches!(Source::mirror(wrong), Err(FetchError::BadMirror { .. })), "{wrong:?}");
     }
-    assert_eq!(
-        Source::mirror("http://example.org").unwrap(),
-        Source::MirrorUrl("http://example.org".into())
-    );
+    assert_eq!(Source::mirror("http://example.org").unwrap(), Source::MirrorUrl("http://example.org".into()));
 }

@@ -29,15 +29,9 @@ fn error(old: &str, new: &str) -> ManifestError {
 #[test]
 fn a_good_manifest() {
     let manifest = Manifest::parse(GOOD, "demo-1.toml").unwrap();
-    assert_eq!(
-        (manifest.name(), manifest.licence()),
-        ("demo-1", "public domain")
-    );
+    assert_eq!((manifest.name(), manifest.licence()), ("demo-1", "public domain"));
     let file = &manifest.files()[0];
-    assert_eq!(
-        (file.url(), file.bytes(), file.path()),
-        ("https://example.org/input.txt", 5, "demo/input.txt")
-    );
+    assert_eq!((file.url(), file.bytes(), file.path()), ("https://example.org/input.txt", 5, "demo/input.txt"));
     assert_eq!(file.sha256(), sha256_hex(b"hello"));
 }
 
@@ -55,10 +49,7 @@ fn the_manifests_of_the_project_are_valid() {
 fn tiny_shakespeare_is_the_file_of_its_manifest() {
     let Some(data) = real_data() else { return };
     let manifest = Manifest::named(&workspace_root().join("datasets"), "tinyshakespeare").unwrap();
-    assert_eq!(
-        manifest.files()[0].state(&data).unwrap(),
-        FileState::Matches
-    );
+    assert_eq!(manifest.files()[0].state(&data).unwrap(), FileState::Matches);
 }
 
 #[test]
@@ -78,27 +69,15 @@ fn paths_that_could_leave_the_folder_are_refused() {
         "",
     ] {
         let error = error("demo/input.txt", path);
-        assert!(
-            matches!(error, ManifestError::Invalid { .. }),
-            "{path:?}: {error}"
-        );
+        assert!(matches!(error, ManifestError::Invalid { .. }), "{path:?}: {error}");
         assert_sentence(&error, &["demo-1.toml", "path"]);
     }
 }
 
 #[test]
 fn addresses_that_are_not_encrypted_are_refused() {
-    for url in [
-        "http://example.org/",
-        "ftp://example.org/",
-        "file:///etc/passwd",
-        "input.txt",
-        "https://",
-    ] {
-        assert_sentence(
-            &error("https://example.org/input.txt", url),
-            &[url, "https://"],
-        );
+    for url in ["http://example.org/", "ftp://example.org/", "file:///etc/passwd", "input.txt", "https://"] {
+        assert_sentence(&error("https://example.org/input.txt", url), &[url, "https://"]);
     }
     let local = GOOD.replace("https://example.org/", "http://127.0.0.1:8000/");
     assert!(Manifest::parse(&local, "demo-1.toml").is_ok());
@@ -127,27 +106,12 @@ fn a_path_is_given_once() {
 #[test]
 fn keys_are_checked_and_lines_are_named() {
     let unknown = error("bytes = 5", "bytes = 5\nsize = 5");
-    assert!(
-        matches!(unknown, ManifestError::Syntax { line: 6, .. }),
-        "{unknown}"
-    );
+    assert!(matches!(unknown, ManifestError::Syntax { line: 6, .. }), "{unknown}");
     assert_sentence(&unknown, &["demo-1.toml", "line 6", "size"]);
-    assert!(matches!(
-        error("bytes = 5", "bytes = -5"),
-        ManifestError::Syntax { line: 5, .. }
-    ));
-    assert!(matches!(
-        error("bytes = 5\n", ""),
-        ManifestError::Syntax { .. }
-    ));
-    assert!(matches!(
-        error("bytes = 5", "bytes ="),
-        ManifestError::Syntax { line: 5, .. }
-    ));
-    assert!(matches!(
-        error("licence = \"public domain\"\n", ""),
-        ManifestError::Syntax { .. }
-    ));
+    assert!(matches!(error("bytes = 5", "bytes = -5"), ManifestError::Syntax { line: 5, .. }));
+    assert!(matches!(error("bytes = 5\n", ""), ManifestError::Syntax { .. }));
+    assert!(matches!(error("bytes = 5", "bytes ="), ManifestError::Syntax { line: 5, .. }));
+    assert!(matches!(error("licence = \"public domain\"\n", ""), ManifestError::Syntax { .. }));
 }
 
 #[test]
@@ -156,25 +120,13 @@ fn directories_of_manifests() {
     fs::write(folder.path().join("demo-1.toml"), GOOD).unwrap();
     fs::write(folder.path().join("another.toml"), GOOD).unwrap();
     fs::write(folder.path().join("README.md"), "").unwrap();
-    assert_eq!(
-        Manifest::names(folder.path()).unwrap(),
-        ["another", "demo-1"]
-    );
-    assert_eq!(
-        Manifest::named(folder.path(), "demo-1").unwrap().name(),
-        "demo-1"
-    );
+    assert_eq!(Manifest::names(folder.path()).unwrap(), ["another", "demo-1"]);
+    assert_eq!(Manifest::named(folder.path(), "demo-1").unwrap().name(), "demo-1");
     let unknown = Manifest::named(folder.path(), "../demo-1").unwrap_err();
     assert!(matches!(unknown, ManifestError::Unknown { .. }));
     assert_sentence(&unknown, &["another, demo-1"]);
-    assert_sentence(
-        &Manifest::named(folder.path(), "another").unwrap_err(),
-        &["demo-1", "name of the file"],
-    );
-    assert!(matches!(
-        Manifest::names(&folder.path().join("none")),
-        Err(ManifestError::Io { .. })
-    ));
+    assert_sentence(&Manifest::named(folder.path(), "another").unwrap_err(), &["demo-1", "name of the file"]);
+    assert!(matches!(Manifest::names(&folder.path().join("none")), Err(ManifestError::Io { .. })));
 }
 
 #[test]
@@ -185,11 +137,8 @@ fn states_of_a_file() {
     assert_eq!(state().unwrap(), FileState::Missing);
     fs::create_dir(folder.path().join("demo")).unwrap();
     let path = folder.path().join("demo/input.txt");
-    for (content, want) in [
-        ("hello", FileState::Matches),
-        ("hallo", FileState::Differs),
-        ("hell", FileState::Differs),
-    ] {
+    for (content, want) in [("hello", FileState::Matches), ("hallo", FileState::Differs), ("hell", FileState::Differs)]
+    {
         fs::write(&path, content).unwrap();
         assert_eq!(state().unwrap(), want, "{content}");
     }

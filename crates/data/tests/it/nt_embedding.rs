@@ -11,10 +11,7 @@ fn orthogonal_rows_are_orthonormal() {
         assert_eq!(e.dim(), (symbols, width));
         for ((i, j), value) in e.dot(&e.t()).indexed_iter() {
             let want = if i == j { 1.0 } else { 0.0 };
-            assert!(
-                (value - want).abs() < 1e-14,
-                "{symbols} x {width}: entry {i},{j} is {value}"
-            );
+            assert!((value - want).abs() < 1e-14, "{symbols} x {width}: entry {i},{j} is {value}");
         }
     }
 }
@@ -30,39 +27,19 @@ fn orthogonal_rows_depend_on_the_seed_and_not_on_the_number_of_symbols() {
 #[test]
 fn one_hot_rows_are_the_identity() {
     let e = NtEmbedding::OneHot.matrix(3, 3, 0).unwrap();
-    assert_eq!(
-        e,
-        ndarray::array![[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]
-    );
+    assert_eq!(e, ndarray::array![[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]);
 }
 
 #[test]
 fn impossible_sizes_are_refused() {
     let narrow = NtEmbedding::Orthogonal.matrix(9, 8, 0).unwrap_err();
-    assert_eq!(
-        narrow,
-        NtError::TooNarrow {
-            symbols: 9,
-            width: 8
-        }
-    );
+    assert_eq!(narrow, NtError::TooNarrow { symbols: 9, width: 8 });
     assert_sentence(&narrow, &["9 orthonormal rows", "width is 8"]);
     let one_hot = NtEmbedding::OneHot.matrix(8, 9, 0).unwrap_err();
-    assert_eq!(
-        one_hot,
-        NtError::OneHotWidth {
-            symbols: 8,
-            width: 9
-        }
-    );
-    assert!(matches!(
-        NtEmbedding::Orthogonal.matrix(0, 4, 0),
-        Err(NtError::TooFewSymbols { .. })
-    ));
+    assert_eq!(one_hot, NtError::OneHotWidth { symbols: 8, width: 9 });
+    assert!(matches!(NtEmbedding::Orthogonal.matrix(0, 4, 0), Err(NtError::TooFewSymbols { .. })));
     for (symbols, width) in [(2, usize::MAX), (1 << 20, 1 << 20)] {
-        let error = NtEmbedding::Orthogonal
-            .matrix(symbols, width, 0)
-            .unwrap_err();
+        let error = NtEmbedding::Orthogonal.matrix(symbols, width, 0).unwrap_err();
         assert_eq!(error, NtError::EmbeddingTooLarge { symbols, width });
     }
 }

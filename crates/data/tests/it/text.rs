@@ -18,20 +18,14 @@ fn load(bytes: &[u8]) -> Result<CharText, DataError> {
 fn the_first_part_is_for_training_and_the_vocabulary_for_both() {
     let text = load("aabbccddeeffggé".as_bytes()).unwrap();
     // 15 characters: floor(13.5) for training.
-    assert_eq!(
-        &**text.tokens(Split::Train),
-        [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6]
-    );
+    assert_eq!(&**text.tokens(Split::Train), [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5, 6]);
     assert_eq!(&**text.tokens(Split::Validation), [6, 7]);
     assert_eq!(text.vocabulary().characters().last(), Some(&'é'));
 }
 
 #[test]
 fn a_file_and_the_same_text_in_memory_agree() {
-    let (file, memory) = (
-        load(b"hello world").unwrap(),
-        CharText::from_text("hello world", 0.9).unwrap(),
-    );
+    let (file, memory) = (load(b"hello world").unwrap(), CharText::from_text("hello world", 0.9).unwrap());
     assert_eq!(file.vocabulary(), memory.vocabulary());
     for split in [Split::Train, Split::Validation] {
         assert_eq!(**file.tokens(split), **memory.tokens(split));
@@ -45,10 +39,7 @@ fn fractions_must_leave_something_for_both() {
         assert!(matches!(error, DataError::Fraction { .. }), "{fraction}");
     }
     // The fraction is looked at before the file is.
-    assert!(matches!(
-        CharText::load("no/such/file", 2.0),
-        Err(DataError::Fraction { .. })
-    ));
+    assert!(matches!(CharText::load("no/such/file", 2.0), Err(DataError::Fraction { .. })));
 }
 
 #[test]
@@ -58,20 +49,11 @@ fn paths_that_are_no_files() {
     assert!(matches!(missing, DataError::Missing { .. }));
     assert_sentence(&missing, &["input.txt", "does not exist"]);
     let directory = CharText::load(folder.path(), 0.9).unwrap_err();
-    assert!(matches!(
-        directory,
-        DataError::NotAFile {
-            kind: "directory",
-            ..
-        }
-    ));
+    assert!(matches!(directory, DataError::NotAFile { kind: "directory", .. }));
     assert_sentence(&directory, &["directory"]);
     let below_a_file = folder.path().join("file");
     fs::write(&below_a_file, "x").unwrap();
-    assert!(matches!(
-        CharText::load(below_a_file.join("y"), 0.9),
-        Err(DataError::Io { .. })
-    ));
+    assert!(matches!(CharText::load(below_a_file.join("y"), 0.9), Err(DataError::Io { .. })));
 }
 
 #[test]
@@ -81,10 +63,7 @@ fn bytes_that_are_no_text() {
     assert!(matches!(wrong, DataError::NotUtf8 { offset: 5, .. }));
     assert_sentence(&wrong, &["text.txt", "byte 5", "UTF-8"]);
     // Cut off in the middle of a character.
-    assert!(matches!(
-        load(&"aé".as_bytes()[..2]),
-        Err(DataError::NotUtf8 { offset: 1, .. })
-    ));
+    assert!(matches!(load(&"aé".as_bytes()[..2]), Err(DataError::NotUtf8 { offset: 1, .. })));
     let nul = load("é\0".as_bytes()).unwrap_err();
     assert!(matches!(nul, DataError::Nul { offset: 2, .. }));
     assert_sentence(&nul, &["text.txt", "NUL", "byte 2"]);

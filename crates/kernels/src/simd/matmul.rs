@@ -30,11 +30,22 @@ pub(crate) fn pack<I: Isa>(args: &MatMul<'_, f32>, index: usize, panel: &mut [f3
     match trans_b {
         Trans::No => {
             for (packed, row) in panel.chunks_exact_mut(I::TILE_COLS).zip(b.chunks_exact(n)) {
-                packed[..width].copy_from_slice(&row[first..first + width]);
-                packed[width..].fill(0.0);
+                pad(&mut packed[..I::TILE_COLS], &row[first..first + width]);
             }
         }
         Trans::Yes => interleave(panel, I::TILE_COLS, &b[first * k..], k, width),
+    }
+}
+
+/// Copies `x` to the start of `out` and writes zeros beyond.
+#[inline(always)]
+fn pad(out: &mut [f32], x: &[f32]) {
+    // Whole tiles have a length that the compiler knows, and need no call.
+    if x.len() == out.len() {
+        out.copy_from_slice(&x[..out.len()]);
+    } else {
+        out[..x.len()].copy_from_slice(x);
+        out[x.len()..].fill(0.0);
     }
 }
 
@@ -165,8 +176,7 @@ fn pack_strip<const ROWS: usize>(args: &MatMul<'_, f32>, first: usize, count: us
         Trans::No => interleave(out, ROWS, &a[first * k + start..], k, count),
         Trans::Yes => {
             for (out, row) in out.chunks_exact_mut(ROWS).zip(a[start * m..].chunks_exact(m)) {
-                out[..count].copy_from_slice(&row[first..first + count]);
-                out[count..].fill(0.0);
+                pad(&mut out[..ROWS], &row[first..first + count]);
             }
         }
     }
