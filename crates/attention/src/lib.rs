@@ -48,3 +48,8 @@ pub use multi_head::MultiHeadAttention;
 pub use position::Position;
 pub use score::{ScaledDot, Score};
 pub use weigh::{Expressive, Softmax, Weigh};
+
+// The example of the README is a test.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;

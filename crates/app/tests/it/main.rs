@@ -7,6 +7,7 @@ mod bad_runs;
 mod completions;
 mod determinism;
 mod diverged;
+mod docs;
 mod fetch;
 mod inspect;
 mod json;

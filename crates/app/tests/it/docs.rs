@@ -1,0 +1,91 @@
+//! What the documents say is so: every key of a recipe is explained with its default, and every command that they show is one.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use anther_train::recipe::Recipe;
+
+fn document(name: &str) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    fs::read_to_string(root.join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// The cells of the row of `docs/recipes.md` that explains `key` in the section of `table`.
+fn row(page: &str, table: &str, key: &str) -> Option<(String, usize)> {
+    let section = page.split("\n## ").find(|section| section.starts_with(&format!("`[{table}]`")))?;
+    let quoted = format!("`{key}`");
+    section.lines().filter(|line| line.starts_with('|')).find_map(|line| {
+        let cells: Vec<&str> = line.trim_matches('|').split(" | ").collect();
+        let place = cells[0].split(", ").position(|name| name.trim() == quoted)?;
+        Some((cells[1].trim().to_owned(), place))
+    })
+}
+
+#[test]
+fn every_key_of_a_recipe_is_explained_with_its_default() {
+    let page = document("docs/recipes.md");
+    let defaults = Recipe::default().to_toml().unwrap().parse::<toml::Table>().unwrap();
+    let mut tables: Vec<(String, &toml::Table)> = Vec::new();
+    for (name, table) in &defaults {
+        let table = table.as_table().expect("a recipe is made of tables");
+        tables.push((name.clone(), table));
+        for (inner, table) in table.iter().filter_map(|(inner, value)| Some((inner, value.as_table()?))) {
+            tables.push((format!("{name}.{inner}"), table));
+        }
+    }
+    let mut explained = 0;
+    for (name, table) in tables {
+        for (key, value) in table.iter().filter(|(_, value)| !value.is_table()) {
+            let (default, place) = row(&page, &name, key).unwrap_or_else(|| panic!("{name}.{key} is not explained"));
+            let default = default.split(", ").nth(place).unwrap_or_else(|| panic!("{name}.{key} has no default"));
+            let written: toml::Value =
+                format!("x = {}", default.trim_matches('`')).parse::<toml::Table>().unwrap()["x"].clone();
+            assert_eq!(&written, value, "the default of {name}.{key}");
+            explained += 1;
+        }
+    }
+    // The keys without a default, which a table of defaults does not hold.
+    for (table, key) in [
+        ("data", "path"),
+        ("data", "rule"),
+        ("data", "rules"),
+        ("model", "feed_forward"),
+        ("model", "init_std"),
+        ("model.attention", "scale"),
+        ("model.attention", "window"),
+        ("train", "target"),
+    ] {
+        assert!(row(&page, table, key).is_some(), "{table}.{key} is not explained");
+    }
+    assert!(explained >= 45, "only {explained} keys were found");
+}
+
+#[test]
+fn every_command_of_the_readme_parses() {
+    let readme = document("README.md");
+    let commands = readme.lines().filter_map(|line| line.trim().strip_prefix("cargo xtask ")).map(|line| {
+        let line = line.split('#').next().expect("split gives at least one part");
+        line.split_whitespace().map(|word| word.trim_matches('"').to_owned()).collect::<Vec<_>>()
+    });
+    let mut checked = 0;
+    for words in commands {
+        let ours: Vec<&str> = match words[0].as_str() {
+            "run" => words[1..].iter().map(String::as_str).collect(),
+            "train" => words.iter().map(String::as_str).collect(),
+            "test" | "bench" | "fetch" => continue,
+            other => panic!("README.md shows `cargo xtask {other}`, which this test does not know"),
+        };
+        // `--help` stops before anything runs, and after every flag before it has been understood.
+        let out = Command::new(env!("CARGO_BIN_EXE_anther")).args(&ours).arg("--help").output().unwrap();
+        assert!(out.status.success(), "{ours:?}: {}", String::from_utf8_lossy(&out.stderr));
+        checked += 1;
+    }
+    assert!(checked >= 4, "only {checked} commands were found");
+}
+
+#[test]
+fn the_recipe_of_the_readme_is_the_one_that_is_compiled_in() {
+    let recipe = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("recipes/nt-expressive.toml")).unwrap();
+    assert!(document("README.md").contains(&format!("```toml\n{recipe}```")), "README.md shows another nt-expressive");
+}
