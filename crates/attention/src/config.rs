@@ -98,18 +98,18 @@ impl AttentionConfig {
                 ),
             );
         }
-        if !(self.rotary_base.is_finite() && self.rotary_base > 1.0) {
+        if !((self.rotary_base as f32).is_finite() && self.rotary_base > 1.0) {
             return refuse(
                 "model.attention.rotary_base",
                 format!("{} is not a finite number above 1", self.rotary_base),
             );
         }
         if let Some(scale) = self.scale
-            && !(scale.is_finite() && scale > 0.0)
+            && !((scale as f32).is_normal() && scale > 0.0)
         {
-            return refuse("model.attention.scale", format!("{scale} is not a positive, finite number"));
+            return refuse("model.attention.scale", format!("{scale} is not a positive number that f32 holds"));
         }
-        if !(self.eps.is_finite() && self.eps >= 0.0) {
+        if !((self.eps as f32).is_finite() && self.eps >= 0.0) {
             return refuse("model.attention.eps", format!("{} is not a finite number of at least 0", self.eps));
         }
         if !(0.0..1.0).contains(&self.dropout) {

@@ -34,11 +34,20 @@ impl Mask {
     /// A query sees only keys less than `window` positions away: the last `window` keys, its own included, under a
     /// causal mask.
     pub fn within(self, window: usize) -> Self {
+        let window = self.window.map_or(window, |own| own.min(window));
         Mask { window: Some(window), ..self }
     }
 
     /// Sequence `b` of the batch has only `lengths[b]` keys; the rest is padding.
-    pub fn padded(self, lengths: Vec<usize>) -> Self {
+    ///
+    /// # Panics
+    /// If the mask has lengths already, of another number of sequences.
+    #[track_caller]
+    pub fn padded(self, mut lengths: Vec<usize>) -> Self {
+        if let Some(own) = &self.lengths {
+            assert_eq!(own.len(), lengths.len(), "two paddings of different numbers of sequences do not intersect");
+            lengths.iter_mut().zip(own).for_each(|(length, own)| *length = (*length).min(*own));
+        }
         Mask { lengths: Some(lengths), ..self }
     }
 
@@ -95,6 +104,12 @@ mod tests {
     fn a_window_looks_both_ways_without_a_causal_mask() {
         assert_eq!(seen(&Mask::full().within(2), 4, 4, 0), [(0, 2), (0, 3), (1, 4), (2, 4)]);
         assert_eq!(seen(&Mask::causal().within(1), 3, 3, 0), [(0, 1), (1, 2), (2, 3)]);
+    }
+
+    #[test]
+    fn rules_of_one_kind_intersect_too() {
+        assert_eq!(Mask::causal().within(2).within(5), Mask::causal().within(2));
+        assert_eq!(Mask::full().padded(vec![3, 1]).padded(vec![2, 4]), Mask::full().padded(vec![2, 1]));
     }
 
     #[test]

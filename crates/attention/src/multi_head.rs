@@ -82,7 +82,8 @@ impl MultiHeadAttention {
     }
 
     /// The same for tokens that follow those in `cache`, which they join. The context must have been made with the
-    /// length of the cache as its past. No gradient flows into cached tokens.
+    /// length of the cache as its past. No gradient flows through keys and values,
+    /// those of the new tokens included: this is for inference.
     ///
     /// # Panics
     /// If the shapes do not fit or the cache is full.

@@ -58,7 +58,8 @@ impl Weigh for Softmax {
 ///
 /// Parallel and antiparallel queries and keys attract, orthogonal ones do not; there is no softmax. The mask m multiplies
 /// before the sum: filling a score with a large negative number would give the *largest* weight here. An additive bias b
-/// becomes a positive factor. The same weights are `softmax(2 ln|s| − ln(1 + s²) + b)`.
+/// becomes a positive factor. For ε = 0 the same weights are
+/// `softmax(2 ln|s| − ln(1 + s²) + b)`.
 ///
 /// The squared product is the paper's own; the form `u` and the normaliser are read from a third-party program that cites it;
 /// ε is ours, and makes a row of zero scores give zeros instead of 0/0.

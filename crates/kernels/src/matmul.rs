@@ -92,7 +92,8 @@ const MULTIPLY_ADDS_PER_WORK: usize = 16;
 
 /// `C = alpha · op(A) · op(B)` or `C += …`.
 ///
-/// Cost: 2·m·n·k operations. In `f32`, op(B) is packed once into panels and C is summed tile by tile in registers.
+/// Cost: 2·m·n·k operations. In `f32`, from three rows on and but at [`Level::Scalar`](crate::Level::Scalar), op(B) is packed once
+/// into panels and C is summed tile by tile in registers.
 ///
 /// # Panics
 /// When a length does not fit the sizes.

@@ -116,18 +116,4 @@ impl<T: Element> Backward<'_, T> {
             _ => self.accumulate(i, |out, write| anther_kernels::copy(out, gradient().data(), write)),
         }
     }
-
-    /// Calls `f` with the gradients of inputs `i` and `j` together, for kernels that make both in one pass. An unwanted
-    /// one is a scratch buffer.
-    pub fn accumulate_pair(&mut self, i: usize, j: usize, f: impl FnOnce(&mut [T], Write, &mut [T], Write)) {
-        if !self.wants(i) && !self.wants(j) {
-            return;
-        }
-        // Computed aside and added: the two may be the same variable, or lie anywhere in the slab.
-        let mut first = Tensor::build(self.sources[i].1, |x| x.fill(T::ZERO));
-        let mut second = Tensor::build(self.sources[j].1, |x| x.fill(T::ZERO));
-        f(first.data_mut(), Write::Set, second.data_mut(), Write::Set);
-        self.pass(i, || first);
-        self.pass(j, || second);
-    }
 }

@@ -104,7 +104,7 @@ impl<T: Real> Pool<T> {
 }
 
 /// Rounds a length up so that lengths of a growing sequence share buffers: multiples of 64 up to 512, then eight
-/// classes for each doubling (at most one eighth is wasted).
+/// classes for each doubling. At most 63 elements or one eighth are wasted.
 fn size_class(len: usize) -> usize {
     if len <= 512 {
         return len.next_multiple_of(64);

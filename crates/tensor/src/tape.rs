@@ -39,6 +39,7 @@ pub struct Tape<T: Element> {
     recording: bool,
     randomness: Option<Randomness>,
     nodes: RefCell<Vec<Node<T>>>,
+    spent: Cell<bool>,
     flops: Cell<u64>,
 }
 
@@ -81,7 +82,14 @@ impl<T: Element> Tape<T> {
     }
 
     fn new(params: &Parameters<T>, recording: bool, randomness: Option<Randomness>) -> Self {
-        Tape { params: params.clone(), recording, randomness, nodes: RefCell::default(), flops: Cell::new(0) }
+        Tape {
+            params: params.clone(),
+            recording,
+            randomness,
+            nodes: RefCell::default(),
+            spent: Cell::new(false),
+            flops: Cell::new(0),
+        }
     }
 
     /// A tensor whose gradient nobody wants: data, masks, tables.
@@ -90,6 +98,10 @@ impl<T: Element> Tape<T> {
     }
 
     /// A tensor whose gradient can be asked from [`LeafGradients`].
+    ///
+    /// # Panics
+    /// After [`Tape::backward`].
+    #[track_caller]
     pub fn input(&self, value: Tensor<T>) -> Var<'_, T> {
         let source = if self.recording { self.push(None, Vec::new()) } else { Source::Constant };
         Var { tape: self, value, source }
@@ -104,7 +116,8 @@ impl<T: Element> Tape<T> {
     /// Runs an op and records it if a backward pass may need it.
     ///
     /// # Panics
-    /// If an input belongs to another tape, or where the op panics on the shapes of its inputs.
+    /// If an input belongs to another tape, after [`Tape::backward`] if the op would be recorded, or where the op panics on the shapes of
+    /// its inputs.
     #[track_caller]
     pub fn apply<'t, O: Op<T>>(&'t self, op: O, inputs: &[&Var<'t, T>]) -> Var<'t, T> {
         for input in inputs {
@@ -123,19 +136,23 @@ impl<T: Element> Tape<T> {
         Var { tape: self, value, source }
     }
 
+    #[track_caller]
     fn push(&self, op: Option<Box<dyn Recorded<T>>>, sources: Vec<(Source, Shape)>) -> Source {
+        // The numbers of old nodes would mean new ones.
+        assert!(!self.spent.get(), "this tape was differentiated already; make a new one");
         let mut nodes = self.nodes.borrow_mut();
         nodes.push(Node { op, sources });
         Source::Node(nodes.len() - 1)
     }
 
-    /// Differentiates `output` and empties the tape.
+    /// Differentiates `output` and empties the tape, which cannot record after that.
     ///
     /// Computes `∂⟨cotangent, output⟩/∂x` for every parameter (accumulated into `params`) and every input of the tape
     /// (returned). Without a cotangent, `output` must be one number, and its own gradient is returned.
     ///
     /// # Panics
-    /// If `output` belongs to another tape, is not one number and has no cotangent, or the cotangent's shape differs.
+    /// If `output` belongs to another tape, is not one number and has no cotangent, if the cotangent's shape differs, or the tape was
+    /// differentiated already.
     #[track_caller]
     pub fn backward(
         &self,
@@ -144,6 +161,7 @@ impl<T: Element> Tape<T> {
         params: &mut Gradients<T>,
     ) -> LeafGradients<T> {
         assert!(ptr::eq(output.tape, self), "backward: the output belongs to another tape");
+        assert!(!self.spent.replace(true), "backward: this tape was differentiated already; make a new one");
         let seed = cotangent.unwrap_or_else(|| {
             assert_eq!(output.value.numel(), 1, "backward: an output of shape {:?} needs a cotangent", output.shape());
             Tensor::ones(output.shape())
@@ -195,7 +213,7 @@ impl<T: Element> LeafGradients<T> {
     /// The gradient of an input, or `None` if the output does not depend on it.
     pub fn get(&self, input: &Var<'_, T>) -> Option<&Tensor<T>> {
         match input.source {
-            Source::Node(node) => self.nodes[node].as_ref(),
+            Source::Node(node) => self.nodes.get(node)?.as_ref(),
             _ => None,
         }
     }

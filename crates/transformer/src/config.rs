@@ -148,12 +148,12 @@ impl CausalLmConfig {
         }
         for (key, std) in [("model.init_std", self.init_std.unwrap_or(1.0)), ("model.position_std", self.position_std)]
         {
-            if !(std.is_finite() && std > 0.0) {
-                return refuse(key, format!("{std} is not a positive, finite number"));
+            if !((std as f32).is_normal() && std > 0.0) {
+                return refuse(key, format!("{std} is not a positive number that f32 holds"));
             }
         }
-        if !(self.norm_eps.is_finite() && self.norm_eps > 0.0) {
-            return refuse("model.norm_eps", format!("{} is not a positive, finite number", self.norm_eps));
+        if !((self.norm_eps as f32).is_normal() && self.norm_eps > 0.0) {
+            return refuse("model.norm_eps", format!("{} is not a positive number that f32 holds", self.norm_eps));
         }
         if self.tied && self.embedding == EmbeddingKind::Fixed {
             return refuse("model.tied", "a fixed embedding cannot be the output matrix; set tied = false".into());
@@ -214,6 +214,7 @@ mod tests {
         assert!(refusal(|c| c.init_std = Some(-1.0)).starts_with("model.init_std"));
         assert!(refusal(|c| c.position_std = 0.0).starts_with("model.position_std"));
         assert!(refusal(|c| c.norm_eps = 0.0).starts_with("model.norm_eps"));
+        assert!(refusal(|c| c.norm_eps = 1e-50).starts_with("model.norm_eps"), "0 in f32");
         assert!(refusal(|c| (c.tied, c.embedding) = (true, EmbeddingKind::Fixed)).starts_with("model.tied"));
         assert!(refusal(|c| (c.vocab_size, c.embedding) = (64, EmbeddingKind::Fixed)).starts_with("model.width"));
         assert!(refusal(|c| c.attention.dropout = -0.1).starts_with("model.attention.dropout"));

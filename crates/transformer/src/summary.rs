@@ -33,7 +33,8 @@ pub struct ModelSummary {
 impl ModelSummary {
     /// Measures a model by running one training step on a batch of zeros at full context.
     ///
-    /// The memory is exact if nothing else uses tensors meanwhile.
+    /// Nothing else may use tensors meanwhile. Buffers are counted as the pool hands them out, up to an eighth larger than
+    /// the tensors; what products pack their operands into is not counted.
     pub fn measure(model: &CausalLm, parameters: &Parameters<f32>, batch: usize) -> Self {
         let context = model.config().context;
         let ids = Ids::new([batch, context], vec![0; batch * context]);

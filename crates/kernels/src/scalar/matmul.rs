@@ -2,6 +2,7 @@
 
 use crate::matmul::{MatMul, Trans};
 use crate::real::Real;
+use crate::scratch::Scratch;
 use crate::write::Write;
 
 /// Nothing is packed: the specification reads B where it is.
@@ -16,7 +17,7 @@ pub(crate) fn pack<T: Real>(_: &MatMul<'_, T>, _index: usize, _panel: &mut [T]) 
 /// Each sum runs over k in index order, as in the textbook triple loop.
 pub(crate) fn matmul<T: Real>(args: &MatMul<'_, T>, first_row: usize, _packed: &[T], c: &mut [T], write: Write) {
     let MatMul { a, trans_a, b, trans_b, m, n, k, alpha, .. } = *args;
-    let mut sums = vec![0.0f64; n];
+    let mut sums = Scratch::<f64>::new(n);
     for (i, row) in c.chunks_mut(n).enumerate() {
         let i = first_row + i;
         sums.fill(0.0);
@@ -35,7 +36,7 @@ pub(crate) fn matmul<T: Real>(args: &MatMul<'_, T>, first_row: usize, _packed: &
                 }
             }
         }
-        for (c, &sum) in row.iter_mut().zip(&sums) {
+        for (c, &sum) in row.iter_mut().zip(sums.iter()) {
             super::store(c, alpha * T::from_f64(sum), write);
         }
     }

@@ -55,6 +55,11 @@ fn outputs<T: Real>() -> Vec<(&'static str, Vec<u64>)> {
     let mut products = vec![T::NAN; 300 * 47 * 47];
     matmul_batched(BatchedMatMul { batch: 300, a_shared: false, b_shared: false, args }, &mut products, Write::Set);
     keep("matmul_batched", &products);
+    // So large that the rows of each product go to several threads too, while others hold its packed panels.
+    let args = MatMul { trans_a: Trans::Yes, ..MatMul::new(&x[..3 * 300 * 64], &y[..3 * 300 * 64], 300, 300, 64) };
+    let mut nested = vec![T::NAN; 3 * 300 * 300];
+    matmul_batched(BatchedMatMul { batch: 3, a_shared: false, b_shared: false, args }, &mut nested, Write::Set);
+    keep("nested products", &nested);
     softmax(&mut out, &x, cols, spans);
     keep("softmax", &out);
     let soft = out.clone();

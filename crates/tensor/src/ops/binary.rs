@@ -101,13 +101,23 @@ impl BinaryOp {
         let layout = self.layout;
         let full = |f: &dyn Fn(&mut [T])| Tensor::build(dy.shape(), |x| f(x));
         if self.reversed {
-            let ratio = full(&|x| kernels::binary(Binary::Div, x, dy.data(), large.data(), same(dy), Write::Set));
+            let ratio = full(&|x| {
+                kernels::binary(Binary::Div, x, dy.data(), large.data(), Broadcast::same(dy.numel()), Write::Set)
+            });
             into.accumulate(1, |dx, write| kernels::reduce_to(dx, ratio.data(), layout, write));
             if into.wants(0) {
                 let quotient =
                     full(&|x| kernels::binary_reversed(Binary::Div, x, large.data(), small.data(), layout, Write::Set));
-                let product =
-                    full(&|x| kernels::binary(Binary::Mul, x, ratio.data(), quotient.data(), same(dy), Write::Set));
+                let product = full(&|x| {
+                    kernels::binary(
+                        Binary::Mul,
+                        x,
+                        ratio.data(),
+                        quotient.data(),
+                        Broadcast::same(dy.numel()),
+                        Write::Set,
+                    )
+                });
                 into.accumulate(0, |dx, write| kernels::scale(dx, product.data(), -T::ONE, write));
             }
         } else {
@@ -147,10 +157,6 @@ impl BinaryOp {
             into.accumulate(1, |dx, write| kernels::reduce_to(dx, losers.data(), self.layout, write));
         }
     }
-}
-
-fn same<T: Element>(x: &Tensor<T>) -> Broadcast {
-    Broadcast { outer: 1, mid: x.numel(), inner: 1 }
 }
 
 /// How `small` repeats inside `large`, or `None` if it does not.

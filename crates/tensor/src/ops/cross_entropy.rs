@@ -1,7 +1,7 @@
 //! Softmax cross-entropy with label smoothing, averaged over weighted rows.
 //!
 //! With `p = softmax(logits)` and target `t`: `ℓ = −(1−s) ln p_t − s mean_c ln p_c`, in nats; the result is `Σ w_r ℓ_r / Σ w_r`, or 0
-//! if all weights are 0. `dlogits = w_r/Σw (p − (1−s) 1_t − s/C)`. Forward keeps the logits and one log-sum-exp a row.
+//! if the weights sum to 0. `dlogits = w_r/Σw (p − (1−s) 1_t − s/C)`. Forward keeps the logits and one log-sum-exp a row.
 
 use anther_kernels as kernels;
 

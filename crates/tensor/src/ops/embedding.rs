@@ -31,6 +31,10 @@ impl Ids {
     }
 
     /// Replaces the ids, in the same memory when no tape holds them any more.
+    ///
+    /// # Panics
+    /// If their number differs.
+    #[track_caller]
     pub fn refill(&mut self, ids: &[u32]) {
         assert_eq!(ids.len(), self.shape.numel(), "ids of shape {:?} must be as many", self.shape);
         match Arc::get_mut(&mut self.ids) {

@@ -49,18 +49,12 @@ impl<T: Element> Op<T> for LayerNorm {
             kernels::layer_norm_backward_input(dx, dy.data(), x.data(), mean.data(), rstd.data(), gamma, cols, write);
         });
         if gamma.is_some() {
-            into.accumulate_pair(1, 2, |dgamma, write_gamma, dbeta, write_beta| {
-                kernels::layer_norm_backward_affine(
-                    dgamma,
-                    dbeta,
-                    dy.data(),
-                    x.data(),
-                    mean.data(),
-                    rstd.data(),
-                    cols,
-                    write_gamma,
-                    write_beta,
-                );
+            let (dy, x, mean, rstd) = (dy.data(), x.data(), mean.data(), rstd.data());
+            into.accumulate(1, |dgamma, write| {
+                kernels::layer_norm_backward_affine(dgamma, &mut [], dy, x, mean, rstd, cols, write, write);
+            });
+            into.accumulate(2, |dbeta, write| {
+                kernels::layer_norm_backward_affine(&mut [], dbeta, dy, x, mean, rstd, cols, write, write);
             });
         }
     }

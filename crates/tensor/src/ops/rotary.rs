@@ -25,7 +25,6 @@ impl<T: Element> Rotary<T> {
 }
 
 impl<T: Element> Op<T> for Rotary<T> {
-    /// The shape carrier: rotation needs only the shape of the gradient itself.
     type Saved = ();
 
     fn name(&self) -> &'static str {

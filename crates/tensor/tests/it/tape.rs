@@ -108,3 +108,23 @@ fn products_count_their_operations() {
     let _ = x.linear(&tape.constant(Tensor::ones([7, 4])), None, None);
     assert_eq!(tape.flops(), 2 * 2 * 3 * 4 * 5 + 2 * 6 * 4 * 7);
 }
+
+#[test]
+#[should_panic(expected = "this tape was differentiated already")]
+fn a_tape_records_nothing_after_backward() {
+    let parameters = Parameters::<f64>::empty();
+    let tape = Tape::recording(&parameters);
+    let x = tape.input(Tensor::scalar(2.0));
+    tape.backward(&x.exp(), None, &mut parameters.gradients());
+    let _ = x.exp();
+}
+
+#[test]
+#[should_panic(expected = "backward: this tape was differentiated already")]
+fn a_tape_is_differentiated_once() {
+    let parameters = Parameters::<f64>::empty();
+    let tape = Tape::recording(&parameters);
+    let y = tape.input(Tensor::scalar(2.0)).exp();
+    tape.backward(&y, None, &mut parameters.gradients());
+    tape.backward(&y, None, &mut parameters.gradients());
+}
