@@ -194,6 +194,9 @@ pub struct InspectArgs {
     /// Where data sets are.
     #[command(flatten)]
     pub data: DataArgs,
+    /// How to compute.
+    #[command(flatten)]
+    pub compute: ComputeArgs,
 }
 
 /// `anther recipes`

@@ -112,8 +112,7 @@ impl RunDir {
         if let Some(found) = run.find_run()? {
             return Err(RunDirError::Taken { path: run.path, found });
         }
-        let checkpoints = run.checkpoints();
-        std::fs::create_dir_all(&checkpoints).map_err(FsError::at("create the directory", &checkpoints))?;
+        run.create_checkpoints()?;
         run.write_facts(facts)?;
         run.write_recipe(recipe)?;
         // The name of the run itself; the writes above made durable what is inside.
@@ -131,9 +130,16 @@ impl RunDir {
         if !run.file(RECIPE_FILE).is_file() {
             return Err(RunDirError::NoRun { path: run.path });
         }
-        let checkpoints = run.checkpoints();
-        std::fs::create_dir_all(&checkpoints).map_err(FsError::at("create the directory", &checkpoints))?;
         Ok(run)
+    }
+
+    /// Makes the directory of the checkpoints, if it is not there.
+    ///
+    /// # Errors
+    /// Whatever the file system says.
+    pub fn create_checkpoints(&self) -> Result<(), RunDirError> {
+        let checkpoints = self.checkpoints();
+        Ok(std::fs::create_dir_all(&checkpoints).map_err(FsError::at("create the directory", &checkpoints))?)
     }
 
     /// What shows that there is a run, if anything does.

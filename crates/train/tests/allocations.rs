@@ -57,6 +57,8 @@ fn steps_after_the_first_ones_take_no_memory() {
     drop(std::hint::black_box(vec![1_u8; 4096]));
     assert!(MEMORY.large() > probe, "the allocator does not count");
 
+    // With more threads each of them fills its own packing memory when its first large task comes, which may be late.
+    rayon::ThreadPoolBuilder::new().num_threads(1).build_global().unwrap();
     for level in Level::available() {
         set_default_level(level).unwrap();
         let learners = [on_text(), on_sequences("expressive", "sgd"), on_sequences("softmax", "adamw")];

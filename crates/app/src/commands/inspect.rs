@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::{DONE, data_dir};
 use crate::cli::InspectArgs;
+use crate::compute::Compute;
 use crate::failure::Failure;
 use crate::memory;
 use crate::output;
@@ -24,6 +25,7 @@ const TRAINING: u64 = 3;
 
 /// Builds the model, runs one step of it on zeros and tells what that took.
 pub fn run(args: &InspectArgs) -> Result<u8, Failure> {
+    Compute::set_up(&args.compute)?;
     let (recipe, model, parameters) = find(args)?;
     let batch = recipe.train.batch / recipe.train.accumulate;
     let cost = Cost::of(&recipe, &model, &parameters, batch);

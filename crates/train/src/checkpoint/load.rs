@@ -2,8 +2,10 @@
 
 use std::path::Path;
 
+use anther_data::sha256_hex;
+
 use super::error::non_finite;
-use super::manifest::{MANIFEST_LIMIT, Manifest, sha256};
+use super::manifest::{MANIFEST_LIMIT, Manifest};
 use super::pointer::Pointer;
 use super::snapshot::{LoadedTensor, MODEL_FILE, OPTIMIZER_FILE, RECIPE_FILE, STATE_FILE, limit_of};
 use super::store::{ASIDE, Store, parse_step, step_name};
@@ -50,7 +52,10 @@ impl<F: Fs> Store<F> {
             Ok(None) => tried.push((format!("`{LATEST}`"), Damage::NoPointer { path })),
             Err(damage) => tried.push((format!("`{LATEST}`"), damage)),
         }
-        let names = self.fs.list(&self.dir).map_err(FsError::at("list", &self.dir))?;
+        let names = match self.fs.list(&self.dir) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+            names => names.map_err(FsError::at("list", &self.dir))?,
+        };
         let mut candidates: Vec<(u64, &str)> = names
             .iter()
             .filter_map(|name| Some((parse_step(name.strip_suffix(ASIDE).unwrap_or(name))?, name.as_str())))
@@ -117,7 +122,7 @@ impl<F: Fs> Store<F> {
         let bytes = self.read(&path, MANIFEST_LIMIT)?;
         let manifest = Manifest::decode(&bytes, &path)?;
         if let Some((pointer, which)) = pointer
-            && pointer.sha256 != sha256(&bytes)
+            && pointer.sha256 != sha256_hex(&bytes)
         {
             return Err(Damage::OtherManifest { path, pointer: which.to_owned() });
         }
@@ -137,7 +142,7 @@ impl<F: Fs> Store<F> {
             if bytes.len() as u64 != entry.bytes {
                 return Err(Damage::Size { path, expected: entry.bytes, found: bytes.len() as u64 });
             }
-            if sha256(&bytes) != entry.sha256 {
+            if sha256_hex(&bytes) != entry.sha256 {
                 return Err(Damage::Checksum { path });
             }
             files.push((entry.name.clone(), bytes));

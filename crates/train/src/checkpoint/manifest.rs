@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use anther_data::sha256_hex;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
 use super::{Damage, MANIFEST_FILE};
 
@@ -58,7 +58,7 @@ impl Manifest {
     pub(super) fn encode(&self) -> Result<Vec<u8>, String> {
         let mut text = serde_json::to_string_pretty(self).map_err(|error| error.to_string())?;
         text.truncate(text.len() - "\n}".len());
-        let seal = sha256(text.as_bytes());
+        let seal = sha256_hex(text.as_bytes());
         text.extend([SEAL_START, &seal, SEAL_END]);
         if text.len() as u64 > MANIFEST_LIMIT {
             return Err(format!(
@@ -101,12 +101,7 @@ fn unseal(bytes: &[u8]) -> Option<&[u8]> {
     let rest = bytes.strip_suffix(SEAL_END.as_bytes())?;
     let (rest, digest) = rest.split_at_checked(rest.len().checked_sub(DIGEST)?)?;
     let body = rest.strip_suffix(SEAL_START.as_bytes())?;
-    (sha256(body).as_bytes() == digest).then_some(body)
-}
-
-/// SHA-256 in lower-case hexadecimal.
-pub(super) fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    (sha256_hex(body).as_bytes() == digest).then_some(body)
 }
 
 /// Whether a name is one plain component that every file system takes: a hostile manifest must not reach outside.

@@ -5,8 +5,8 @@
 use std::io;
 use std::path::Path;
 
+use super::Damage;
 use super::store::parse_step;
-use super::{Damage, manifest::sha256};
 use crate::fs::Fs;
 
 /// The content of a pointer file.
@@ -20,7 +20,7 @@ pub(super) struct Pointer {
 
 impl Pointer {
     pub(super) fn to(name: &str, manifest: &[u8]) -> Self {
-        Self { name: name.to_owned(), sha256: sha256(manifest) }
+        Self { name: name.to_owned(), sha256: anther_data::sha256_hex(manifest) }
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::manifest::{FileEntry, MANIFEST_FORMAT, Manifest, sha256};
+use super::manifest::{FileEntry, MANIFEST_FORMAT, Manifest};
 use super::pointer::Pointer;
 use super::snapshot::{MODEL_FILE, OPTIMIZER_FILE, RECIPE_FILE, STATE_FILE};
 use super::store::{ASIDE, SCRATCH, Store, parse_step, step_name};
@@ -97,7 +97,11 @@ impl<F: Fs> Store<F> {
         let mut write = |name: &str, bytes: &[u8]| -> Result<(), Fault> {
             let path = scratch.join(name);
             self.fs.write_new(&path, bytes).map_err(FsError::at("write", &path))?;
-            files.push(FileEntry { name: name.to_owned(), bytes: bytes.len() as u64, sha256: sha256(bytes) });
+            files.push(FileEntry {
+                name: name.to_owned(),
+                bytes: bytes.len() as u64,
+                sha256: anther_data::sha256_hex(bytes),
+            });
             Ok(())
         };
         let refused = |error: super::TensorFileError| Fault::Snapshot(error.to_string());

@@ -1,6 +1,6 @@
 //! The table `[data]`.
 
-use anther_data::nt::{NtConfig, NtRule};
+use anther_data::nt::{NtConfig, NtEmbedding, NtRule};
 use serde::{Deserialize, Serialize};
 
 /// What kind of data a model is trained on.
@@ -37,8 +37,10 @@ pub struct DataConfig {
     pub tau: u32,
     /// `nt`: the probability that a symbol is replaced by a random one.
     pub noise: f64,
-    /// `nt`: the seed of the tables of the rules `random` and `latin`.
+    /// `nt`: the seed of the tables of the rules `random` and `latin`, and of orthogonal vectors.
     pub table_seed: u64,
+    /// `nt`: the fixed vectors of a model with a fixed embedding.
+    pub embedding: NtEmbedding,
 }
 
 impl Default for DataConfig {
@@ -53,6 +55,7 @@ impl Default for DataConfig {
             tau: 5,
             noise: 0.0,
             table_seed: 0,
+            embedding: NtEmbedding::Orthogonal,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! What values make a run. Every refusal names its key and says how to mend it.
 
 use anther_data::MAX_BATCH_TOKENS;
-use anther_data::nt::{MAX_SYMBOLS, NtTask};
+use anther_data::nt::{MAX_SYMBOLS, NtEmbedding, NtTask};
 use anther_transformer::{ConfigError, EmbeddingKind};
 
 use super::{DataConfig, Recipe, TaskKind, TrainConfig};
@@ -50,6 +50,16 @@ impl Recipe {
             }
             TaskKind::Text => Ok(()),
             TaskKind::Nt => {
+                let fixed = self.model.embedding == EmbeddingKind::Fixed;
+                if fixed && self.data.embedding == NtEmbedding::OneHot && self.model.width != self.data.n as usize {
+                    let (n, width) = (self.data.n, self.model.width);
+                    return refuse(
+                        "data.embedding",
+                        format!(
+                            "one-hot vectors of {n} symbols need a model.width of {n}, not {width}; or use \"orthogonal\""
+                        ),
+                    );
+                }
                 let task = NtTask::new(self.data.nt());
                 let task = task.map_err(|error| ConfigError::new("data", error.to_string()))?;
                 let least = task.first_counted() + 2;

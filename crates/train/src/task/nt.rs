@@ -11,6 +11,7 @@ use crate::recipe::Recipe;
 #[derive(Clone, Debug)]
 pub struct NtTraining {
     task: NtTask,
+    embedding: NtEmbedding,
     symbols: Symbols,
     seed: u64,
     batch: usize,
@@ -26,6 +27,7 @@ impl NtTraining {
     pub fn new(recipe: &Recipe) -> Result<Self, TaskError> {
         Ok(NtTraining {
             task: NtTask::new(recipe.data.nt())?,
+            embedding: recipe.data.embedding,
             symbols: Symbols::Numbers(recipe.data.n),
             seed: recipe.train.seed,
             batch: recipe.train.batch,
@@ -59,10 +61,10 @@ impl Task for NtTraining {
         (0..self.eval_batches as u64).map(|i| Ok(batch(i)?)).collect()
     }
 
-    /// Orthonormal rows in directions that depend on `data.table_seed`.
+    /// One-hot rows, or orthonormal ones in directions that depend on `data.table_seed`.
     fn fixed_embedding(&self, width: usize) -> Result<Tensor<f64>, TaskError> {
         let config = self.task.config();
-        let matrix = NtEmbedding::Orthogonal.matrix(config.symbols as usize, width, config.table_seed)?;
+        let matrix = self.embedding.matrix(config.symbols as usize, width, config.table_seed)?;
         Ok(Tensor::from_array(&matrix.view().into_dyn()))
     }
 

@@ -1,6 +1,6 @@
 //! Character text: blocks at random places of the training part, judged by the loss on the rest.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use anther_data::text::CharText;
 use anther_data::{DataDir, DataError, RandomBlocks, SequenceBatch, SequentialBlocks, Split};
@@ -50,8 +50,9 @@ impl TextTraining {
 
 fn find(path: &str, data: &DataDir) -> Result<PathBuf, DataError> {
     let plain = Path::new(path);
+    let relative = matches!(plain.components().next(), Some(Component::CurDir | Component::ParentDir));
     // A path that is no place below a data directory can only be meant as it is, and fails by its own name.
-    if plain.exists() || plain.is_absolute() {
+    if plain.exists() || plain.is_absolute() || relative {
         return Ok(plain.to_path_buf());
     }
     data.find(plain)

@@ -12,6 +12,7 @@ pub(super) const SIMD_LEVEL: &str = "simd_level";
 pub(super) fn of_process() -> BTreeMap<String, String> {
     [
         ("anther_version", env!("CARGO_PKG_VERSION").to_owned()),
+        ("rustc_version", env!("ANTHER_RUSTC_VERSION").to_owned()),
         ("architecture", std::env::consts::ARCH.to_owned()),
         ("operating_system", std::env::consts::OS.to_owned()),
         (SIMD_LEVEL, anther_kernels::level().to_string()),

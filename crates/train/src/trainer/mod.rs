@@ -1,7 +1,7 @@
 //! The training loop with its run directory: log, evaluations, checkpoints and exact resumption.
 //!
-//! A run that was stopped after any step and resumed ends with the same parameters, the same log and the same checkpoints as
-//! one that was not, byte for byte: whatever influences the future is in the checkpoint, and nothing that depends on the
+//! A run that was stopped after any step and resumed ends with the same parameters, the same state of the optimiser and the same log
+//! as one that was not, byte for byte: whatever influences the future is in the checkpoint, and nothing that depends on the
 //! clock is in either.
 //!
 //! ```
@@ -103,7 +103,7 @@ pub struct Trainer {
     saved: Option<u64>,
     warnings: Vec<String>,
     /// Held until the trainer is dropped.
-    _lock: RunLock,
+    lock: RunLock,
 }
 
 impl Trainer {
@@ -169,7 +169,7 @@ impl Trainer {
             clock: Clock::default(),
             saved: None,
             warnings: Vec::new(),
-            _lock: lock,
+            lock,
         }
     }
 
@@ -180,6 +180,7 @@ impl Trainer {
     pub fn resume(dir: &Path, options: &ResumeOptions) -> Result<Self, TrainError> {
         let run = RunDir::open(dir)?;
         let lock = RunLock::acquire(dir)?;
+        run.create_checkpoints()?;
         let loaded = match run.store().load_latest(options.strict) {
             Ok(loaded) => Some(loaded),
             Err(LoadError::Empty { .. }) => None,
@@ -199,13 +200,16 @@ impl Trainer {
             Some(loaded) => {
                 let progress = snapshot::restore(dir, &mut learner, &loaded)?;
                 let reports = Reports::resume(&run, progress.log)?;
-                if options.steps.is_some() {
-                    run.write_recipe(&text)?;
-                }
                 let step = progress.step;
+                let best = progress.best.is_some_and(|best| best.step == step);
                 let mut trainer = Self::assemble(recipe, text, learner, progress, run, reports, lock);
                 trainer.saved = Some(step);
-                trainer.warnings = warnings(loaded);
+                trainer.warnings = warnings(loaded, &trainer.lock);
+                if options.steps.is_some() {
+                    // The recipe of the newest checkpoint is what the next resumption reads, so it must know the new length now.
+                    trainer.save(best, &mut ())?;
+                    trainer.run.write_recipe(&trainer.recipe)?;
+                }
                 Ok(trainer)
             }
             None => {
@@ -344,9 +348,13 @@ impl Trainer {
     }
 }
 
-/// What must be told about a checkpoint: what loading it found, and a level of vector instructions that rounds differently.
-fn warnings(loaded: Loaded) -> Vec<String> {
+/// What must be told about a run that goes on: what loading it found, a process that was ended, and a level of vector instructions that
+/// rounds differently.
+fn warnings(loaded: Loaded, lock: &RunLock) -> Vec<String> {
     let mut warnings = loaded.warnings;
+    if let Some(process) = lock.taken_over_from() {
+        warnings.push(format!("process {process}, which trained here before, was ended in the middle; the run goes on from its last checkpoint"));
+    }
     let now = anther_kernels::level().to_string();
     if let Some(before) = loaded.manifest.metadata.get(facts::SIMD_LEVEL).filter(|&before| *before != now) {
         warnings.push(format!(

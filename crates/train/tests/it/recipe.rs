@@ -42,6 +42,7 @@ fn the_limits_themselves_are_allowed() {
         &["train.min_learning_rate=1e-3"],
         &["train.learning_rate=0", "train.clip=0", "train.weight_decay=0", "train.beta1=0"],
         &["model.embedding=fixed", "data.n=32"],
+        &["model.embedding=fixed", "data.n=32", "data.embedding=one-hot"],
         &["train.steps=1", "train.eval_every=1", "train.log_every=1", "train.checkpoint_every=1", "train.keep=1"],
     ] {
         read(edits).unwrap_or_else(|error| panic!("{edits:?}: {error}"));
@@ -49,7 +50,7 @@ fn the_limits_themselves_are_allowed() {
 }
 
 /// Edits of the default recipe, the key that the message must name, and a word of the reason.
-const REFUSED: [(&[&str], &str, &str); 53] = [
+const REFUSED: [(&[&str], &str, &str); 54] = [
     (&["train.steps=0"], "train.steps", "between 1 and"),
     (&["train.batch=0"], "train.batch", "between 1 and"),
     (&["train.accumulate=0"], "train.accumulate", "between 1 and"),
@@ -102,6 +103,11 @@ const REFUSED: [(&[&str], &str, &str); 53] = [
     (&["data.task=text", "data.path=a", "model.embedding=fixed"], "model.embedding", "learned"),
     (&["model.heads=3"], "model.heads", "divide"),
     (&["model.embedding=fixed", "data.n=33"], "model.width", "orthogonal"),
+    (
+        &["model.embedding=fixed", "data.n=31", "data.embedding=one-hot"],
+        "data.embedding",
+        "a model.width of 31, not 32",
+    ),
     (&["model.vocab_size=9"], "model.vocab_size", "unknown key"),
 ];
 

@@ -202,6 +202,19 @@ fn a_run_that_is_over_can_be_lengthened() {
     assert_eq!(trainer.run_dir().read_recipe().unwrap(), reference.run_dir().read_recipe().unwrap());
 }
 
+#[test]
+fn a_lengthened_run_stays_long_when_it_is_killed_at_once() {
+    let temporary = tempfile::tempdir().unwrap();
+    let dir = temporary.path().join("run");
+    let constant = ["train.schedule=constant", "train.steps=6"];
+    finish(&mut start(recipe(&constant), &dir).unwrap());
+    drop(Trainer::resume(&dir, &ResumeOptions { data: data(), strict: true, steps: Some(12) }).unwrap());
+    let mut again = Trainer::resume(&dir, &ResumeOptions { data: data(), strict: true, steps: None }).unwrap();
+    assert_eq!(finish(&mut again).steps, 12);
+    // The checkpoint of step 6 was written anew; whatever pointed to it must still load.
+    assert!(again.run_dir().store().load_best().is_ok());
+}
+
 /// What a run warns of when it begins.
 struct Warnings(Vec<String>);
 
