@@ -1,8 +1,10 @@
 //! `cargo xtask ci`: everything a change must pass, cheap checks first, the first failure ends it.
 
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, anyhow, bail};
+use anyhow::{Context, Result, anyhow, bail};
 
 use crate::project::{Project, ended, must_succeed};
 use crate::test::{self, Totals};
@@ -10,6 +12,9 @@ use crate::{golden, tidy};
 
 /// Where the data sets lie beside a checkout that was set up for the tests with real data.
 const SHARED_DATA: &str = "../shared/datasets";
+
+/// Downloads are off by default, because they need TLS; here is what of the workspace is another program with them.
+const WITH_DOWNLOADS: [&str; 6] = ["-p", "anther-data", "-p", "anther", "--features", "anther/fetch"];
 
 /// What became of a step that did not fail.
 enum Outcome {
@@ -23,17 +28,18 @@ enum Outcome {
 /// A named check.
 type Step = (&'static str, fn(&Project) -> Result<Outcome>);
 
-const STEPS: [Step; 7] = [
+const STEPS: [Step; 8] = [
     ("fmt", |project| cargo(project, &["fmt", "--all", "--check"])),
     ("clippy", |project| cargo(project, &["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"])),
     ("tidy", |project| passed(tidy::main(project)?, "the house rules are broken in the places above")),
     ("golden", |project| passed(golden::main(project, None)?, "the golden files are not in order, see above")),
-    ("test", tests),
+    ("test", |project| tests(project, &[])),
+    ("fetch", downloads),
     ("doc", documentation),
     ("deny", deny),
 ];
 
-/// Runs the steps in order; the last line is the total of the tests, if they ran.
+/// Runs the steps in order; the last line is the total of the tests of all steps, if any ran.
 pub fn main(mut project: Project) -> Result<u8> {
     find_data(&mut project)?;
     let report = run(&project, &STEPS);
@@ -51,6 +57,7 @@ pub fn main(mut project: Project) -> Result<u8> {
 struct Report {
     /// Each step that was begun, what became of it, and how long it took.
     seconds: Vec<(&'static str, &'static str, Duration)>,
+    /// Sums over the steps that ran tests.
     totals: Option<Totals>,
     failure: Option<(&'static str, anyhow::Error)>,
 }
@@ -69,7 +76,7 @@ fn run(project: &Project, steps: &[Step]) -> Report {
                 ("skipped", None)
             }
             Ok(Outcome::Tested(totals, result)) => {
-                report.totals = Some(totals);
+                report.totals = Some(report.totals.unwrap_or_default() + totals);
                 (if result.is_ok() { "ok" } else { "FAILED" }, result.err())
             }
             Err(error) => ("FAILED", Some(error)),
@@ -90,21 +97,29 @@ fn table(seconds: &[(&str, &str, Duration)]) -> String {
     rows + row("total", "", total).trim_end()
 }
 
-/// Tests with real data run if the data is there; saying where it is must not depend on the folder that a test runs in.
+/// Tells the tests where the real data is; those that need it are skipped where it is not.
 fn find_data(project: &mut Project) -> Result<()> {
-    let data = match std::env::var_os("ANTHER_DATA") {
-        Some(data) => std::path::absolute(data)?,
-        None => {
-            let Ok(data) = project.root().join(SHARED_DATA).canonicalize() else {
-                println!("ANTHER_DATA is not set: tests with real data are skipped");
-                return Ok(());
-            };
-            data
+    match data_folder(std::env::var_os("ANTHER_DATA").as_deref(), &project.root().join(SHARED_DATA))? {
+        Some(data) => {
+            println!("ANTHER_DATA = {}", data.display());
+            project.set_env("ANTHER_DATA", data);
         }
-    };
-    println!("ANTHER_DATA = {}", data.display());
-    project.set_env("ANTHER_DATA", data);
+        None => println!("ANTHER_DATA is not set: tests with real data are skipped"),
+    }
     Ok(())
+}
+
+/// The folder that the variable names, else the shared one if there is one; absolute, because every test runs in the folder of its
+/// crate.
+fn data_folder(variable: Option<&OsStr>, shared: &Path) -> Result<Option<PathBuf>> {
+    let Some(named) = variable.filter(|named| !named.is_empty()).map(Path::new) else {
+        return Ok(shared.canonicalize().ok().filter(|shared| shared.is_dir()));
+    };
+    if !named.is_dir() {
+        bail!("ANTHER_DATA is {}, which is no folder; unset it to skip the tests with real data", named.display());
+    }
+    let named = std::path::absolute(named).with_context(|| format!("{} has no absolute path", named.display()))?;
+    Ok(Some(named))
 }
 
 fn cargo(project: &Project, args: &[&str]) -> Result<Outcome> {
@@ -122,15 +137,23 @@ fn passed(code: u8, complaint: &'static str) -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
-/// The same command as the README's.
-fn tests(project: &Project) -> Result<Outcome> {
-    let (totals, status) = test::run(project, &[])?;
+/// Without arguments the same command as the README's.
+fn tests(project: &Project, args: &[OsString]) -> Result<Outcome> {
+    let (totals, status) = test::run(project, args)?;
     let result = match test::explain(totals, status) {
         Some(explanation) => Err(anyhow!(explanation)),
         None if !status.success() => Err(anyhow!("{totals}; cargo test {}", ended(status))),
         None => Ok(()),
     };
     Ok(Outcome::Tested(totals, result))
+}
+
+/// Lints and tests what the feature of downloads adds. It is a step of its own, because its TLS compiles C and the tests of the
+/// workspace must not need that.
+fn downloads(project: &Project) -> Result<Outcome> {
+    cargo(project, &[&["clippy"], &WITH_DOWNLOADS[..], &["--all-targets", "--", "-D", "warnings"]].concat())?;
+    let only_theirs = ["--", "fetch"];
+    tests(project, &[&WITH_DOWNLOADS[..], &only_theirs].concat().iter().map(OsString::from).collect::<Vec<_>>())
 }
 
 fn documentation(project: &Project) -> Result<Outcome> {
@@ -185,6 +208,42 @@ mod tests {
     }
 
     #[test]
+    fn totals_are_summed_over_steps() {
+        let project = Project::find().unwrap();
+        let steps: [Step; 3] = [
+            ("test", |_| Ok(Outcome::Tested(Totals { passed: 40, failed: 1 }, Ok(())))),
+            ("doc", |_| Ok(Outcome::Passed)),
+            ("fetch", |_| Ok(Outcome::Tested(Totals { passed: 2, failed: 0 }, Ok(())))),
+        ];
+        assert_eq!(run(&project, &steps).totals, Some(Totals { passed: 42, failed: 1 }));
+        assert_eq!(run(&project, &steps[1..2]).totals, None);
+    }
+
+    #[test]
+    fn the_variable_names_a_folder_or_is_refused() {
+        let root = Project::find().unwrap().root().to_owned();
+        let absent = root.join("no-such-folder");
+        assert_eq!(data_folder(Some(root.as_os_str()), &absent).unwrap(), Some(root.clone()));
+        for wrong in [absent.clone(), root.join("Cargo.toml")] {
+            let message = data_folder(Some(wrong.as_os_str()), &root).unwrap_err().to_string();
+            assert!(message.contains(&wrong.display().to_string()) && message.contains("unset it"), "{message}");
+        }
+        // Tests run in the folder of their package.
+        let relative = data_folder(Some(OsStr::new("src")), &absent).unwrap().unwrap();
+        assert!(relative.is_absolute() && relative.ends_with("xtask/src"), "{}", relative.display());
+    }
+
+    #[test]
+    fn without_the_variable_the_shared_folder_is_taken_if_it_is_there() {
+        let root = Project::find().unwrap().root().to_owned();
+        for unset in [None, Some(OsStr::new(""))] {
+            assert_eq!(data_folder(unset, &root.join("xtask/..")).unwrap(), Some(root.canonicalize().unwrap()));
+            assert_eq!(data_folder(unset, &root.join("no-such-folder")).unwrap(), None);
+            assert_eq!(data_folder(unset, &root.join("Cargo.toml")).unwrap(), None);
+        }
+    }
+
+    #[test]
     fn the_table_has_a_row_a_step_and_a_total() {
         let table = table(&[("fmt", "ok", Duration::from_millis(1500)), ("test", "FAILED", Duration::from_secs(60))]);
         let rows: Vec<Vec<&str>> = table.lines().map(|row| row.split_whitespace().collect()).collect();
@@ -197,6 +256,6 @@ mod tests {
     #[test]
     fn the_steps_are_in_order_of_cost() {
         let names: Vec<_> = STEPS.iter().map(|(name, _)| *name).collect();
-        assert_eq!(names, ["fmt", "clippy", "tidy", "golden", "test", "doc", "deny"]);
+        assert_eq!(names, ["fmt", "clippy", "tidy", "golden", "test", "fetch", "doc", "deny"]);
     }
 }

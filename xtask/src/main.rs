@@ -25,14 +25,15 @@ use project::Project;
 const HELP: &str = "\
 cargo xtask COMMAND [ARGS]
 
-  train [RECIPE] [ARGS]     build the command line, then `anther train RECIPE ARGS`; without RECIPE: nt-expressive
+  train [RECIPE] [ARGS]     build the command line, then `anther train RECIPE ARGS`; without RECIPE: nt-expressive,
+                            with --resume RUN the rest of that run
   run ARGS                  build the command line, then `anther ARGS`
   fetch [ARGS]              build the command line, then `anther fetch ARGS`
   test [ARGS]               every test of the workspace, doctests too; the last line is the total
   bench [ARGS]              every benchmark; ARGS go to the benchmark programs
   tidy                      the house rules
   golden [--reference DIR]  check the golden files, and with DIR also the programs that made them
-  ci                        all that a change must pass: fmt, clippy, tidy, golden, test, doc, deny
+  ci                        all that a change must pass: fmt, clippy, tidy, golden, test, fetch, doc, deny
   help                      this text
 
 The arguments of train, run, fetch, test and bench are passed on as they are, --help included.

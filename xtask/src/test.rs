@@ -5,17 +5,28 @@
 use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Write};
+use std::ops::Add;
 use std::process::{ExitStatus, Stdio};
 
 use anyhow::{Context, Result};
 
 use crate::project::{Project, ended, exit_code, show};
 
-/// Sums over all test programs of one run.
+/// Sums over test programs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
-    passed: u64,
-    failed: u64,
+    /// Tests that passed.
+    pub passed: u64,
+    /// Tests that failed.
+    pub failed: u64,
+}
+
+impl Add for Totals {
+    type Output = Totals;
+
+    fn add(self, other: Totals) -> Totals {
+        Totals { passed: self.passed + other.passed, failed: self.failed + other.failed }
+    }
 }
 
 impl fmt::Display for Totals {

@@ -228,7 +228,7 @@ Examples:
   anther fetch --all --mirror /media/datasets
   anther fetch tinyshakespeare --offline
 
-Every file is checked against the SHA-256 of its manifest, DIR/NAME.toml.")]
+Every file is checked against the SHA-256 of its manifest. Manifests in datasets/ of the current directory are known too.")]
 pub struct FetchArgs {
     /// Name of a data set
     #[arg(value_name = "NAME", required_unless_present_any = ["list", "all"], conflicts_with_all = ["list", "all"])]

@@ -1,5 +1,8 @@
 //! `anther fetch`: data sets from their origin, from a mirror, or only checked.
 
+#[cfg(feature = "fetch")]
+mod manifests;
+
 use crate::cli::FetchArgs;
 use crate::failure::Failure;
 
@@ -23,9 +26,10 @@ mod with_downloads {
     use std::path::Path;
 
     use anther_data::fetch::{Outcome, Source, fetch};
-    use anther_data::manifest::{FileState, Manifest};
+    use anther_data::manifest::FileState;
 
     use super::super::{DONE, data_dir};
+    use super::manifests;
     use crate::cli::FetchArgs;
     use crate::failure::Failure;
     use crate::output;
@@ -34,8 +38,9 @@ mod with_downloads {
     pub fn run(args: &FetchArgs) -> Result<u8, Failure> {
         let data = data_dir(&args.data);
         let directory = data.path();
+        let folder = Path::new(manifests::FOLDER);
         if args.list {
-            output::print(&list(directory)?)?;
+            output::print(&list(folder, directory)?)?;
             return Ok(DONE);
         }
         let source = match &args.mirror {
@@ -45,10 +50,10 @@ mod with_downloads {
         };
         let names = match &args.name {
             Some(name) => vec![name.clone()],
-            None => Manifest::names(directory)?,
+            None => manifests::names(folder)?,
         };
         for name in names {
-            let manifest = Manifest::named(directory, &name)?;
+            let manifest = manifests::named(folder, &name)?;
             for file in fetch(&manifest, directory, &source)? {
                 let word = match file.outcome {
                     Outcome::AlreadyPresent => "present",
@@ -61,11 +66,11 @@ mod with_downloads {
         Ok(DONE)
     }
 
-    /// One line a data set: its name, whether it is here, its size and its terms.
-    fn list(directory: &Path) -> Result<String, Failure> {
+    /// One line a data set: its name, whether it is in the data directory, its size and its terms.
+    fn list(folder: &Path, directory: &Path) -> Result<String, Failure> {
         let mut lines = String::new();
-        for name in Manifest::names(directory)? {
-            let manifest = Manifest::named(directory, &name)?;
+        for name in manifests::names(folder)? {
+            let manifest = manifests::named(folder, &name)?;
             let mut word = "present";
             for file in manifest.files() {
                 match file.state(directory) {

@@ -41,7 +41,7 @@ pub fn run(args: &TrainArgs) -> Result<u8, Failure> {
     if let Reason::Signal(signal) = outcome.stopped {
         let (signal, steps) = (signals::name(signal), outcome.steps);
         let place = outcome.run_dir.display();
-        output::tell(&format!("{signal}: saved after step {steps}; go on with `anther train --resume {place}`"));
+        output::tell(&format!("{signal}: saved after step {steps}; go on with `--resume {place}`"));
     }
     if args.json {
         output::print_json(&report(&name, &outcome))?;

@@ -27,7 +27,7 @@ fn a_signal_saves_and_exits_and_the_run_goes_on_as_if_nothing_had_happened() {
         let saved = report["steps"].as_u64().unwrap();
         assert!(saved >= 5 && saved == place.saved_step("run"), "{ran:?}");
         assert!(ran.stderr.contains(&format!("SIG{signal}: saved after step {saved}")), "{ran:?}");
-        assert!(ran.stderr.contains("anther train --resume run"), "{ran:?}");
+        assert!(ran.stderr.contains("go on with `--resume run`"), "{ran:?}");
 
         let end = saved + 5;
         let steps = format!("train.steps={end}");

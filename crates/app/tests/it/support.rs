@@ -145,12 +145,17 @@ impl Running {
         self.wait()
     }
 
-    /// Sends a signal by name.
+    /// Whether it still runs.
+    pub fn is_alive(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
+    /// Sends a signal by name. A shell has `kill` built in; the program of that name is not on every system.
     #[cfg(unix)]
     pub fn signal(&self, name: &str) {
-        let pid = self.child.id().to_string();
-        let status = Command::new("kill").args(["-s", name, &pid]).status();
-        assert!(status.unwrap().success(), "kill -s {name} {pid}");
+        let kill = format!("kill -s {name} {}", self.child.id());
+        let status = Command::new("sh").args(["-c", &kill]).status();
+        assert!(status.unwrap().success(), "{kill}");
     }
 
     pub fn wait(mut self) -> Ran {
