@@ -1,7 +1,7 @@
 //! Named `f32` tensors to the bytes of a safetensors file and back.
 
 use std::borrow::Cow;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -90,7 +90,9 @@ pub fn encode_tensors(tensors: &[NamedTensor]) -> Result<Vec<u8>, TensorFileErro
     let refused = |reason| TensorFileError::Encode { reason };
     check_tensors(tensors).map_err(refused)?;
     let views = tensors.iter().map(|tensor| (tensor.name, Bytes(tensor)));
-    let metadata = HashMap::from([("format".to_owned(), "pt".to_owned())]);
+    // One entry has one order.
+    #[expect(clippy::disallowed_types, reason = "the type that safetensors takes")]
+    let metadata = std::collections::HashMap::from([("format".to_owned(), "pt".to_owned())]);
     let bytes = safetensors::serialize(views, Some(metadata)).map_err(|error| refused(error.to_string()))?;
     match header_length(&bytes) {
         Some(length) if length <= HEADER_LIMIT => Ok(bytes),
