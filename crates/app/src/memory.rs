@@ -37,7 +37,8 @@ fn total_of(meminfo: &str) -> Option<f64> {
 }
 
 /// A lower bound of the bytes of a training step, in floating point because a recipe can ask for more than any integer holds:
-/// values, gradients and moments of the matrices; the saved inputs of products, scores and logits; the batches of an evaluation.
+/// values, gradients and moments of the matrices; the saved inputs of products and the scores, of one block where blocks are
+/// recomputed; the batches of an evaluation. Logits do not count: they may be computed in pieces.
 fn least_bytes(recipe: &Recipe) -> f64 {
     let (model, train) = (&recipe.model, &recipe.train);
     let real = |n: usize| n as f64;
@@ -56,7 +57,10 @@ fn least_bytes(recipe: &Recipe) -> f64 {
     let slabs = 2.0 + moments + f64::from(u8::from(train.ema > 0.0));
     let sequences = real(train.batch / train.accumulate.max(1));
     let saved = sequences * context * (6.0 * width + hidden) + sequences * real(model.heads) * context * context;
-    let activations = real(model.layers) * saved + sequences * context * real(tokens);
+    let activations = match train.recompute {
+        true => saved + real(model.layers - 1) * sequences * context * width,
+        false => real(model.layers) * saved,
+    };
     let evaluation = match recipe.data.task {
         TaskKind::Nt => 3.0 * real(train.eval_batches) * real(train.batch) * context,
         TaskKind::Text => 0.0,
@@ -89,7 +93,9 @@ mod tests {
         ] {
             assert!(bytes(&[edit]) > start, "{edit}");
         }
-        assert!(bytes(&["train.optimizer=sgd"]) < start && bytes(&["train.accumulate=2"]) < start);
+        for edit in ["train.optimizer=sgd", "train.accumulate=2", "train.recompute=true"] {
+            assert!(bytes(&[edit]) < start, "{edit}");
+        }
         assert!(bytes(&["model.width=65536", "model.layers=1024"]) > 1e14);
     }
 }

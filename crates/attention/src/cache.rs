@@ -1,8 +1,10 @@
 //! The key–value cache: keys and values of the tokens that have been seen, for decoding token by token.
 
-use anther_tensor::{Element, Shape, Tensor};
+use anther_kernels::{self as kernels, CacheWeights, CachedAttention, Spans, Write};
+use anther_tensor::{Element, KeySpans, Shape, Tensor};
 
-/// Keys and values of one attention layer, `[batch, heads, length, d]` each, with room for `capacity` tokens.
+/// Keys and values of one attention layer, `[batch, heads, capacity, d]` each, filled in place up to the number of tokens seen. The tokens of
+/// a head follow each other in memory, so a new query streams through them.
 ///
 /// The keys are stored as they meet the score: rotated, if the positions are rotary.
 pub struct KeyValueCache<T: Element> {
@@ -38,12 +40,12 @@ impl<T: Element> KeyValueCache<T> {
         self.length = 0;
     }
 
-    /// Appends keys and values `[batch, heads, new, d]` and returns those of all tokens.
+    /// Appends keys and values `[batch, heads, new, d]`.
     ///
     /// # Panics
     /// If the shapes do not fit or the cache is full.
     #[track_caller]
-    pub fn append(&mut self, keys: &Tensor<T>, values: &Tensor<T>) -> (Tensor<T>, Tensor<T>) {
+    pub fn append(&mut self, keys: &Tensor<T>, values: &Tensor<T>) {
         let [batch, heads, capacity, d] = *self.keys.shape() else { unreachable!("made with four axes") };
         let new = keys.shape().get(2).copied().unwrap_or(0);
         let expected = Shape::from([batch, heads, new, d]);
@@ -51,19 +53,60 @@ impl<T: Element> KeyValueCache<T> {
         assert_eq!(values.shape(), expected, "append: the values do not fit the cache");
         let past = self.length;
         assert!(past + new <= capacity, "append: {past} + {new} tokens do not fit a cache of {capacity}");
+        for (cache, new) in [(&mut self.keys, keys), (&mut self.values, values)] {
+            let (width, first) = (capacity * d, past * d);
+            let columns = new.shape()[2] * d;
+            let rows = batch * heads;
+            kernels::copy_columns(cache.data_mut(), width, first, new.data(), columns, 0, rows, columns, Write::Set);
+        }
         self.length += new;
-        let store = |cache: &mut Tensor<T>, x: &Tensor<T>| {
-            let (rows, full) = (batch * heads, cache.data_mut());
-            for row in 0..rows {
-                full[(row * capacity + past) * d..][..new * d].copy_from_slice(&x.data()[row * new * d..][..new * d]);
-            }
-            let all = past + new;
-            Tensor::build([batch, heads, all, d], |out| {
-                for row in 0..rows {
-                    out[row * all * d..][..all * d].copy_from_slice(&full[row * capacity * d..][..all * d]);
-                }
+    }
+
+    /// The keys and values of all tokens, `[batch, heads, length, d]` each, copied together.
+    pub fn tokens(&self) -> (Tensor<T>, Tensor<T>) {
+        let [batch, heads, capacity, d] = *self.keys.shape() else { unreachable!("made with four axes") };
+        let columns = self.length * d;
+        let copy = |cache: &Tensor<T>| {
+            Tensor::build([batch, heads, self.length, d], |out| {
+                let rows = batch * heads;
+                kernels::copy_columns(out, columns, 0, cache.data(), capacity * d, 0, rows, columns, Write::Set);
             })
         };
-        (store(&mut self.keys, keys), store(&mut self.values, values))
+        (copy(&self.keys), copy(&self.values))
+    }
+
+    /// What queries `[batch, heads, queries, d]` gather from the tokens of the cache, read where they lie: weighted means of values of the
+    /// shape of the queries. `bias` is `[heads, queries, length]` in the form that the weights take. For few queries.
+    ///
+    /// # Panics
+    /// If the shapes or the spans do not fit.
+    #[track_caller]
+    pub fn attend(
+        &self,
+        queries: &Tensor<T>,
+        scale: T,
+        weights: CacheWeights<T>,
+        bias: Option<&Tensor<T>>,
+        spans: Option<&KeySpans>,
+    ) -> Tensor<T> {
+        let [batch, heads, capacity, d] = *self.keys.shape() else { unreachable!("made with four axes") };
+        let new = queries.shape().get(2).copied().unwrap_or(0);
+        assert_eq!(queries.shape(), Shape::from([batch, heads, new, d]), "attend: the queries do not fit the cache");
+        let args = CachedAttention {
+            queries: queries.data(),
+            keys: self.keys.data(),
+            values: self.values.data(),
+            batch,
+            heads,
+            length: self.length,
+            capacity,
+            d,
+            dv: d,
+            scale,
+            weights,
+            bias: bias.map(Tensor::data),
+            spans: spans.map(|spans| Spans { rows: spans.rows(), queries: spans.queries(), heads }),
+        };
+        Tensor::build(queries.shape(), |out| kernels::attend_cached(args, out))
     }
 }

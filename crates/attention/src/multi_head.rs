@@ -1,5 +1,6 @@
 //! Multi-head self-attention with linear projections.
 
+use anther_kernels::CacheWeights;
 use anther_tensor::layers::Linear;
 use anther_tensor::{Element, Init, Scope, Stream, Var};
 
@@ -9,6 +10,9 @@ use crate::context::AttentionContext;
 use crate::core::attend;
 use crate::score::ScaledDot;
 use crate::weigh::{Expressive, Softmax};
+
+/// Up to so many new tokens meet a cache one by one; more are worth products of whole matrices.
+const FEW_QUERIES: usize = 8;
 
 /// Multi-head self-attention: `y = merge(attend(split(x W_qᵀ), split(x W_kᵀ), split(x W_vᵀ))) W_oᵀ`.
 ///
@@ -77,16 +81,29 @@ impl MultiHeadAttention {
     /// If the shapes do not fit.
     #[track_caller]
     pub fn forward<'t, T: Element>(&self, x: &Var<'t, T>, context: &AttentionContext<T>) -> Var<'t, T> {
-        let (queries, keys, values) = self.project(x, context);
-        self.mix(&queries, &keys, &values, context)
+        self.o_proj.forward(&self.core(x, context, None))
+    }
+
+    /// `residual + forward(x)`, or `residual + forward_cached(x)` with a cache, the sum fused into the output projection.
+    ///
+    /// # Panics
+    /// As [`MultiHeadAttention::forward`] and [`MultiHeadAttention::forward_cached`], or if the residual does not fit.
+    #[track_caller]
+    pub fn forward_residual<'t, T: Element>(
+        &self,
+        x: &Var<'t, T>,
+        residual: &Var<'t, T>,
+        context: &AttentionContext<T>,
+        cache: Option<&mut KeyValueCache<T>>,
+    ) -> Var<'t, T> {
+        self.o_proj.forward_residual(&self.core(x, context, cache), residual)
     }
 
     /// The same for tokens that follow those in `cache`, which they join. The context must have been made with the
-    /// length of the cache as its past. No gradient flows through keys and values,
-    /// those of the new tokens included: this is for inference.
+    /// length of the cache as its past. A few new tokens read keys and values where they lie.
     ///
     /// # Panics
-    /// If the shapes do not fit or the cache is full.
+    /// If the shapes do not fit, the cache is full, or the tape records: a cache is for inference, and no gradient flows through it.
     #[track_caller]
     pub fn forward_cached<'t, T: Element>(
         &self,
@@ -94,10 +111,47 @@ impl MultiHeadAttention {
         context: &AttentionContext<T>,
         cache: &mut KeyValueCache<T>,
     ) -> Var<'t, T> {
+        self.o_proj.forward(&self.core(x, context, Some(cache)))
+    }
+
+    /// Everything before the output projection, with the heads side by side: `[batch, length, width]`.
+    fn core<'t, T: Element>(
+        &self,
+        x: &Var<'t, T>,
+        context: &AttentionContext<T>,
+        cache: Option<&mut KeyValueCache<T>>,
+    ) -> Var<'t, T> {
         let (queries, keys, values) = self.project(x, context);
-        let (keys, values) = cache.append(keys.value(), values.value());
-        let tape = x.tape();
-        self.mix(&queries, &tape.constant(keys), &tape.constant(values), context)
+        let mixed = match cache {
+            None => self.mix(&queries, &keys, &values, context),
+            Some(cache) => self.mix_cached(&queries, &keys, &values, context, cache),
+        };
+        mixed.merge_heads()
+    }
+
+    /// As [`MultiHeadAttention::mix`], over the tokens of the cache and the new ones, which join it.
+    #[track_caller]
+    fn mix_cached<'t, T: Element>(
+        &self,
+        queries: &Var<'t, T>,
+        keys: &Var<'t, T>,
+        values: &Var<'t, T>,
+        context: &AttentionContext<T>,
+        cache: &mut KeyValueCache<T>,
+    ) -> Var<'t, T> {
+        let tape = queries.tape();
+        assert!(!tape.is_recording(), "a key-value cache is for inference, but this tape records");
+        cache.append(keys.value(), values.value());
+        if queries.shape()[2] > FEW_QUERIES {
+            let (keys, values) = cache.tokens();
+            return self.mix(queries, &tape.constant(keys), &tape.constant(values), context);
+        }
+        let weights = match self.config.weighing {
+            Weighing::Softmax => CacheWeights::Softmax,
+            Weighing::Expressive => CacheWeights::Squash { eps: T::from_f64(self.config.eps) },
+        };
+        let scale = T::from_f64(self.config.score_scale(self.d));
+        tape.constant(cache.attend(queries.value(), scale, weights, context.bias.as_ref(), context.spans.as_ref()))
     }
 
     /// Queries, keys and values `[batch, heads, length, d]`, rotated if the positions are rotary.
@@ -114,7 +168,7 @@ impl MultiHeadAttention {
         (rotate(heads(&self.q_proj)), rotate(heads(&self.k_proj)), heads(&self.v_proj))
     }
 
-    /// The core and the output projection.
+    /// The weighted means of the values, `[batch, heads, length, d]`.
     fn mix<'t, T: Element>(
         &self,
         queries: &Var<'t, T>,
@@ -126,10 +180,9 @@ impl MultiHeadAttention {
         let (bias, spans) = (context.bias.as_ref(), context.spans.as_ref());
         let dropout = (self.config.dropout, self.dropout);
         let qkv = (queries, keys, values);
-        let mixed = match self.config.weighing {
+        match self.config.weighing {
             Weighing::Softmax => attend(&score, &Softmax, qkv, bias, spans, dropout),
             Weighing::Expressive => attend(&score, &Expressive { eps: self.config.eps }, qkv, bias, spans, dropout),
-        };
-        self.o_proj.forward(&mixed.merge_heads())
+        }
     }
 }

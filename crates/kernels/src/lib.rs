@@ -11,10 +11,12 @@
 //! - [`sum`], [`dot`], [`max`], [`row_sum`], [`row_max`], [`row_argmax`], [`reduce_to`], [`reduce_product_to`]: reductions
 //! - [`matmul`](fn@matmul), [`matmul_fused`], [`matmul_batched`]: matrix products
 //! - [`softmax`](fn@softmax), [`normalize`](fn@normalize): weights over the keys of a [`Span`]
-//! - [`layer_norm`], [`rms_norm`], [`cross_entropy`], [`rotary`](fn@rotary), [`gather_rows`]: parts of a transformer
+//! - [`attend_cached`]: a few queries over a key–value cache
+//! - [`layer_norm`], [`rms_norm`], [`cross_entropy`], [`rotary`](fn@rotary), [`gather_rows`], [`swiglu`](fn@swiglu): parts of a transformer
 //! - [`swap_middle`], [`transpose_last`], [`copy_columns`]: layout
 //! - [`RandomKey`], [`fill_uniform`], [`fill_normal`]: random numbers without state
 //! - [`adam_step`], [`sgd_step`], [`ema_update`]: steps of optimisers
+//! - [`multiply_add_probe`]: the speed limit of a core
 //! - [`CountingAllocator`]: proof that a loop takes no memory
 //!
 //! Backward kernels stand beside their forward ones and take a [`Write`], so that a gradient can be set or added to. A destination
@@ -46,9 +48,13 @@
 // that need `unsafe`. Every other crate forbids it.
 #![allow(unsafe_code)]
 
+mod add_norm;
 mod aligned;
+mod block;
+mod caches;
 mod check;
 mod counting;
+mod decode;
 mod dropout;
 mod elementwise;
 mod embedding;
@@ -57,8 +63,11 @@ mod level;
 mod loss;
 mod matmul;
 mod norm;
+mod norm_backward;
 mod normalize;
 mod optim;
+mod plan;
+mod probe;
 mod random;
 mod real;
 mod reduce;
@@ -68,26 +77,31 @@ mod scratch;
 mod simd;
 mod softmax;
 mod spans;
+mod swiglu;
 mod table;
 mod threads;
 mod unary;
 mod write;
 
+pub use add_norm::{add_layer_norm, add_rms_norm};
 pub use aligned::{ALIGNMENT, AlignedVec};
 pub use counting::CountingAllocator;
+pub use decode::{CacheWeights, CachedAttention, attend_cached};
 pub use dropout::dropout;
 pub use elementwise::{Binary, Broadcast, affine, binary, binary_reversed, copy, fill, scale};
 pub use embedding::{gather_rows, scatter_add_rows};
 pub use layout::{copy_columns, swap_middle, transpose_last};
 pub use level::{Level, LevelError, level, parse_level, set_default_level, with_level};
-pub use loss::{cross_entropy, cross_entropy_backward};
+pub use loss::{cross_entropy, cross_entropy_backward, cross_entropy_in_place};
 pub use matmul::{BatchedMatMul, Epilogue, MatMul, Precision, Trans, matmul, matmul_batched, matmul_fused};
 pub use norm::{
     layer_norm, layer_norm_backward_affine, layer_norm_backward_input, rms_norm, rms_norm_backward_affine,
     rms_norm_backward_input,
 };
+pub use norm_backward::{layer_norm_backward, rms_norm_backward};
 pub use normalize::{normalize, normalize_backward};
 pub use optim::{AdamStep, SgdStep, adam_step, ema_update, sgd_step};
+pub use probe::{PROBE_LEN, multiply_add_probe};
 pub use random::{RandomKey, fill_normal, fill_uniform, philox4x32};
 pub use real::Real;
 pub use reduce::{
@@ -96,6 +110,7 @@ pub use reduce::{
 pub use rotary::{RotaryPairing, rotary};
 pub use softmax::{softmax, softmax_backward};
 pub use spans::{Span, Spans};
+pub use swiglu::{swiglu, swiglu_backward};
 pub use threads::threads;
-pub use unary::{Saves, Unary, unary, unary_backward, unary_in_place};
+pub use unary::{Saves, Unary, unary, unary_backward, unary_backward_in_place, unary_in_place};
 pub use write::Write;

@@ -22,7 +22,7 @@ pub fn cross_entropy<T: Real>(
 ) {
     const KERNEL: &str = "cross_entropy";
     check::length(KERNEL, "loss", loss.len(), targets.len());
-    check_rows(KERNEL, lse.len(), logits.len(), targets, classes);
+    check_rows(KERNEL, ("lse", lse.len()), logits.len(), targets, classes);
     let run = table::<T>().cross_entropy;
     let (rows, size) = (block_rows(classes), block_rows(classes) * classes);
     blocks2(logits.len() * FUNCTION_WORK, (loss, rows), (lse, rows), |i, loss, lse| {
@@ -50,7 +50,7 @@ pub fn cross_entropy_backward<T: Real>(
     const KERNEL: &str = "cross_entropy_backward";
     check::length(KERNEL, "dlogits", dlogits.len(), logits.len());
     check::length(KERNEL, "row_scale", row_scale.len(), targets.len());
-    check_rows(KERNEL, lse.len(), logits.len(), targets, classes);
+    check_rows(KERNEL, ("lse", lse.len()), logits.len(), targets, classes);
     let run = table::<T>().cross_entropy_backward;
     let (rows, size) = (block_rows(classes), block_rows(classes) * classes);
     blocks(logits.len() * FUNCTION_WORK, dlogits, size, |i, dlogits| {
@@ -59,9 +59,35 @@ pub fn cross_entropy_backward<T: Real>(
     });
 }
 
+/// [`cross_entropy`] and its gradient in one pass: `loss[r]` as there, and `logits` are replaced by their gradient,
+/// `row_scale[r] · (p_c − (1 − s) · [c = t] − s / classes)`. A row whose scale is 0 gives zeros, and its loss all the same.
+///
+/// For a block of logits that nobody needs afterwards: it is read and written once, with one exponential an element.
+///
+/// # Panics
+/// When a length does not fit, or a target is no class; the message names the row.
 #[track_caller]
-fn check_rows(kernel: &str, lse: usize, logits: usize, targets: &[u32], classes: usize) {
-    check::length(kernel, "lse", lse, targets.len());
+pub fn cross_entropy_in_place<T: Real>(
+    loss: &mut [T],
+    logits: &mut [T],
+    row_scale: &[T],
+    targets: &[u32],
+    classes: usize,
+    smoothing: T,
+) {
+    const KERNEL: &str = "cross_entropy_in_place";
+    check::length(KERNEL, "loss", loss.len(), targets.len());
+    check_rows(KERNEL, ("row_scale", row_scale.len()), logits.len(), targets, classes);
+    let run = table::<T>().cross_entropy_in_place;
+    let (rows, size) = (block_rows(classes), block_rows(classes) * classes);
+    blocks2(logits.len() * FUNCTION_WORK, (loss, rows), (logits, size), |i, loss, logits| {
+        run(loss, logits, part(row_scale, i, rows), part(targets, i, rows), classes, smoothing);
+    });
+}
+
+#[track_caller]
+fn check_rows(kernel: &str, of_rows: (&str, usize), logits: usize, targets: &[u32], classes: usize) {
+    check::length(kernel, of_rows.0, of_rows.1, targets.len());
     check::length(kernel, "logits", logits, check::product(kernel, &[targets.len(), classes]));
     for (row, &target) in targets.iter().enumerate() {
         assert!(

@@ -1,10 +1,14 @@
 //! Matrix products.
 
+use std::ops::Range;
+
+use crate::block::{Block, Matrix};
 use crate::check;
+use crate::plan;
 use crate::real::Real;
 use crate::scratch::Scratch;
 use crate::table::{Table, table};
-use crate::threads::blocks;
+use crate::threads::{PARALLEL_WORK, blocks, tasks};
 use crate::unary::{Unary, in_place};
 use crate::write::Write;
 
@@ -70,7 +74,7 @@ pub struct BatchedMatMul<'a, T> {
     pub args: MatMul<'a, T>,
 }
 
-/// What happens to a product before it is left: `C = f(product + bias)`.
+/// What happens to a product before it is left: `C = f(product + bias) + residual`.
 #[derive(Debug)]
 pub struct Epilogue<'a, T> {
     /// `n` numbers that are added to each row.
@@ -79,31 +83,34 @@ pub struct Epilogue<'a, T> {
     pub activation: Option<Unary>,
     /// Receives the `m · n` values from before the activation, for its backward pass.
     pub pre_activation: Option<&'a mut [T]>,
+    /// `m · n` numbers that are added after the activation.
+    pub residual: Option<&'a [T]>,
 }
 
-/// The rows of C that make a task: a multiple of every tile height, few enough for many tasks, and so many that each panel of B is
-/// used often while it is in the cache.
-fn rows_per_task(m: usize) -> usize {
-    (m / 8).next_multiple_of(12).clamp(24, 192)
-}
+/// Up to this many rows, packing B costs more than reading it in place.
+pub(crate) const FEW_ROWS: usize = 16;
 
 /// Multiply-adds that cost as much as one memory-bound element operation.
 const MULTIPLY_ADDS_PER_WORK: usize = 16;
 
+/// Products in a batch from which on each one runs on one thread: more of them than threads keep all threads busy, and a product by
+/// itself may be too small to share.
+const BATCH_OF_TASKS: usize = 8;
+
 /// `C = alpha · op(A) · op(B)` or `C += …`.
 ///
-/// Cost: 2·m·n·k operations. In `f32`, from three rows on and but at [`Level::Scalar`](crate::Level::Scalar), op(B) is packed once
-/// into panels and C is summed tile by tile in registers.
+/// Cost: 2·m·n·k operations. In `f32`, with more than a few rows and but at [`Level::Scalar`](crate::Level::Scalar), op(B) is packed once
+/// into panels and C is summed tile by tile in registers; with a few rows B is read in place, once.
 ///
 /// # Panics
 /// When a length does not fit the sizes.
 #[track_caller]
 pub fn matmul<T: Real>(args: MatMul<'_, T>, c: &mut [T], write: Write) {
     check_one("matmul", &args, 1, false, false, c.len());
-    product(table(), &args, c, write);
+    product(table(), &args, c, write, None, true);
 }
 
-/// `C = f(alpha · op(A) · op(B) + bias)`, with bias and activation applied while a block of C is still in the cache.
+/// `C = f(alpha · op(A) · op(B) + bias) + residual`, with bias, activation and residual applied while a tile of C is still near.
 ///
 /// # Panics
 /// When a length does not fit the sizes.
@@ -111,45 +118,20 @@ pub fn matmul<T: Real>(args: MatMul<'_, T>, c: &mut [T], write: Write) {
 pub fn matmul_fused<T: Real>(args: MatMul<'_, T>, c: &mut [T], epilogue: Epilogue<'_, T>) {
     const KERNEL: &str = "matmul_fused";
     check_one(KERNEL, &args, 1, false, false, c.len());
-    let Epilogue { bias, activation, pre_activation } = epilogue;
-    if let Some(bias) = bias {
+    if let Some(bias) = epilogue.bias {
         check::length(KERNEL, "bias", bias.len(), args.n);
     }
-    if let Some(pre) = &pre_activation {
+    if let Some(pre) = &epilogue.pre_activation {
         check::length(KERNEL, "pre_activation", pre.len(), c.len());
     }
-    if c.is_empty() {
-        return;
+    if let Some(residual) = epilogue.residual {
+        check::length(KERNEL, "residual", residual.len(), c.len());
     }
-    let table = table::<T>();
-    let rows = rows_per_task(args.m);
-    let finish = |c: &mut [T]| {
-        if let Some(bias) = bias {
-            for row in c.chunks_mut(args.n) {
-                (table.accumulate)(row, bias);
-            }
-        }
-    };
-    with_packed(table, &args, |packed| match pre_activation {
-        Some(pre) => crate::threads::blocks2(work(&args), (c, rows * args.n), (pre, rows * args.n), |i, c, pre| {
-            block(table, &args, i * rows, packed, pre, Write::Set);
-            finish(pre);
-            match activation {
-                Some(op) => (table.unary)(op, c, pre, Write::Set),
-                None => c.copy_from_slice(pre),
-            }
-        }),
-        None => blocks(work(&args), c, rows * args.n, |i, c| {
-            block(table, &args, i * rows, packed, c, Write::Set);
-            finish(c);
-            if let Some(op) = activation {
-                in_place(table.unary, op, c);
-            }
-        }),
-    });
+    product(table(), &args, c, Write::Set, Some(epilogue), true);
 }
 
-/// A batch of products, `C[i] = alpha · op(A[i]) · op(B[i])` or `C[i] += …`, in parallel over the batch and over rows.
+/// A batch of products, `C[i] = alpha · op(A[i]) · op(B[i])` or `C[i] += …`, in parallel over the batch, or over the rows and columns
+/// of each product if there are few.
 ///
 /// # Panics
 /// When a length does not fit the sizes.
@@ -162,47 +144,163 @@ pub fn matmul_batched<T: Real>(args: BatchedMatMul<'_, T>, c: &mut [T], write: W
     }
     let table = table::<T>();
     let (m, n, k) = (args.m, args.n, args.k);
-    blocks(batch.saturating_mul(work(&args)), c, m * n, |i, c| {
+    if b_shared && !a_shared && args.trans_a == Trans::No && m > FEW_ROWS {
+        // The rows of all products stand below each other, so this is one product.
+        return product(table, &MatMul { m: batch * m, ..args }, c, write, None, true);
+    }
+    let item = |i: usize| {
         let a = if a_shared { args.a } else { &args.a[i * m * k..][..m * k] };
         let b = if b_shared { args.b } else { &args.b[i * k * n..][..k * n] };
-        product(table, &MatMul { a, b, ..args }, c, write);
-    });
+        MatMul { a, b, ..args }
+    };
+    if batch < BATCH_OF_TASKS {
+        for (i, c) in c.chunks_mut(m * n).enumerate() {
+            product(table, &item(i), c, write, None, true);
+        }
+    } else {
+        // A task is some products, not one, if they are tiny.
+        let group = (PARALLEL_WORK / 4).div_ceil(work(&args).max(1)).min(batch);
+        blocks(batch.saturating_mul(work(&args)), c, group * m * n, |first, c| {
+            for (i, c) in c.chunks_mut(m * n).enumerate() {
+                product(table, &item(first * group + i), c, write, None, false);
+            }
+        });
+    }
 }
 
+/// The work of a product in memory-bound element operations: its arithmetic, or reading B.
 fn work<T>(args: &MatMul<'_, T>) -> usize {
-    args.m.saturating_mul(args.n).saturating_mul(args.k.max(1)) / MULTIPLY_ADDS_PER_WORK
+    let MatMul { m, n, k, .. } = *args;
+    if m <= FEW_ROWS {
+        return n.saturating_mul(k.max(m));
+    }
+    m.saturating_mul(n).saturating_mul(k.max(1)) / MULTIPLY_ADDS_PER_WORK
 }
 
-fn product<T: Real>(table: &Table<T>, args: &MatMul<'_, T>, c: &mut [T], write: Write) {
+/// What happens to the rectangle of a task when its products are summed.
+pub(crate) struct Finish<'a, T> {
+    /// The kernel of the activation.
+    unary: fn(Unary, &mut [T], &[T], Write),
+    pub(crate) bias: Option<&'a [T]>,
+    activation: Option<Unary>,
+    /// The rectangle of the residual as a whole matrix and where the rectangle begins in it.
+    residual: Option<(&'a [T], usize)>,
+    stride: usize,
+    first_col: usize,
+    pre_activation: Option<Block<'a, T>>,
+}
+
+impl<T: Real> Finish<'_, T> {
+    /// Finishes row `i` of the rectangle, which holds the product.
+    pub(crate) fn row(&mut self, i: usize, c: &mut [T]) {
+        if let Some(bias) = self.bias {
+            c.iter_mut().zip(&bias[self.first_col..]).for_each(|(c, &bias)| *c += bias);
+        }
+        if let Some(pre) = &mut self.pre_activation {
+            pre.row(i).copy_from_slice(c);
+        }
+        if let Some(op) = self.activation {
+            in_place(self.unary, op, c);
+        }
+        if let Some((residual, start)) = self.residual {
+            c.iter_mut().zip(&residual[start + i * self.stride..]).for_each(|(c, &residual)| *c += residual);
+        }
+    }
+
+    /// Applies the activation to `before`, with `room` to leave the result in. The result is `before` itself if there is none.
+    #[inline(always)]
+    pub(crate) fn activate<'b>(&self, before: &'b [T], room: &'b mut [T]) -> &'b [T] {
+        match self.activation {
+            None => before,
+            Some(op) => {
+                (self.unary)(op, room, before, Write::Set);
+                room
+            }
+        }
+    }
+
+    /// Leaves finished values of a part of a row, which begins at row `i` and column `j` of the rectangle: `before` the activation and
+    /// `after` it.
+    #[inline(always)]
+    pub(crate) fn leave(&mut self, (i, j): (usize, usize), before: &[T], after: &[T], c: &mut [T]) {
+        if let Some(pre) = &mut self.pre_activation {
+            pre.row(i)[j..j + before.len()].copy_from_slice(before);
+        }
+        match self.residual {
+            None => c.copy_from_slice(after),
+            Some((residual, start)) => {
+                let residual = &residual[start + i * self.stride + j..];
+                c.iter_mut().zip(after).zip(residual).for_each(|((c, &after), &residual)| *c = after + residual);
+            }
+        }
+    }
+}
+
+/// One product, on several threads if it `may_share` its work and is large enough.
+fn product<T: Real>(
+    table: &Table<T>,
+    args: &MatMul<'_, T>,
+    c: &mut [T],
+    write: Write,
+    epilogue: Option<Epilogue<'_, T>>,
+    may_share: bool,
+) {
     if c.is_empty() {
         return;
     }
-    let rows = rows_per_task(args.m);
-    with_packed(table, args, |packed| {
-        blocks(work(args), c, rows * args.n, |i, c| block(table, args, i * rows, packed, c, write));
-    });
-}
-
-/// Calls `body` with all panels of op(B), packed once for all rows, or with nothing where the level reads B in place.
-fn with_packed<T: Real>(table: &Table<T>, args: &MatMul<'_, T>, body: impl FnOnce(&[T])) {
+    let (m, n, k) = (args.m, args.n, args.k);
+    let work = if may_share { work(args) } else { 0 };
+    let c = Matrix::new(c, n);
+    let (bias, activation, residual, pre) = match epilogue {
+        None => (None, None, None, None),
+        Some(e) => (e.bias, e.activation, e.residual, e.pre_activation.map(|pre| Matrix::new(pre, n))),
+    };
+    let finishes = bias.is_some() || activation.is_some() || residual.is_some() || pre.is_some();
+    let rectangle = |first_col: usize, packed: &[T], rows: Range<usize>, cols: Range<usize>| {
+        // SAFETY: the rectangles of a grid do not overlap, nor do the ranges of columns that are packed one after the other.
+        let mut block = unsafe { c.block(rows.clone(), cols.clone()) };
+        let mut finish = Finish {
+            unary: table.unary,
+            bias,
+            activation,
+            residual: residual.map(|residual| (residual, rows.start * n + cols.start)),
+            stride: n,
+            first_col: cols.start,
+            // SAFETY: as above.
+            pre_activation: pre.as_ref().map(|pre| unsafe { pre.block(rows, cols) }),
+        };
+        if k == 0 {
+            for i in 0..block.rows.len() {
+                if write == Write::Set {
+                    block.row(i).fill(T::ZERO);
+                }
+                finish.row(i, block.row(i));
+            }
+        } else {
+            (table.matmul)(args, first_col, packed, &mut block, write, finishes.then_some(&mut finish));
+        }
+    };
     let panel = (table.panel_len)(args);
     if panel == 0 {
-        return body(&[]);
+        let grid = plan::in_place(m, n, k);
+        return tasks(work, grid.len(), |i| {
+            let (rows, cols) = grid.part(i);
+            rectangle(0, &[], rows, cols);
+        });
     }
-    let columns = panel / args.k;
-    let mut packed = Scratch::new(panel * args.n.div_ceil(columns));
-    blocks(packed.len(), &mut packed, panel, |i, out| (table.pack)(args, i, out));
-    body(&packed);
-}
-
-/// The rows of C from `first_row` on that `c` has room for.
-fn block<T: Real>(table: &Table<T>, args: &MatMul<'_, T>, first_row: usize, packed: &[T], c: &mut [T], write: Write) {
-    if args.k == 0 {
-        if write == Write::Set {
-            c.fill(T::ZERO);
-        }
-    } else {
-        (table.matmul)(args, first_row, packed, c, write);
+    let columns = panel / k;
+    let chunk = plan::columns_at_once(k, columns);
+    let mut packed = Scratch::new(panel * chunk.min(n).div_ceil(columns));
+    for first in (0..n).step_by(chunk) {
+        let width = chunk.min(n - first);
+        let packed = &mut packed[..panel * width.div_ceil(columns)];
+        let pack_work = if may_share { packed.len() } else { 0 };
+        blocks(pack_work, packed, panel, |i, out| (table.pack)(args, first + i * columns, out));
+        let grid = plan::packed(m, width);
+        tasks(work / n * width, grid.len(), |i| {
+            let (rows, cols) = grid.part(i);
+            rectangle(first, packed, rows, first + cols.start..first + cols.end);
+        });
     }
 }
 

@@ -4,10 +4,12 @@
 //! cut the blocks. `first…` arguments say where the block begins within the whole.
 #![expect(clippy::too_many_arguments, reason = "kernels take the operands of their formulas")]
 
+use crate::block::Block;
+use crate::decode::CachedAttention;
 use crate::dropout::Drop;
 use crate::elementwise::{Binary, Broadcast};
 use crate::level::{Level, level};
-use crate::matmul::MatMul;
+use crate::matmul::{Finish, MatMul};
 use crate::optim::{AdamStep, SgdStep};
 use crate::real::Real;
 use crate::rotary::RotaryPairing;
@@ -75,6 +77,8 @@ levels! {
     fn accumulate(out: &mut [T], x: &[T]);
     fn unary(op: Unary, out: &mut [T], x: &[T], write: Write);
     fn unary_backward(op: Unary, dx: &mut [T], dy: &[T], saved: &[T], write: Write);
+    fn swiglu(out: &mut [T], gate: &[T], up: &[T]);
+    fn swiglu_backward(dgate: &mut [T], dup: &mut [T], dy: &[T], gate: &[T], up: &[T]);
     fn sum(x: &[T]) -> f64;
     fn dot(a: &[T], b: &[T]) -> f64;
     fn max(x: &[T]) -> T;
@@ -84,24 +88,28 @@ levels! {
     fn row_argmax(out: &mut [u32], x: &[T], cols: usize);
     fn reduce(out: &mut [T], first: usize, g: &[T], a: Option<&[T]>, layout: Broadcast, write: Write);
     fn panel_len(args: &MatMul<'_, T>) -> usize;
-    fn pack(args: &MatMul<'_, T>, index: usize, panel: &mut [T]);
-    fn matmul(args: &MatMul<'_, T>, first_row: usize, packed: &[T], c: &mut [T], write: Write);
+    fn pack(args: &MatMul<'_, T>, first: usize, panel: &mut [T]);
+    fn matmul(args: &MatMul<'_, T>, first_col: usize, packed: &[T], c: &mut Block<'_, T>, write: Write, finish: Option<&mut Finish<'_, T>>);
     fn softmax(out: &mut [T], x: &[T], cols: usize, first_row: usize, spans: Option<Spans<'_>>);
     fn softmax_backward(dx: &mut [T], dy: &[T], y: &[T], cols: usize, first_row: usize, spans: Option<Spans<'_>>, write: Write);
     fn normalize(out: &mut [T], sums: &mut [T], w: &[T], cols: usize, first_row: usize, spans: Option<Spans<'_>>, eps: T);
     fn normalize_backward(dw: &mut [T], dy: &[T], y: &[T], sums: &[T], cols: usize, first_row: usize, spans: Option<Spans<'_>>, write: Write);
+    fn attend_cached(out: &mut [T], first_row: usize, queries: usize, args: &CachedAttention<'_, T>);
     fn layer_norm(out: &mut [T], mean: &mut [T], rstd: &mut [T], x: &[T], gamma: Option<&[T]>, beta: Option<&[T]>, cols: usize, eps: T);
     fn layer_norm_backward_input(dx: &mut [T], dy: &[T], x: &[T], mean: &[T], rstd: &[T], gamma: Option<&[T]>, cols: usize, write: Write);
     fn rms_norm(out: &mut [T], rstd: &mut [T], x: &[T], gamma: Option<&[T]>, cols: usize, eps: T);
     fn rms_norm_backward_input(dx: &mut [T], dy: &[T], x: &[T], rstd: &[T], gamma: Option<&[T]>, cols: usize, write: Write);
+    fn norm_backward(dx: &mut [T], dgamma: &mut [T], dbeta: &mut [T], dy: &[T], x: &[T], mean: Option<&[T]>, rstd: &[T], gamma: &[T], cols: usize, write: Write);
     fn norm_backward_gamma(dgamma: &mut [T], first: usize, dy: &[T], x: &[T], mean: Option<&[T]>, rstd: &[T], cols: usize, write: Write);
     fn cross_entropy(loss: &mut [T], lse: &mut [T], logits: &[T], targets: &[u32], classes: usize, smoothing: T);
     fn cross_entropy_backward(dlogits: &mut [T], row_scale: &[T], logits: &[T], lse: &[T], targets: &[u32], classes: usize, smoothing: T, write: Write);
+    fn cross_entropy_in_place(loss: &mut [T], logits: &mut [T], row_scale: &[T], targets: &[u32], classes: usize, smoothing: T);
     fn rotary(out: &mut [T], x: &[T], cos: &[T], sin: &[T], first_row: usize, positions: usize, dim: usize, pairing: RotaryPairing, inverse: bool, write: Write);
     fn dropout(out: &mut [T], x: &[T], first: usize, drop: &Drop, write: Write);
     fn adam_step(p: &mut [T], g: &[T], m: &mut [T], v: &mut [T], step: &AdamStep);
     fn sgd_step(p: &mut [T], g: &[T], velocity: Option<&mut [T]>, step: &SgdStep);
     fn ema_update(average: &mut [T], p: &[T], decay: f64);
+    fn multiply_add_probe(x: &mut [T], a: T, b: T, rounds: usize);
 }
 
 impl crate::real::sealed::Sealed for f32 {

@@ -137,6 +137,39 @@ pub fn unary_in_place<T: Real>(op: Unary, x: &mut [T]) {
     blocks(x.len() * op.work(), x, BLOCK, |_, x| in_place(run, op, x));
 }
 
+/// `d = d · f′(x)`, where `y = f(x)`: [`unary_backward`] in the memory of the gradient.
+///
+/// # Panics
+/// When the slice that is read has another length than `d`.
+#[track_caller]
+pub fn unary_backward_in_place<T: Real>(op: Unary, d: &mut [T], x: &[T], y: &[T]) {
+    const KERNEL: &str = "unary_backward_in_place";
+    let saved = match op.saves() {
+        Saves::Input => {
+            check::length(KERNEL, "x", x.len(), d.len());
+            x
+        }
+        Saves::Output => {
+            check::length(KERNEL, "y", y.len(), d.len());
+            y
+        }
+        Saves::Neither => &[],
+    };
+    let run = table::<T>().unary_backward;
+    blocks(d.len() * op.work(), d, BLOCK, |i, d| {
+        let saved = part(saved, i, BLOCK);
+        let mut copy = [T::ZERO; 512];
+        let size = copy.len();
+        for (j, d) in d.chunks_mut(size).enumerate() {
+            let copy = &mut copy[..d.len()];
+            copy.copy_from_slice(d);
+            // The kernel walks this slice without using it where nothing was saved.
+            let saved = if saved.is_empty() { &*copy } else { part(saved, j, size) };
+            run(op, d, copy, saved, Write::Set);
+        }
+    });
+}
+
 /// Applies a function to a piece through a small copy, so that the kernels need not know of aliasing.
 pub(crate) fn in_place<T: Real>(run: fn(Unary, &mut [T], &[T], Write), op: Unary, x: &mut [T]) {
     let mut copy = [T::ZERO; 512];

@@ -41,6 +41,7 @@ mod op;
 pub mod ops;
 mod params;
 mod pool;
+mod recompute;
 mod shape;
 mod tape;
 mod tensor;

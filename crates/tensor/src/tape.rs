@@ -35,9 +35,9 @@ pub struct Randomness {
 /// assert_eq!(gradients.get(&x).unwrap().data(), [6.0, 8.0]);
 /// ```
 pub struct Tape<T: Element> {
-    params: Parameters<T>,
+    pub(crate) params: Parameters<T>,
     recording: bool,
-    randomness: Option<Randomness>,
+    pub(crate) randomness: Option<Randomness>,
     nodes: RefCell<Vec<Node<T>>>,
     spent: Cell<bool>,
     flops: Cell<u64>,
@@ -50,8 +50,9 @@ struct Node<T: Element> {
 }
 
 /// An op with what it saved, its type forgotten.
-trait Recorded<T: Element> {
-    fn backward(&self, grad: &Tensor<T>, into: &mut Backward<'_, T>);
+pub(crate) trait Recorded<T: Element> {
+    /// Consumes what was saved, so that nothing of it outlives the op's turn.
+    fn backward(self: Box<Self>, grad: Tensor<T>, into: &mut Backward<'_, T>);
 }
 
 struct Record<O, S> {
@@ -60,8 +61,8 @@ struct Record<O, S> {
 }
 
 impl<T: Element, O: Op<T>> Recorded<T> for Record<O, O::Saved> {
-    fn backward(&self, grad: &Tensor<T>, into: &mut Backward<'_, T>) {
-        self.op.backward(&self.saved, grad, into);
+    fn backward(self: Box<Self>, grad: Tensor<T>, into: &mut Backward<'_, T>) {
+        self.op.backward(&self.saved, &grad, into);
     }
 }
 
@@ -81,7 +82,7 @@ impl<T: Element> Tape<T> {
         Tape::new(params, false, None)
     }
 
-    fn new(params: &Parameters<T>, recording: bool, randomness: Option<Randomness>) -> Self {
+    pub(crate) fn new(params: &Parameters<T>, recording: bool, randomness: Option<Randomness>) -> Self {
         Tape {
             params: params.clone(),
             recording,
@@ -124,7 +125,7 @@ impl<T: Element> Tape<T> {
             assert!(ptr::eq(input.tape, self), "{}: an input belongs to another tape", op.name());
         }
         let values: Vec<&Tensor<T>> = inputs.iter().map(|v| &v.value).collect();
-        self.flops.set(self.flops.get() + op.flops(&values));
+        self.count(op.flops(&values));
         let (value, saved) = op.forward(&values);
         let differentiable = self.recording && inputs.iter().any(|v| !matches!(v.source, Source::Constant));
         let source = if differentiable {
@@ -136,8 +137,13 @@ impl<T: Element> Tape<T> {
         Var { tape: self, value, source }
     }
 
+    /// Counts floating-point operations.
+    pub(crate) fn count(&self, flops: u64) {
+        self.flops.set(self.flops.get() + flops);
+    }
+
     #[track_caller]
-    fn push(&self, op: Option<Box<dyn Recorded<T>>>, sources: Vec<(Source, Shape)>) -> Source {
+    pub(crate) fn push(&self, op: Option<Box<dyn Recorded<T>>>, sources: Vec<(Source, Shape)>) -> Source {
         // The numbers of old nodes would mean new ones.
         assert!(!self.spent.get(), "this tape was differentiated already; make a new one");
         let mut nodes = self.nodes.borrow_mut();
@@ -168,19 +174,38 @@ impl<T: Element> Tape<T> {
         });
         assert_eq!(seed.shape(), output.shape(), "backward: the cotangent must have the shape of the output");
 
+        LeafGradients { nodes: self.sweep(output.source, seed, |_| (), params) }
+    }
+
+    /// The backward pass from a node with the gradient `seed` to the inputs, whose gradients it returns, each in the place of its
+    /// node. `prepare` may put gradients there that are to be added to.
+    pub(crate) fn sweep(
+        &self,
+        from: Source,
+        seed: Tensor<T>,
+        prepare: impl FnOnce(&mut [Option<Tensor<T>>]),
+        params: &mut Gradients<T>,
+    ) -> Vec<Option<Tensor<T>>> {
         let mut nodes = self.nodes.take();
         let mut gradients: Vec<Option<Tensor<T>>> = (0..nodes.len()).map(|_| None).collect();
-        Backward { sources: &[(output.source, output.shape())], nodes: &mut gradients, params }.pass(0, || seed);
+        prepare(&mut gradients);
+        let shape = seed.shape();
+        Backward { sources: &[(from, shape)], nodes: &mut gradients, params }.pass(0, || seed);
         for index in (0..nodes.len()).rev() {
-            // The op and what it saved die at the end of this turn, and their buffers return to the pool.
+            // The op, what it saved and its gradient die at the end of this turn, and their buffers return to the pool.
             let node = nodes.pop().expect("one node for each index");
             let Some(op) = node.op else { continue };
             let Some(gradient) = gradients[index].take() else {
                 continue;
             };
-            op.backward(&gradient, &mut Backward { sources: &node.sources, nodes: &mut gradients, params });
+            op.backward(gradient, &mut Backward { sources: &node.sources, nodes: &mut gradients, params });
         }
-        LeafGradients { nodes: gradients }
+        gradients
+    }
+
+    /// Whether ops are recorded for a backward pass.
+    pub fn is_recording(&self) -> bool {
+        self.recording
     }
 
     /// Floating-point operations of the forward ops so far, as the ops count them.
@@ -221,9 +246,9 @@ impl<T: Element> LeafGradients<T> {
 
 /// A tensor on a tape: what ops take and return. Cloning shares the storage and the place on the tape.
 pub struct Var<'t, T: Element> {
-    tape: &'t Tape<T>,
-    value: Tensor<T>,
-    source: Source,
+    pub(crate) tape: &'t Tape<T>,
+    pub(crate) value: Tensor<T>,
+    pub(crate) source: Source,
 }
 
 impl<T: Element> Clone for Var<'_, T> {
@@ -256,6 +281,11 @@ impl<'t, T: Element> Var<'t, T> {
     /// A parameter on the same tape.
     pub fn param(&self, id: ParamId) -> Var<'t, T> {
         self.tape.param(id)
+    }
+
+    /// Whether a backward pass may ask for the gradient of this variable: it depends on a parameter or an input of a recording tape.
+    pub fn wants_gradient(&self) -> bool {
+        !matches!(self.source, Source::Constant)
     }
 
     /// The same value as a constant: no gradient flows through.

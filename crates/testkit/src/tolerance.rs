@@ -30,9 +30,18 @@ pub(crate) fn of_op(op: &str) -> Tolerance {
         "add" | "sub" | "mul" | "div" | "maximum" | "minimum" | "affine" | "sum" | "sum_last" | "square" | "sqrt"
         | "reciprocal" | "dropout" | "rotary" | "embedding" | "squash" => ARITHMETIC,
         "exp" | "ln" | "sin" | "cos" | "tanh" | "sigmoid" | "erf" | "silu" | "gelu" | "gelu_tanh" | "softplus"
-        | "elu_plus_one" => FUNCTION,
+        | "elu_plus_one" | "swiglu" => FUNCTION,
         "matmul" => PRODUCT,
-        "softmax" | "normalize" | "layer_norm" | "rms_norm" | "cross_entropy" | "linear" => ROWS,
+        "softmax"
+        | "normalize"
+        | "layer_norm"
+        | "rms_norm"
+        | "cross_entropy"
+        | "linear"
+        | "linear_residual"
+        | "linear_cross_entropy"
+        | "add_layer_norm"
+        | "add_rms_norm" => ROWS,
         _ => COMPOSED,
     }
 }

@@ -103,9 +103,9 @@ impl Learner {
             inputs: ids(),
             targets: ids(),
             steps: 0,
+            model: model.recomputing(config.recompute),
             config,
             task,
-            model,
             parameters,
         })
     }

@@ -1,12 +1,14 @@
-//! A step of training takes no memory once the first ones have filled the pools. In a program of its own, because it counts what
-//! all threads ask for.
+//! A step of training takes no memory once the first ones have filled the pools, nor does a decoded token after the first; and what
+//! recomputation saves. In a program of its own, because it counts what all threads ask for.
 
+use anther_attention::{AttentionConfig, Position, Weighing};
 use anther_data::text::CharText;
 use anther_kernels::{CountingAllocator, Level, set_default_level};
-use anther_tensor::Element;
+use anther_tensor::{Element, Ids, ParamSet, Parameters, Tape};
 use anther_train::learner::Learner;
 use anther_train::recipe::Recipe;
 use anther_train::task::{NtTraining, Task, TextTraining};
+use anther_transformer::{CausalLm, CausalLmConfig, ModelSummary};
 
 /// Above the lists of ops of a tape, some 3 KB; below every batch and every activation of the models here, 8 KB and more.
 #[global_allocator]
@@ -35,7 +37,7 @@ fn learner(recipe: &str, task: impl FnOnce(&Recipe) -> Box<dyn Task>) -> Learner
 
 fn on_text() -> Learner {
     let recipe = "data = { task = \"text\", path = \"in memory\" }\nmodel = { width = 16, layers = 1, context = 32, dropout = 0.1 }\n\
-        train = { batch = 64, accumulate = 2, ema = 0.9 }\n";
+        train = { batch = 64, accumulate = 2, ema = 0.9, recompute = true }\n";
     learner(recipe, |recipe| {
         let text = CharText::from_text(&"to be or not to be, that is the question. ".repeat(100), 0.9).unwrap();
         Box::new(TextTraining::of_text(recipe, &text).unwrap())
@@ -50,9 +52,42 @@ fn on_sequences(weighing: &str, optimizer: &str) -> Learner {
     learner(&[data, &model, &train].concat(), |recipe| Box::new(NtTraining::new(recipe).unwrap()))
 }
 
+fn model(config: &CausalLmConfig) -> (CausalLm, Parameters<f32>) {
+    let mut set = ParamSet::new();
+    let model = CausalLm::new(&mut set.root(), config).unwrap();
+    (model, Parameters::initialise(&set, 1))
+}
+
+/// Decodes a prompt and 50 tokens. Returns how many large requests all but the first token made, and the new buffers of tensors.
+fn requests_of_decoding(weighing: Weighing, position: Position, batch: usize) -> (usize, usize) {
+    let attention = AttentionConfig { weighing, position, ..AttentionConfig::default() };
+    // The logits of one token and the keys of one layer are larger than what counts as large.
+    let config = CausalLmConfig { vocab_size: 2000, width: 64, context: 64, attention, ..CausalLmConfig::default() };
+    let (model, parameters) = model(&config);
+    let mut cache = model.cache(batch);
+    let mut decode = |tokens: usize| {
+        let ids = Ids::new([batch, tokens], vec![1; batch * tokens]);
+        let logits = model.decode(&Tape::inference(&parameters), &ids, &mut cache);
+        assert_eq!(*logits.shape(), [batch, 2000]);
+    };
+    decode(5);
+    decode(1);
+    let before = (MEMORY.large(), f32::pool().allocations());
+    (0..49).for_each(|_| decode(1));
+    (MEMORY.large() - before.0, f32::pool().allocations() - before.1)
+}
+
+/// The most bytes of tensors of a training step, with and without recomputation.
+fn peaks() -> (usize, usize) {
+    let (model, parameters) = model(&CausalLmConfig { vocab_size: 16, layers: 8, ..CausalLmConfig::default() });
+    let peak = |model: &CausalLm| ModelSummary::measure(model, &parameters, 4).activation_bytes;
+    let kept = peak(&model);
+    (peak(&model.recomputing(true)), kept)
+}
+
 // One test function, because tests run side by side and would count each other.
 #[test]
-fn steps_after_the_first_ones_take_no_memory() {
+fn steps_and_tokens_after_the_first_ones_take_no_memory() {
     let probe = MEMORY.large();
     drop(std::hint::black_box(vec![1_u8; 4096]));
     assert!(MEMORY.large() > probe, "the allocator does not count");
@@ -65,5 +100,13 @@ fn steps_after_the_first_ones_take_no_memory() {
         for (i, mut learner) in learners.into_iter().enumerate() {
             assert_eq!(requests(&mut learner), (0, 0, 0), "learner {i} at {level}");
         }
+        for weighing in [Weighing::Softmax, Weighing::Expressive] {
+            for (position, batch) in [(Position::Learned, 1), (Position::Rotary, 1), (Position::Learned, 8)] {
+                let found = requests_of_decoding(weighing, position, batch);
+                assert_eq!(found, (0, 0), "{weighing:?}, {position:?}, batch {batch} at {level}");
+            }
+        }
+        let (recomputed, kept) = peaks();
+        assert!(3 * recomputed < kept, "{recomputed} bytes with recomputation, {kept} without, at {level}");
     }
 }

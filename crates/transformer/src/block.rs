@@ -63,25 +63,36 @@ impl Block {
         context: &AttentionContext<T>,
         cache: Option<&mut KeyValueCache<T>>,
     ) -> Var<'t, T> {
-        let attend = |x: &Var<'t, T>| match cache {
-            Some(cache) => self.attention.forward_cached(x, context, cache),
-            None => self.attention.forward(x, context),
+        let (attention, feed_forward) = (&self.attention, &self.feed_forward);
+        // What is dropped lies between the last product and the sum, so they can only be one where nothing is.
+        let fused = self.dropout == 0.0 || !x.tape().is_training();
+        let attend = |x: &Var<'t, T>, residual: Option<&Var<'t, T>>| match (residual, cache) {
+            (Some(residual), cache) => attention.forward_residual(x, residual, context, cache),
+            (None, Some(cache)) => attention.forward_cached(x, context, cache),
+            (None, None) => attention.forward(x, context),
         };
-        let x = self.residual(x, &self.attention_norm, self.attention_dropout, attend);
-        self.residual(&x, &self.feed_forward_norm, self.feed_forward_dropout, |x| self.feed_forward.forward(x))
+        let feed = |x: &Var<'t, T>, residual: Option<&Var<'t, T>>| match residual {
+            Some(residual) => feed_forward.forward_residual(x, residual),
+            None => feed_forward.forward(x),
+        };
+        let x = self.residual(x, &self.attention_norm, self.attention_dropout, fused, attend);
+        self.residual(&x, &self.feed_forward_norm, self.feed_forward_dropout, fused, feed)
     }
 
-    /// One sub-block with its norm, dropout and residual.
+    /// One sub-block with its norm, dropout and residual. `f` adds the residual itself if it gets one.
     fn residual<'t, T: Element>(
         &self,
         x: &Var<'t, T>,
         norm: &Norm,
         stream: Stream,
-        f: impl FnOnce(&Var<'t, T>) -> Var<'t, T>,
+        fused: bool,
+        f: impl FnOnce(&Var<'t, T>, Option<&Var<'t, T>>) -> Var<'t, T>,
     ) -> Var<'t, T> {
-        match self.norm_position {
-            NormPosition::Pre => x + f(&norm.forward(x)).dropout(self.dropout, stream),
-            NormPosition::Post => norm.forward(&(x + f(x).dropout(self.dropout, stream))),
+        match (self.norm_position, fused) {
+            (NormPosition::Pre, true) => f(&norm.forward(x), Some(x)),
+            (NormPosition::Pre, false) => x + f(&norm.forward(x), None).dropout(self.dropout, stream),
+            (NormPosition::Post, true) => norm.forward(&f(x, Some(x))),
+            (NormPosition::Post, false) => norm.forward_sum(x, &f(x, None).dropout(self.dropout, stream)),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The causal language model: predicts each token from those before it.
 
+use std::rc::Rc;
+
 use anther_attention::{AttentionContext, ConfigError, KeyValueCache, Mask, Position, position};
 use anther_tensor::layers::{Embedding, Linear};
 use anther_tensor::{Element, Ids, Init, ParamId, Scope, Stream, Tape, Tensor, Var};
@@ -28,6 +30,7 @@ pub struct CausalLm {
     norm: Option<Norm>,
     output: ParamId,
     dropout: Stream,
+    recompute: bool,
 }
 
 /// The key–value caches of all blocks.
@@ -117,7 +120,15 @@ impl CausalLm {
             }
         };
         let dropout = scope.stream("model.embed_dropout");
-        Ok(CausalLm { config: config.clone(), tokens, positions, blocks, norm, output, dropout })
+        Ok(CausalLm { config: config.clone(), tokens, positions, blocks, norm, output, dropout, recompute: false })
+    }
+
+    /// The same model, which on a recording tape keeps nothing of a block but its input and runs the block again in the backward pass,
+    /// if `recompute` is true. Loss and gradients are the same, bit for bit; a step costs a third more and holds the activations of one
+    /// block instead of those of all. See [`Tape::recomputed`].
+    #[must_use]
+    pub fn recomputing(self, recompute: bool) -> Self {
+        CausalLm { recompute, ..self }
     }
 
     /// The configuration.
@@ -135,7 +146,7 @@ impl CausalLm {
     }
 
     /// The mean cross-entropy of the targets, in nats a token: what training minimises. Arguments as those of
-    /// [`Var::cross_entropy`].
+    /// [`Var::cross_entropy`]. The logits are never held whole.
     ///
     /// # Panics
     /// As [`CausalLm::logits`], or if the targets or weights do not fit the inputs.
@@ -148,7 +159,8 @@ impl CausalLm {
         weights: Option<&Tensor<T>>,
         smoothing: f64,
     ) -> Var<'t, T> {
-        self.logits(tape, inputs).cross_entropy(targets, weights, smoothing)
+        let hidden = self.hidden(tape, inputs, None);
+        hidden.linear_cross_entropy(&hidden.param(self.output), targets, weights, smoothing)
     }
 
     /// Empty caches for decoding up to a full context.
@@ -186,9 +198,16 @@ impl CausalLm {
         let mut x = self.add_positions(embedded, length, past).dropout(self.config.dropout, self.dropout);
         let (heads, config) = (self.config.heads, &self.config.attention);
         let d = self.config.width / heads;
-        let context = AttentionContext::new(config, &Mask::causal(), batch, length, past, heads, d);
+        let context = Rc::new(AttentionContext::new(config, &Mask::causal(), batch, length, past, heads, d));
         for (layer, block) in self.blocks.iter().enumerate() {
-            x = block.forward(&x, &context, cache.as_mut().map(|cache| &mut cache.layers[layer]));
+            x = match cache.as_mut() {
+                Some(cache) => block.forward(&x, &context, Some(&mut cache.layers[layer])),
+                None if self.recompute => {
+                    let (block, context) = (block.clone(), Rc::clone(&context));
+                    tape.recomputed(&[&x], move |_, x| block.forward(&x[0], &context, None))
+                }
+                None => block.forward(&x, &context, None),
+            };
         }
         match &self.norm {
             Some(norm) => norm.forward(&x),

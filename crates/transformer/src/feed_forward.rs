@@ -11,10 +11,17 @@ use crate::config::{Activation, CausalLmConfig};
 #[derive(Clone, Copy, Debug)]
 pub struct FeedForward {
     first: Linear,
-    /// The second factor of a gated hidden layer.
-    gated: Option<Linear>,
+    middle: Middle,
     last: Linear,
-    activation: Unary,
+}
+
+/// What makes the hidden layer of the first product.
+#[derive(Clone, Copy, Debug)]
+enum Middle {
+    /// A function, fused into the product.
+    Plain(Unary),
+    /// SwiGLU with this second factor.
+    Gated(Linear),
 }
 
 impl FeedForward {
@@ -29,32 +36,52 @@ impl FeedForward {
             Activation::Gelu => Unary::Gelu,
             Activation::GeluTanh => Unary::GeluTanh,
             Activation::Relu => Unary::Relu,
-            Activation::Silu | Activation::Swiglu => Unary::Silu,
+            Activation::Silu => Unary::Silu,
+            Activation::Swiglu => {
+                return FeedForward {
+                    first: layer("gate_proj", width, hidden, in_init),
+                    middle: Middle::Gated(layer("up_proj", width, hidden, in_init)),
+                    last: layer("down_proj", hidden, width, out_init),
+                };
+            }
         };
-        if config.activation == Activation::Swiglu {
-            FeedForward {
-                first: layer("gate_proj", width, hidden, in_init),
-                gated: Some(layer("up_proj", width, hidden, in_init)),
-                last: layer("down_proj", hidden, width, out_init),
-                activation,
-            }
-        } else {
-            FeedForward {
-                first: layer("fc1", width, hidden, in_init),
-                gated: None,
-                last: layer("fc2", hidden, width, out_init),
-                activation,
-            }
+        FeedForward {
+            first: layer("fc1", width, hidden, in_init),
+            middle: Middle::Plain(activation),
+            last: layer("fc2", hidden, width, out_init),
         }
     }
 
     /// `[.., width] → [.., width]`.
     #[track_caller]
     pub fn forward<'t, T: Element>(&self, x: &Var<'t, T>) -> Var<'t, T> {
-        let hidden = self.first.forward_activated(x, self.activation);
-        match &self.gated {
-            Some(up) => self.last.forward(&(hidden * up.forward(x))),
-            None => self.last.forward(&hidden),
+        self.run(x, None)
+    }
+
+    /// `residual + forward(x)`, the sum fused into the last layer.
+    #[track_caller]
+    pub fn forward_residual<'t, T: Element>(&self, x: &Var<'t, T>, residual: &Var<'t, T>) -> Var<'t, T> {
+        self.run(x, Some(residual))
+    }
+
+    #[track_caller]
+    fn run<'t, T: Element>(&self, x: &Var<'t, T>, residual: Option<&Var<'t, T>>) -> Var<'t, T> {
+        match (self.middle, residual) {
+            // One of the two largest tensors of a block, which the backward pass makes again.
+            (Middle::Plain(f), _) if x.tape().is_recording() => {
+                self.last.forward_of(f, &self.first.forward(x), residual)
+            }
+            (_, None) => self.last.forward(&self.hidden(x)),
+            (_, Some(residual)) => self.last.forward_residual(&self.hidden(x), residual),
+        }
+    }
+
+    /// The hidden layer, `[.., width] → [.., hidden]`.
+    #[track_caller]
+    fn hidden<'t, T: Element>(&self, x: &Var<'t, T>) -> Var<'t, T> {
+        match self.middle {
+            Middle::Plain(activation) => self.first.forward_activated(x, activation),
+            Middle::Gated(up) => self.first.forward(x).swiglu(&up.forward(x)),
         }
     }
 }

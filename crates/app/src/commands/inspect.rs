@@ -47,7 +47,8 @@ fn find(args: &InspectArgs) -> Result<(Recipe, CausalLm, Parameters<f32>), Failu
             )));
         }
         let trained = TrainedModel::load(path, Which::Latest, false)?;
-        return Ok((trained.recipe, trained.model, trained.parameters));
+        let model = trained.model.recomputing(trained.recipe.train.recompute);
+        return Ok((trained.recipe, model, trained.parameters));
     }
     let recipe = Source::find(&args.what)?.resolve(&args.set)?;
     memory::check(&recipe)?;
@@ -55,6 +56,7 @@ fn find(args: &InspectArgs) -> Result<(Recipe, CausalLm, Parameters<f32>), Failu
     let tokens = task.symbols().count();
     let (model, parameters) =
         build_model(&recipe.model, tokens, |width| task.fixed_embedding(width), recipe.train.seed)?;
+    let model = model.recomputing(recipe.train.recompute);
     Ok((recipe, model, parameters))
 }
 

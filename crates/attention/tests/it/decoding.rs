@@ -50,10 +50,23 @@ fn cached_equals_uncached() {
                 for length in 1..=17 {
                     check(&config, &vec![1; length]);
                 }
+                // Few and many tokens at once, at the start and after others.
                 check(&config, &[5, 1, 3]);
+                check(&config, &[12, 1, 8, 9, 2]);
             }
         }
     }
+}
+
+#[test]
+#[should_panic(expected = "a key-value cache is for inference, but this tape records")]
+fn nothing_is_trained_through_a_cache() {
+    let config = AttentionConfig::default();
+    let mut set = ParamSet::new();
+    let layer = MultiHeadAttention::new(&mut set.root(), &config, WIDTH, HEADS).unwrap();
+    let tape = Tape::recording(&Parameters::<f64>::initialise(&set, 5));
+    let context = AttentionContext::new(&config, &Mask::causal(), 1, 1, 0, HEADS, D);
+    layer.forward_cached(&tape.constant(Tensor::ones([1, 1, WIDTH])), &context, &mut layer.cache(1, 2));
 }
 
 #[test]

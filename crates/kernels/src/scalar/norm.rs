@@ -1,6 +1,7 @@
 //! Twins of the normalisations over the last axis.
 
 use super::store;
+use crate::elementwise::Broadcast;
 use crate::real::Real;
 use crate::write::Write;
 
@@ -77,6 +78,32 @@ pub(crate) fn rms_norm_backward_input<T: Real>(
             store(&mut dx[r * cols + c], rstd * (g(c) - h(c) * mean_gh), write);
         }
     }
+}
+
+/// All gradients of a chunk of rows; `dgamma` and `dbeta` are set to the sums over its rows. Without `mean` it is the norm by root mean
+/// square, which has no `dbeta`.
+#[expect(clippy::too_many_arguments, reason = "the signature of the table")]
+pub(crate) fn norm_backward<T: Real>(
+    dx: &mut [T],
+    dgamma: &mut [T],
+    dbeta: &mut [T],
+    dy: &[T],
+    x: &[T],
+    mean: Option<&[T]>,
+    rstd: &[T],
+    gamma: &[T],
+    cols: usize,
+    write: Write,
+) {
+    match mean {
+        Some(mean) => {
+            layer_norm_backward_input(dx, dy, x, mean, rstd, Some(gamma), cols, write);
+            let layout = Broadcast { outer: rstd.len(), mid: cols, inner: 1 };
+            super::reduce(dbeta, 0, dy, None, layout, Write::Set);
+        }
+        None => rms_norm_backward_input(dx, dy, x, rstd, Some(gamma), cols, write),
+    }
+    norm_backward_gamma(dgamma, 0, dy, x, mean, rstd, cols, Write::Set);
 }
 
 #[expect(clippy::too_many_arguments, reason = "the signature of the table")]

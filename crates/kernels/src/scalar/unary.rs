@@ -2,6 +2,7 @@
 
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_PI, FRAC_2_SQRT_PI};
 
+use super::erf::erfc;
 use super::store;
 use crate::real::Real;
 use crate::unary::Unary;
@@ -21,7 +22,6 @@ pub(crate) fn unary_backward<T: Real>(op: Unary, dx: &mut [T], dy: &[T], saved: 
 
 /// f(x)
 fn value<T: Real>(op: Unary, x: T) -> T {
-    let half = T::from_f64(0.5);
     match op {
         Unary::Exp => x.exp(),
         Unary::Ln => x.ln(),
@@ -44,8 +44,9 @@ fn value<T: Real>(op: Unary, x: T) -> T {
             }
         }
         Unary::Silu => x * sigmoid(x),
-        Unary::Gelu => half * x * (T::ONE + (x * T::from_f64(FRAC_1_SQRT_2)).erf()),
-        Unary::GeluTanh => half * x * (T::ONE + gelu_argument(x).tanh()),
+        Unary::Gelu => x * normal_cumulative(x),
+        // (1 + tanh u) / 2 = σ(2u), which keeps its digits where it is small.
+        Unary::GeluTanh => x * sigmoid(T::from_f64(2.0) * gelu_argument(x)),
         Unary::Softplus => (if x > T::ZERO { x } else { T::ZERO }) + (-x.abs()).exp().ln_1p(),
         Unary::EluPlusOne => {
             if x > T::ZERO {
@@ -96,14 +97,13 @@ fn derivative<T: Real>(op: Unary, saved: T) -> T {
         }
         // Φ(x) + x·φ(x), where φ(x) = e^(−x²/2) / √(2π)
         Unary::Gelu => {
-            let cumulative = half * (T::ONE + (x * T::from_f64(FRAC_1_SQRT_2)).erf());
             let density = T::from_f64(0.5 * FRAC_2_SQRT_PI * FRAC_1_SQRT_2) * (-(half * x * x)).exp();
-            cumulative + x * density
+            normal_cumulative(x) + x * density
         }
         Unary::GeluTanh => {
-            let t = gelu_argument(x).tanh();
+            let s = sigmoid(two * gelu_argument(x));
             let inner = T::from_f64(FRAC_2_PI.sqrt()) * (T::ONE + T::from_f64(3.0 * GELU_CUBIC) * x * x);
-            half * (T::ONE + t) + half * x * (T::ONE - t) * (T::ONE + t) * inner
+            s + two * x * s * (T::ONE - s) * inner
         }
         Unary::Softplus => sigmoid(x),
         // e^x is the value itself up to x = 0, where it reaches 1.
@@ -121,6 +121,11 @@ fn derivative<T: Real>(op: Unary, saved: T) -> T {
     }
 }
 
+/// Φ(x) = erfc(−x/√2) / 2, which keeps its digits where it is small.
+fn normal_cumulative<T: Real>(x: T) -> T {
+    T::from_f64(0.5 * erfc(-x.to_f64() * FRAC_1_SQRT_2))
+}
+
 /// The cubic coefficient of the tanh approximation of GELU.
 const GELU_CUBIC: f64 = 0.044_715;
 
@@ -130,7 +135,7 @@ fn gelu_argument<T: Real>(x: T) -> T {
 }
 
 /// 1 / (1 + e⁻ˣ), with the exponential of a negative number only, so that tiny results do not round to 0.
-fn sigmoid<T: Real>(x: T) -> T {
+pub(super) fn sigmoid<T: Real>(x: T) -> T {
     let z = (-x.abs()).exp();
     (if x < T::ZERO { z } else { T::ONE }) / (T::ONE + z)
 }

@@ -82,6 +82,55 @@ pub(crate) fn squared_distance<I: Isa>(x: &[f32], center: f32) -> f64 {
     total
 }
 
+/// Σ gᵢ and Σ gᵢ·(xᵢ − center)
+#[inline(always)]
+pub(crate) fn sums<I: Isa>(g: &[f32], x: &[f32], center: f32) -> (f64, f64) {
+    let mut totals = (0.0, 0.0);
+    for (g, x) in g.chunks(RUN).zip(x.chunks(RUN)) {
+        let (mut sums, mut products) = ([0.0; LANES], [0.0; LANES]);
+        let ((g, g_rest), (x, x_rest)) = (g.as_chunks::<LANES>(), x.as_chunks::<LANES>());
+        for (g, x) in g.iter().zip(x) {
+            for l in 0..LANES {
+                sums[l] += g[l];
+                products[l] = I::mul_add(g[l], x[l] - center, products[l]);
+            }
+        }
+        for (l, (&g, &x)) in g_rest.iter().zip(x_rest).enumerate() {
+            sums[l] += g;
+            products[l] = I::mul_add(g, x - center, products[l]);
+        }
+        totals.0 += f64::from(fold(sums, |a, b| a + b));
+        totals.1 += f64::from(fold(products, |a, b| a + b));
+    }
+    totals
+}
+
+/// Σ gᵢ·wᵢ and Σ gᵢ·wᵢ·(xᵢ − center)
+#[inline(always)]
+pub(crate) fn weighted_sums<I: Isa>(g: &[f32], w: &[f32], x: &[f32], center: f32) -> (f64, f64) {
+    let mut totals = (0.0, 0.0);
+    for ((g, w), x) in g.chunks(RUN).zip(w.chunks(RUN)).zip(x.chunks(RUN)) {
+        let (mut sums, mut products) = ([0.0; LANES], [0.0; LANES]);
+        let (g, g_rest) = g.as_chunks::<LANES>();
+        let (w, w_rest) = w.as_chunks::<LANES>();
+        let (x, x_rest) = x.as_chunks::<LANES>();
+        for ((g, w), x) in g.iter().zip(w).zip(x) {
+            for l in 0..LANES {
+                let weighted = g[l] * w[l];
+                sums[l] += weighted;
+                products[l] = I::mul_add(weighted, x[l] - center, products[l]);
+            }
+        }
+        for (l, ((&g, &w), &x)) in g_rest.iter().zip(w_rest).zip(x_rest).enumerate() {
+            sums[l] += g * w;
+            products[l] = I::mul_add(g * w, x - center, products[l]);
+        }
+        totals.0 += f64::from(fold(sums, |a, b| a + b));
+        totals.1 += f64::from(fold(products, |a, b| a + b));
+    }
+    totals
+}
+
 /// The greatest element; −∞ for none. NaN is ignored.
 #[inline(always)]
 pub(crate) fn max(x: &[f32]) -> f32 {

@@ -74,12 +74,14 @@ pub(crate) fn ln<I: Isa>(x: f32) -> f32 {
     }
 }
 
-/// ln(1 + x) for x in [0, 1]
+/// ln(1 + x) = 2 artanh(s) with s = x / (2 + x), for x in [0, 1].
 #[inline(always)]
 fn ln_1p<I: Isa>(x: f32) -> f32 {
-    let u = 1.0 + x;
-    // u holds x up to rounding; what was rounded off counts for 1/u of it.
-    ln::<I>(u) + (x - (u - 1.0)) / u
+    let s = x / (2.0 + x);
+    let z = s * s;
+    // (2 artanh(√z)/√z − 2) / z for z ≤ 1/9; 2 + z times it to 2e-8
+    let r = polynomial::<I, 4>(z, [6.666_664e-1, 4.000_756e-1, 2.823_662e-1, 2.685_15e-1]);
+    s * I::mul_add(z, r, 2.0)
 }
 
 /// tanh x: an odd polynomial near 0, 1 − 2/(e²ˣ + 1) elsewhere.
@@ -101,6 +103,15 @@ pub(crate) fn tanh<I: Isa>(x: f32) -> f32 {
 pub(crate) fn sigmoid<I: Isa>(x: f32) -> f32 {
     let z = exp::<I>(-x.abs());
     (if x < 0.0 { z } else { 1.0 }) / (1.0 + z)
+}
+
+/// σ(x) = 1 / (1 + e⁻ˣ) and its derivative σ·(1 − σ), in which nothing cancels.
+#[inline(always)]
+pub(crate) fn sigmoid_and_slope<I: Isa>(x: f32) -> (f32, f32) {
+    let z = exp::<I>(-x.abs());
+    let share = 1.0 / (1.0 + z);
+    let rest = z * share;
+    (if x < 0.0 { rest } else { share }, rest * share)
 }
 
 /// The error function: an odd polynomial up to 1, 1 − e^(−g(x)) with g = −ln erfc beyond.
@@ -132,6 +143,79 @@ pub(crate) fn erf<I: Isa>(x: f32) -> f32 {
     );
     let far = 1.0 - exp::<I>(-g);
     if x.abs() < 1.0 { near } else { far.copysign(x) }
+}
+
+/// The normal distribution: Φ(x) = erfc(−x/√2) / 2 and its density φ(x) = e^(−x²/2) / √(2π), from one exponential.
+///
+/// Φ(−a) = e^(−a²/2) · Q(a) for a ≥ 0, and Q(a) = t·P(t) with t = 1/(1 + 0.32a), so the small tail is not what is left of 1 − 1.
+#[inline(always)]
+pub(crate) fn normal<I: Isa>(x: f32) -> (f32, f32) {
+    // From here on both are 0 in `f32`. The comparison lets NaN pass.
+    let a = if x.abs() > 14.5 { 14.5 } else { x.abs() };
+    let square = a * a;
+    // What a·a lost to rounding, with a fused multiplication; 0 without.
+    let lost = I::mul_add(a, a, -square);
+    let power = exp::<I>(-0.5 * square);
+    let power = I::mul_add(-0.5 * lost, power, power);
+    let t = 1.0 / I::mul_add(0.32, a, 1.0);
+    // Q(a) / t for a ≤ 14.5, to 3e-8
+    let q = polynomial::<I, 10>(
+        t,
+        [
+            1.276_508_1e-1,
+            1.278_982_3e-1,
+            1.124_082_4e-1,
+            9.926_371e-2,
+            2.254_759e-2,
+            6.315_052_5e-2,
+            -2.769_211e-2,
+            -7.298_367e-2,
+            6.252_678_5e-2,
+            -1.477_012_5e-2,
+        ],
+    );
+    let tail = power * (t * q);
+    (if x > 0.0 { 1.0 - tail } else { tail }, 0.398_942_3 * power)
+}
+
+/// Up to here [`sin`] and [`cos`] are accurate: the multiple of π/2 that is taken off has 20 bits.
+pub(crate) const TURN_LIMIT: f32 = 1e6;
+
+/// sin x for |x| ≤ [`TURN_LIMIT`].
+#[inline(always)]
+pub(crate) fn sin<I: Isa>(x: f32) -> f32 {
+    turn::<I>(x, 0)
+}
+
+/// cos x = sin(x + π/2) for |x| ≤ [`TURN_LIMIT`].
+#[inline(always)]
+pub(crate) fn cos<I: Isa>(x: f32) -> f32 {
+    turn::<I>(x, 1)
+}
+
+/// sin(x + quarters · π/2): x = k·π/2 + r with |r| ≤ π/4, then ±sin r or ±cos r.
+#[inline(always)]
+fn turn<I: Isa>(x: f32, quarters: i32) -> f32 {
+    /// Adding this to an `f64` rounds to a whole number, which is left in the low bits.
+    const ROUND: f64 = 6_755_399_441_055_744.0;
+    /// π/2 in two parts; the first one has 33 bits, so that its product with a whole number of 20 bits is exact.
+    const HALF_PI_HIGH: f64 = 1.570_796_326_734_125_6;
+    const HALF_PI_LOW: f64 = 6.077_100_506_506_192e-11;
+    // In `f64`, because r may be as small as 2⁻³¹ for an x of thousands.
+    let x = f64::from(x);
+    let rounded = x * std::f64::consts::FRAC_2_PI + ROUND;
+    let k = rounded - ROUND;
+    let r = ((x - k * HALF_PI_HIGH) - k * HALF_PI_LOW) as f32;
+    let quadrant = (rounded.to_bits() as i32).wrapping_add(quarters);
+    let z = r * r;
+    // (sin(√z)/√z − 1) / z for √z ≤ π/4; 1 + z times it to 2e-8
+    let s = polynomial::<I, 3>(z, [-1.666_666_4e-1, 8.332_748e-3, -1.958_787e-4]);
+    let sine = I::mul_add(r * z, s, r);
+    // (cos(√z) − 1 + z/2) / z² for √z ≤ π/4; 1 − z/2 + z² times it to 1e-9
+    let c = polynomial::<I, 3>(z, [4.166_664e-2, -1.388_830_2e-3, 2.454_792_2e-5]);
+    let cosine = I::mul_add(z * z, c, I::mul_add(-0.5, z, 1.0));
+    let magnitude = if quadrant & 1 == 0 { sine } else { cosine };
+    f32::from_bits(magnitude.to_bits() ^ ((quadrant as u32 & 2) << 30))
 }
 
 /// ln(1 + eˣ) = max(x, 0) + ln(1 + e^−|x|)

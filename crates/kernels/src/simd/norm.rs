@@ -77,22 +77,49 @@ pub(crate) fn layer_norm_backward_input<I: Isa>(
 /// The means of `g = dy · gamma` and of `g · h`, where `h = (x − mean) · rstd`, over a row.
 #[inline(always)]
 fn row_means<I: Isa>(dy: &[f32], x: &[f32], gamma: Option<&[f32]>, mean: f32, rstd: f32) -> (f32, f32) {
-    /// Columns that fit the two copies on the stack.
-    const PIECE: usize = 1024;
-    let (mut g, mut h) = ([0.0; PIECE], [0.0; PIECE]);
-    let (mut sum_g, mut sum_gh) = (0.0, 0.0);
-    for (i, (dy, x)) in dy.chunks(PIECE).zip(x.chunks(PIECE)).enumerate() {
-        let (g, h) = (&mut g[..dy.len()], &mut h[..dy.len()]);
-        match gamma {
-            Some(gamma) => map!(Write::Set, g, dy.iter().zip(&gamma[i * PIECE..]), |(&dy, &gamma)| dy * gamma),
-            None => g.copy_from_slice(dy),
-        }
-        map!(Write::Set, h, x, |&x| (x - mean) * rstd);
-        sum_g += lanes::sum(g);
-        sum_gh += lanes::dot::<I>(g, h);
-    }
+    let (sum_g, sum_gd) = match gamma {
+        Some(gamma) => lanes::weighted_sums::<I>(dy, gamma, x, mean),
+        None => lanes::sums::<I>(dy, x, mean),
+    };
     let count = dy.len() as f64;
-    ((sum_g / count) as f32, (sum_gh / count) as f32)
+    ((sum_g / count) as f32, (sum_gd * f64::from(rstd) / count) as f32)
+}
+
+#[inline(always)]
+#[expect(clippy::too_many_arguments, reason = "the signature of the table")]
+pub(crate) fn norm_backward<I: Isa>(
+    dx: &mut [f32],
+    dgamma: &mut [f32],
+    dbeta: &mut [f32],
+    dy: &[f32],
+    x: &[f32],
+    mean: Option<&[f32]>,
+    rstd: &[f32],
+    gamma: &[f32],
+    cols: usize,
+    write: Write,
+) {
+    dgamma.fill(0.0);
+    dbeta.fill(0.0);
+    for (r, &rstd) in rstd.iter().enumerate() {
+        let row = r * cols..(r + 1) * cols;
+        let (dx, dy, x) = (&mut dx[row.clone()], &dy[row.clone()], &x[row]);
+        let center = mean.map_or(0.0, |mean| mean[r]);
+        let (mean_g, mean_gh) = row_means::<I>(dy, x, Some(gamma), center, rstd);
+        // What comes off g without a mean is its component along h alone.
+        let shift = if mean.is_some() { -rstd * mean_g } else { 0.0 };
+        let slope = -rstd * rstd * mean_gh;
+        map!(write, dx, dy.iter().zip(x).zip(gamma), |((&dy, &x), &gamma)| {
+            I::mul_add(x - center, slope, I::mul_add(dy * gamma, rstd, shift))
+        });
+        // The row is in the first-level cache by now.
+        for ((dgamma, &dy), &x) in dgamma.iter_mut().zip(dy).zip(x) {
+            *dgamma = I::mul_add(dy, (x - center) * rstd, *dgamma);
+        }
+        for (dbeta, &dy) in dbeta.iter_mut().zip(dy) {
+            *dbeta += dy;
+        }
+    }
 }
 
 #[inline(always)]

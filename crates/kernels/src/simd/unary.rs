@@ -1,10 +1,8 @@
 //! Bodies of the functions of one number and of their derivatives. The formulas are those of the scalar twins.
-//!
-//! Sine and cosine call the standard library for each element: they only serve tables of positions.
 
-use std::f32::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
+use std::f32::consts::FRAC_2_SQRT_PI;
 
-use super::math::{erf, exp, ln, sigmoid, softplus, tanh};
+use super::math::{TURN_LIMIT, cos, erf, exp, ln, normal, sigmoid, sigmoid_and_slope, sin, softplus, tanh};
 use super::{Isa, map};
 use crate::unary::Unary;
 use crate::write::Write;
@@ -12,6 +10,16 @@ use crate::write::Write;
 /// √(2/π) and the cubic coefficient of the tanh approximation of GELU.
 const GELU_SLOPE: f32 = 0.797_884_6;
 const GELU_CUBIC: f32 = 0.044_715;
+
+/// Elements of a piece that is looked through for arguments too large for the vectorised sine.
+const PIECE: usize = 256;
+
+/// Whether the vectorised sine and cosine can take all of `x`: neither large nor NaN.
+#[inline(always)]
+fn is_near(x: &[f32]) -> bool {
+    // No early exit: that would keep the loop from being vectorised.
+    x.iter().fold(true, |near, x| near & (x.abs() <= TURN_LIMIT))
+}
 
 #[inline(always)]
 pub(crate) fn unary<I: Isa>(op: Unary, out: &mut [f32], x: &[f32], write: Write) {
@@ -23,25 +31,40 @@ pub(crate) fn unary<I: Isa>(op: Unary, out: &mut [f32], x: &[f32], write: Write)
         Unary::Square => map!(write, out, x, |&x| x * x),
         Unary::Neg => map!(write, out, x, |&x| -x),
         Unary::Abs => map!(write, out, x, |&x| x.abs()),
-        Unary::Sin => map!(write, out, x, |&x| x.sin()),
-        Unary::Cos => map!(write, out, x, |&x| x.cos()),
+        Unary::Sin => {
+            for (out, x) in out.chunks_mut(PIECE).zip(x.chunks(PIECE)) {
+                if is_near(x) {
+                    map!(write, out, x, |&x| sin::<I>(x));
+                } else {
+                    map!(write, out, x, |&x| x.sin());
+                }
+            }
+        }
+        Unary::Cos => {
+            for (out, x) in out.chunks_mut(PIECE).zip(x.chunks(PIECE)) {
+                if is_near(x) {
+                    map!(write, out, x, |&x| cos::<I>(x));
+                } else {
+                    map!(write, out, x, |&x| x.cos());
+                }
+            }
+        }
         Unary::Tanh => map!(write, out, x, |&x| tanh::<I>(x)),
         Unary::Sigmoid => map!(write, out, x, |&x| sigmoid::<I>(x)),
         Unary::Erf => map!(write, out, x, |&x| erf::<I>(x)),
         Unary::Relu => map!(write, out, x, |&x| if x < 0.0 { 0.0 } else { x }),
         Unary::Silu => map!(write, out, x, |&x| x * sigmoid::<I>(x)),
-        Unary::Gelu => map!(write, out, x, |&x| 0.5 * x * (1.0 + erf::<I>(x * FRAC_1_SQRT_2))),
-        Unary::GeluTanh => map!(write, out, x, |&x| 0.5 * x * (1.0 + tanh::<I>(gelu_argument::<I>(x)))),
+        Unary::Gelu => map!(write, out, x, |&x| x * normal::<I>(x).0),
+        Unary::GeluTanh => map!(write, out, x, |&x| x * sigmoid::<I>(gelu_argument::<I>(x))),
         Unary::Softplus => map!(write, out, x, |&x| softplus::<I>(x)),
         Unary::EluPlusOne => map!(write, out, x, |&x| {
             let power = exp::<I>(x);
             if x > 0.0 { x + 1.0 } else { power }
         }),
         Unary::Squash => map!(write, out, x, |&x| {
-            let inverse = 1.0 / x;
-            let large = 1.0 / (1.0 + inverse * inverse);
-            let small = x * x / (1.0 + x * x);
-            if x.abs() > 1.0 { large } else { small }
+            // The result rounds to 1 long before the square overflows.
+            let square = if x.abs() > 1e9 { 1e18 } else { x * x };
+            square / (1.0 + square)
         }),
     }
 }
@@ -60,26 +83,43 @@ pub(crate) fn unary_backward<I: Isa>(op: Unary, dx: &mut [f32], dy: &[f32], save
             let sign = if x == 0.0 { 0.0 } else { 1.0f32.copysign(x) };
             dy * if x.is_nan() { x } else { sign }
         }),
-        Unary::Sin => map!(write, dx, pairs, |(&dy, &x)| dy * x.cos()),
-        Unary::Cos => map!(write, dx, pairs, |(&dy, &x)| -(dy * x.sin())),
+        Unary::Sin => {
+            for ((dx, dy), x) in dx.chunks_mut(PIECE).zip(dy.chunks(PIECE)).zip(saved.chunks(PIECE)) {
+                let pairs = dy.iter().zip(x);
+                if is_near(x) {
+                    map!(write, dx, pairs, |(&dy, &x)| dy * cos::<I>(x));
+                } else {
+                    map!(write, dx, pairs, |(&dy, &x)| dy * x.cos());
+                }
+            }
+        }
+        Unary::Cos => {
+            for ((dx, dy), x) in dx.chunks_mut(PIECE).zip(dy.chunks(PIECE)).zip(saved.chunks(PIECE)) {
+                let pairs = dy.iter().zip(x);
+                if is_near(x) {
+                    map!(write, dx, pairs, |(&dy, &x)| -(dy * sin::<I>(x)));
+                } else {
+                    map!(write, dx, pairs, |(&dy, &x)| -(dy * x.sin()));
+                }
+            }
+        }
         Unary::Tanh => map!(write, dx, pairs, |(&dy, &y)| dy * ((1.0 - y) * (1.0 + y))),
         Unary::Sigmoid => map!(write, dx, pairs, |(&dy, &y)| dy * (y * (1.0 - y))),
         Unary::Erf => map!(write, dx, pairs, |(&dy, &x)| dy * (FRAC_2_SQRT_PI * exp::<I>(-(x * x)))),
         Unary::Relu => map!(write, dx, pairs, |(&dy, &y)| dy * if y > 0.0 { 1.0 } else { 0.0 }),
         Unary::Silu => map!(write, dx, pairs, |(&dy, &x)| {
-            let s = sigmoid::<I>(x);
-            dy * (s * I::mul_add(x, 1.0 - s, 1.0))
+            let (s, slope) = sigmoid_and_slope::<I>(x);
+            dy * I::mul_add(x, slope, s)
         }),
-        // Φ(x) + x·φ(x), where φ(x) = e^(−x²/2) / √(2π)
+        // Φ(x) + x·φ(x)
         Unary::Gelu => map!(write, dx, pairs, |(&dy, &x)| {
-            let cumulative = 0.5 * (1.0 + erf::<I>(x * FRAC_1_SQRT_2));
-            let density = 0.5 * FRAC_2_SQRT_PI * FRAC_1_SQRT_2 * exp::<I>(-(0.5 * x * x));
+            let (cumulative, density) = normal::<I>(x);
             dy * I::mul_add(x, density, cumulative)
         }),
         Unary::GeluTanh => map!(write, dx, pairs, |(&dy, &x)| {
-            let t = tanh::<I>(gelu_argument::<I>(x));
-            let inner = GELU_SLOPE * I::mul_add(3.0 * GELU_CUBIC * x, x, 1.0);
-            dy * (0.5 * (1.0 + t) + 0.5 * x * (1.0 - t) * (1.0 + t) * inner)
+            let (s, slope) = sigmoid_and_slope::<I>(gelu_argument::<I>(x));
+            let inner = 2.0 * GELU_SLOPE * I::mul_add(3.0 * GELU_CUBIC * x, x, 1.0);
+            dy * I::mul_add(x * slope, inner, s)
         }),
         Unary::Softplus => map!(write, dx, pairs, |(&dy, &x)| dy * sigmoid::<I>(x)),
         // e^x is the value itself up to x = 0, where it reaches 1.
@@ -91,8 +131,8 @@ pub(crate) fn unary_backward<I: Isa>(op: Unary, dx: &mut [f32], dy: &[f32], save
     }
 }
 
-/// √(2/π) · (x + 0.044715 x³)
+/// 2u with u = √(2/π) · (x + 0.044715 x³), because (1 + tanh u) / 2 = σ(2u).
 #[inline(always)]
 fn gelu_argument<I: Isa>(x: f32) -> f32 {
-    GELU_SLOPE * I::mul_add(GELU_CUBIC * x * x, x, x)
+    2.0 * GELU_SLOPE * I::mul_add(GELU_CUBIC * x * x, x, x)
 }

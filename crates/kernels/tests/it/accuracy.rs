@@ -1,77 +1,116 @@
 //! The functions of the vectorised bodies, swept over bit patterns against `f64`.
+//!
+//! The references are the `f64` twins: the standard library's functions and, for the error function, a series and a continued fraction
+//! that have tests of their own against values of 50 digits.
 
-use anther_kernels::{Unary, Write, unary};
+use std::f32::consts::{FRAC_1_SQRT_2, FRAC_PI_2, FRAC_PI_4, PI, SQRT_2};
+
+use anther_kernels::{Level, Unary, Write, unary};
 
 use crate::common::{at_each_level, ulp};
 
-/// The greatest error in units in the last place over every `stride`-th bit pattern of the finite numbers in `low..=high`.
-fn worst(op: Unary, low: f32, high: f32, stride: usize, exact: impl Fn(f64) -> f64) -> (f64, f32) {
-    let x: Vec<f32> = (0..=u32::MAX).step_by(stride).map(f32::from_bits).filter(|x| (low..=high).contains(x)).collect();
-    assert!(x.len() > 10_000, "the sweep has only {} values", x.len());
-    let mut y = vec![f32::NAN; x.len()];
-    unary(op, &mut y, &x, Write::Set);
-    let mut worst = (0.0, 0.0);
-    for (&x, &y) in x.iter().zip(&y) {
-        let want = exact(f64::from(x));
-        // What rounds to infinity in `f32` has no last place.
-        let error = if want.abs() >= 2f64.powi(128) * (1.0 - 2f64.powi(-25)) {
-            if f64::from(y) == f64::from(want as f32) { 0.0 } else { f64::INFINITY }
-        } else {
-            (f64::from(y) - want).abs() / ulp(want)
-        };
-        if error > worst.0 || error.is_nan() {
-            worst = (error, x);
-        }
-    }
-    worst
+/// A prime, so that the sweep meets every exponent with ever different mantissas: 3.5 million patterns of both signs, denormals, infinities
+/// and NaN among them.
+const STRIDE: usize = 1213;
+
+/// Neighbours that are tested on either side of a switching point.
+const WINDOW: u32 = 20_000;
+
+/// The sweep, and every number close to one of `switches`, where a function changes its formula, or to its negative.
+fn arguments(switches: &[f32]) -> Vec<f32> {
+    let sweep = (0..=u32::MAX).step_by(STRIDE);
+    let windows = switches.iter().flat_map(|x| x.to_bits().saturating_sub(WINDOW)..=x.to_bits() + WINDOW);
+    let windows = windows.flat_map(|bits| [bits, bits ^ 0x8000_0000]);
+    sweep.chain(windows).map(f32::from_bits).collect()
 }
 
-fn check(op: Unary, low: f32, high: f32, stride: usize, bound: f64, exact: impl Fn(f64) -> f64) {
+/// The distance of `y` from `want` in units in the last place.
+fn error(y: f32, want: f64) -> f64 {
+    if want.is_nan() {
+        return if y.is_nan() { 0.0 } else { f64::INFINITY };
+    }
+    // What rounds to infinity in `f32` has no last place.
+    if want.abs() >= 2f64.powi(128) * (1.0 - 2f64.powi(-25)) {
+        return if f64::from(y) == f64::from(want as f32) { 0.0 } else { f64::INFINITY };
+    }
+    let error = (f64::from(y) - want).abs() / ulp(want);
+    if error.is_nan() { f64::INFINITY } else { error }
+}
+
+/// Asserts that `op` is within `bound(level, x, exact)` units of its twin at each level over the sweep and around `switches`.
+fn check(op: Unary, switches: &[f32], bound: impl Fn(Level, f64, f64) -> f64) {
+    let x = arguments(switches);
+    assert!(x.len() > 3_500_000);
+    let wide: Vec<f64> = x.iter().map(|&x| f64::from(x)).collect();
+    let (mut want, mut y) = (vec![f64::NAN; x.len()], vec![f32::NAN; x.len()]);
+    unary(op, &mut want, &wide, Write::Set);
     at_each_level(|level| {
-        let (error, x) = worst(op, low, high, stride, &exact);
-        assert!(error <= bound, "{op:?} at {level}: {error:.3} ULP at {x:e}, bound {bound}");
+        unary(op, &mut y, &x, Write::Set);
+        for ((&x, &y), &want) in wide.iter().zip(&y).zip(&want) {
+            let (error, bound) = (error(y, want), bound(level, x, want));
+            assert!(error <= bound, "{op:?} at {level}: {y:e} for {x:e} is {error:.3} ULP off {want:e}, bound {bound}");
+        }
     });
 }
 
 #[test]
-fn exp_over_the_whole_range() {
-    check(Unary::Exp, f32::MIN, f32::MAX, 4099, 2.0, f64::exp);
-}
-
-/// Where results are not negligible, densely: every 331st number from 2⁻⁴ up.
-#[test]
-fn exp_where_results_are_finite() {
-    check(Unary::Exp, -104.5, -0.0625, 331, 2.0, f64::exp);
-    check(Unary::Exp, 0.0625, 89.5, 331, 2.0, f64::exp);
+fn exp_to_2_ulp() {
+    check(Unary::Exp, &[0.346_573_6, 1.0, 87.336_55, 88.722_84, 89.0, 103.97, 104.0], |_, _, _| 2.0);
 }
 
 #[test]
-fn ln_over_all_positive_numbers() {
-    check(Unary::Ln, f32::from_bits(1), f32::MAX, 2053, 4.0, f64::ln);
-    check(Unary::Ln, 0.5, 2.0, 61, 4.0, f64::ln);
+fn ln_to_4_ulp() {
+    check(Unary::Ln, &[f32::MIN_POSITIVE, FRAC_1_SQRT_2, 1.0, SQRT_2, 2.0], |_, _, _| 4.0);
 }
 
 #[test]
-fn tanh_over_the_whole_range() {
-    check(Unary::Tanh, f32::MIN, f32::MAX, 4099, 4.0, f64::tanh);
-    check(Unary::Tanh, 0.25, 10.0, 199, 4.0, f64::tanh);
+fn tanh_to_4_ulp() {
+    check(Unary::Tanh, &[0.625, 1.0, 9.01, 44.5], |_, _, _| 4.0);
 }
 
 #[test]
-fn sigmoid_over_the_whole_range() {
-    check(Unary::Sigmoid, f32::MIN, f32::MAX, 4099, 4.0, |x| 1.0 / (1.0 + (-x).exp()));
-    check(Unary::Sigmoid, -104.0, -0.1, 331, 4.0, |x| 1.0 / (1.0 + (-x).exp()));
+fn erf_to_4_ulp() {
+    check(Unary::Erf, &[0.5, 1.0, 3.9, 4.0], |_, _, _| 4.0);
 }
 
 #[test]
-fn erf_over_the_whole_range() {
-    let exact = |x: f64| {
-        let mut y = [0.0];
-        unary(Unary::Erf, &mut y, &[x], Write::Set);
-        y[0]
-    };
-    check(Unary::Erf, f32::MIN, f32::MAX, 8191, 4.0, exact);
-    check(Unary::Erf, 0.25, 4.5, 199, 4.0, exact);
+fn sigmoid_to_4_ulp() {
+    check(Unary::Sigmoid, &[1.0, 16.6, 87.336_55, 89.0, 104.0], |_, _, _| 4.0);
+}
+
+#[test]
+fn sin_and_cos_to_4_ulp() {
+    let switches = [FRAC_PI_4, FRAC_PI_2, 3.0 * FRAC_PI_4, PI, 355.0, 1e6];
+    check(Unary::Sin, &switches, |_, _, _| 4.0);
+    check(Unary::Cos, &switches, |_, _, _| 4.0);
+}
+
+#[test]
+fn softplus_to_4_ulp() {
+    check(Unary::Softplus, &[1.0, 16.6, 87.336_55, 104.0], |_, _, _| 4.0);
+}
+
+#[test]
+fn elu_plus_one_to_2_ulp_and_squash_to_4() {
+    check(Unary::EluPlusOne, &[1.0, 87.336_55, 104.0], |_, _, _| 2.0);
+    check(Unary::Squash, &[1.0, 4096.0, 1e9], |_, _, _| 4.0);
+}
+
+/// x · σ(x), x · Φ(x): a factor below the normal numbers carries half of the smallest number, which x multiplies.
+#[test]
+fn products_with_x() {
+    let denormal = |x: f64, y: f64| if y.abs() < 2e-36 { x.abs() } else { 0.0 };
+    check(Unary::Silu, &[1.0, 87.336_55, 104.0], |_, x, y| 4.0 + denormal(x, y));
+    check(Unary::Gelu, &[1.0, 5.0, 13.0, 14.5], |level, x, y| {
+        // Where multiplications cannot be fused, the rounding of the square in the exponent counts.
+        let square = if level == Level::Portable && x < 0.0 { x * x } else { 0.0 };
+        8.0 + denormal(x, y) + square
+    });
+    // The argument of σ is rounded, by some 3 units, and its error counts as often as it is large.
+    check(Unary::GeluTanh, &[1.0, 5.0, 10.0], |_, x, y| {
+        let argument = 1.596 * (x.abs() + 0.044_715 * x.abs().powi(3));
+        4.0 + denormal(x, y) + if x < 0.0 { 3.0 * argument.min(110.0) } else { 0.0 }
+    });
 }
 
 #[test]

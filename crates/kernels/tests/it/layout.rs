@@ -77,7 +77,7 @@ fn copy_columns_leaves_the_other_columns_alone() {
 #[test]
 fn gather_and_scatter() {
     at_each_level(|level| {
-        for (rows, cols, count) in [(5, 3, 8), (1, 1, 1), (4, 0, 3), (50, 65, 0), (50, 65, 700)] {
+        for (rows, cols, count) in [(5, 3, 8), (1, 1, 1), (4, 0, 3), (50, 65, 0), (50, 65, 700), (1001, 70, 1500)] {
             let table = normal(rows * cols, 4);
             let ids: Vec<u32> = (0..count).map(|i| (i * i % rows) as u32).collect();
             let mut out = vec![f32::NAN; count * cols];
@@ -86,12 +86,19 @@ fn gather_and_scatter() {
                 assert_eq!(out, table[ids[i / cols] as usize * cols + i % cols], "{level}");
             }
             let (dy, mut grad) = (normal(count * cols, 5), vec![1.0; rows * cols]);
-            scatter_add_rows(&mut grad, &dy, &ids, cols);
+            scatter_add_rows(&mut grad, &dy, &ids, cols, Write::Add);
             let mut want = vec![1.0; rows * cols];
             for (i, &dy) in dy.iter().enumerate() {
                 want[ids[i / cols] as usize * cols + i % cols] += dy;
             }
             assert_eq!(grad, want, "{level}: order of additions");
+            let mut fresh = vec![f32::NAN; rows * cols];
+            scatter_add_rows(&mut fresh, &dy, &ids, cols, Write::Set);
+            want.fill(0.0);
+            for (i, &dy) in dy.iter().enumerate() {
+                want[ids[i / cols] as usize * cols + i % cols] += dy;
+            }
+            assert_eq!(fresh, want, "{level}: rows that nobody names are zero");
         }
     });
 }

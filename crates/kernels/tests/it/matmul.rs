@@ -115,6 +115,7 @@ fn fused_is_the_separate_steps() {
                             bias: with_bias.then_some(&bias[..]),
                             activation,
                             pre_activation: keep.then_some(&mut pre[..]),
+                            residual: None,
                         };
                         matmul_fused(args, &mut c, epilogue);
                         assert_eq!(bits(&c), bits(&after), "{m}x{n}x{k}, {activation:?}, kept {keep}, at {level}");

@@ -1,8 +1,8 @@
 //! Layer normalisation and root-mean-square normalisation.
 
 use anther_kernels::{
-    Real, Write, layer_norm, layer_norm_backward_affine, layer_norm_backward_input, rms_norm, rms_norm_backward_affine,
-    rms_norm_backward_input,
+    Real, Write, layer_norm, layer_norm_backward, layer_norm_backward_affine, layer_norm_backward_input, rms_norm,
+    rms_norm_backward, rms_norm_backward_affine, rms_norm_backward_input,
 };
 
 use crate::common::{EPS, Shifted, assert_close, at_each_length, at_each_level, normal, wide};
@@ -58,6 +58,47 @@ fn backward_at_each_length() {
                 assert_close(&format!("norm gradients at {level}, {cols} columns"), &got, &want, |_, want| {
                     EPS * (10.0 * want.abs() + 2000.0 * f64::from(worst))
                 });
+            }
+        }
+    });
+}
+
+/// No rows, one chunk of rows, several, and the most that there are, at each level.
+#[test]
+fn the_gradients_in_one_pass_are_those_of_separate_calls() {
+    at_each_level(|level| {
+        for (rows, cols) in [(0, 5), (1, 1), (64, 33), (65, 130), (300, 70), (20_001, 3), (7, 0)] {
+            let rows_len = if cols == 0 { 0 } else { rows };
+            let (x, dy, gamma) = (normal(rows * cols, 11), normal(rows * cols, 12), normal(cols, 13));
+            let (mean, rstd) = (normal(rows_len, 14), vec![0.7; rows_len]);
+            for write in [Write::Set, Write::Add] {
+                let start = if write == Write::Set { f32::NAN } else { 1.0 };
+                let outputs = || (vec![start; x.len()], vec![start; cols], vec![start; cols]);
+                let what = format!("{level}, {rows} × {cols}, {write:?}");
+                let close = |name: &str, one: &[f32], separate: &[f32]| {
+                    // Sums over rows are added in another order.
+                    assert_close(&format!("{name} at {what}"), one, &wide(separate), |_, want| {
+                        EPS * (8.0 * want.abs() + 20.0 * (rows as f64).sqrt())
+                    });
+                };
+                let (mut dx, mut dgamma, mut dbeta) = outputs();
+                let affine = (&mut dgamma, &mut dbeta);
+                layer_norm_backward(&mut dx, affine.0, affine.1, &dy, &x, &mean, &rstd, &gamma, cols, write, write);
+                let (mut dx2, mut dgamma2, mut dbeta2) = outputs();
+                layer_norm_backward_input(&mut dx2, &dy, &x, &mean, &rstd, Some(&gamma), cols, write);
+                let affine = (&mut dgamma2, &mut dbeta2);
+                layer_norm_backward_affine(affine.0, affine.1, &dy, &x, &mean, &rstd, cols, write, write);
+                close("dx", &dx, &dx2);
+                close("dgamma", &dgamma, &dgamma2);
+                close("dbeta", &dbeta, &dbeta2);
+
+                let (mut dx, mut dgamma, _) = outputs();
+                rms_norm_backward(&mut dx, &mut dgamma, &dy, &x, &rstd, &gamma, cols, write, write);
+                let (mut dx2, mut dgamma2, _) = outputs();
+                rms_norm_backward_input(&mut dx2, &dy, &x, &rstd, Some(&gamma), cols, write);
+                rms_norm_backward_affine(&mut dgamma2, &dy, &x, &rstd, cols, write);
+                close("dx by root mean square", &dx, &dx2);
+                close("dgamma by root mean square", &dgamma, &dgamma2);
             }
         }
     });

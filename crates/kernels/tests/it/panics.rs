@@ -36,7 +36,7 @@ fn lengths_are_named() {
 fn ids_and_targets_are_named() {
     let text = message(|| gather_rows(&mut [0.0f32; 4], &[0.0; 6], &[1, 3], 2));
     assert_eq!(text, "kernels::gather_rows: ids[1] is 3 but `table` has 3 rows");
-    let text = message(|| scatter_add_rows(&mut [0.0f32; 6], &[0.0; 2], &[7], 2));
+    let text = message(|| scatter_add_rows(&mut [0.0f32; 6], &[0.0; 2], &[7], 2, Write::Add));
     assert_eq!(text, "kernels::scatter_add_rows: ids[0] is 7 but `table_grad` has 3 rows");
     let text = message(|| cross_entropy(&mut [0.0f32; 2], &mut [0.0; 2], &[0.0; 6], &[0, 3], 3, 0.0));
     assert_eq!(text, "kernels::cross_entropy: row 1 has target 3 but there are 3 classes");

@@ -45,6 +45,27 @@ impl Linear {
         self.apply(x, Some(f))
     }
 
+    /// `residual + x Wᵀ + b`, fused: the end of a block of a residual network.
+    ///
+    /// # Panics
+    /// If the input or the residual does not fit.
+    #[track_caller]
+    pub fn forward_residual<'t, T: Element>(&self, x: &Var<'t, T>, residual: &Var<'t, T>) -> Var<'t, T> {
+        let bias = self.bias.map(|id| x.param(id));
+        x.linear_residual(&x.param(self.weight), bias.as_ref(), residual)
+    }
+
+    /// `f(z) Wᵀ + b`, plus `residual` if there is one: for training, because `f(z)` is not kept. Elsewhere
+    /// [`Linear::forward_activated`] of the layer before is less work.
+    ///
+    /// # Panics
+    /// If the input or the residual does not fit.
+    #[track_caller]
+    pub fn forward_of<'t, T: Element>(&self, f: Unary, z: &Var<'t, T>, residual: Option<&Var<'t, T>>) -> Var<'t, T> {
+        let bias = self.bias.map(|id| z.param(id));
+        z.activated_linear(f, &z.param(self.weight), bias.as_ref(), residual)
+    }
+
     #[track_caller]
     fn apply<'t, T: Element>(&self, x: &Var<'t, T>, activation: Option<Unary>) -> Var<'t, T> {
         let bias = self.bias.map(|id| x.param(id));

@@ -34,6 +34,16 @@ impl LayerNorm {
         let affine = self.affine.map(|(gamma, beta)| (x.param(gamma), x.param(beta)));
         x.layer_norm(affine.as_ref().map(|(gamma, beta)| (gamma, beta)), self.eps)
     }
+
+    /// Normalises each row of `a + b`, fused.
+    ///
+    /// # Panics
+    /// If an input does not fit.
+    #[track_caller]
+    pub fn forward_sum<'t, T: Element>(&self, a: &Var<'t, T>, b: &Var<'t, T>) -> Var<'t, T> {
+        let affine = self.affine.map(|(gamma, beta)| (a.param(gamma), a.param(beta)));
+        a.add_layer_norm(b, affine.as_ref().map(|(gamma, beta)| (gamma, beta)), self.eps)
+    }
 }
 
 /// Root-mean-square normalisation with the parameter `weight` (γ, first 1), or without.
@@ -62,5 +72,15 @@ impl RmsNorm {
     pub fn forward<'t, T: Element>(&self, x: &Var<'t, T>) -> Var<'t, T> {
         let gamma = self.gamma.map(|id| x.param(id));
         x.rms_norm(gamma.as_ref(), self.eps)
+    }
+
+    /// Normalises each row of `a + b`, fused.
+    ///
+    /// # Panics
+    /// If an input does not fit.
+    #[track_caller]
+    pub fn forward_sum<'t, T: Element>(&self, a: &Var<'t, T>, b: &Var<'t, T>) -> Var<'t, T> {
+        let gamma = self.gamma.map(|id| a.param(id));
+        a.add_rms_norm(b, gamma.as_ref(), self.eps)
     }
 }

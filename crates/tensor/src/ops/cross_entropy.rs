@@ -8,24 +8,72 @@ use anther_kernels as kernels;
 use super::embedding::Ids;
 use crate::op::{Backward, Op};
 use crate::pool::Element;
+use crate::shape::Shape;
 use crate::tape::Var;
 use crate::tensor::Tensor;
 
-struct CrossEntropy<T: Element> {
-    targets: Ids,
+/// What rows of logits are measured against.
+pub(super) struct Targets<T: Element> {
+    /// The class of each row.
+    pub(super) ids: Ids,
     weights: Option<Tensor<T>>,
-    smoothing: f64,
+    pub(super) smoothing: f64,
 }
 
-impl<T: Element> CrossEntropy<T> {
+impl<T: Element> Targets<T> {
     fn weight(&self, row: usize) -> f64 {
         self.weights.as_ref().map_or(1.0, |w| w.data()[row].to_f64())
     }
 
     fn total_weight(&self) -> f64 {
-        (0..self.targets.data().len()).map(|row| self.weight(row)).sum()
+        (0..self.ids.data().len()).map(|row| self.weight(row)).sum()
+    }
+
+    /// The weighted mean of the losses of the rows. What is not finite counts for nothing in a row of weight 0.
+    pub(super) fn mean(&self, loss: &[T]) -> Tensor<T> {
+        let total = self.total_weight();
+        let counted = loss.iter().enumerate().filter(|&(row, _)| self.weight(row) != 0.0);
+        let weighted: f64 = counted.map(|(row, loss)| self.weight(row) * loss.to_f64()).sum();
+        Tensor::scalar(T::from_f64(if total == 0.0 { 0.0 } else { weighted / total }))
+    }
+
+    /// The gradient of the loss of each row, where that of the mean is `dloss`.
+    pub(super) fn row_scales(&self, dloss: f64) -> Tensor<T> {
+        let total = self.total_weight();
+        Tensor::from_fn([self.ids.data().len()], |row| {
+            T::from_f64(if total == 0.0 { 0.0 } else { dloss * self.weight(row) / total })
+        })
     }
 }
+
+/// The targets of logits of the given shape, for the op of that name.
+///
+/// # Panics
+/// If the shapes do not fit, a target names no class or the smoothing is out of range.
+#[track_caller]
+pub(super) fn check_targets<T: Element>(
+    op: &str,
+    logits: Shape,
+    ids: &Ids,
+    weights: Option<&Tensor<T>>,
+    smoothing: f64,
+) -> Targets<T> {
+    assert!(
+        !logits.is_empty() && logits.rows() == ids.data().len(),
+        "{op}: logits of shape {logits:?} do not fit targets of shape {:?}",
+        ids.shape()
+    );
+    if let Some(w) = weights {
+        assert_eq!(w.numel(), ids.data().len(), "{op}: one weight for each target is needed");
+    }
+    if let Some(t) = ids.data().iter().find(|&&t| t as usize >= logits.last_dim()) {
+        panic!("{op}: the target {t} is none of the {} classes", logits.last_dim());
+    }
+    assert!((0.0..1.0).contains(&smoothing), "{op}: the smoothing {smoothing} is not in [0, 1)");
+    Targets { ids: ids.clone(), weights: weights.cloned(), smoothing }
+}
+
+struct CrossEntropy<T: Element>(Targets<T>);
 
 impl<T: Element> Op<T> for CrossEntropy<T> {
     /// The logits and the log-sum-exp of each row.
@@ -36,41 +84,21 @@ impl<T: Element> Op<T> for CrossEntropy<T> {
     }
 
     fn forward(&self, x: &[&Tensor<T>]) -> (Tensor<T>, Self::Saved) {
-        let logits = x[0];
-        let rows = self.targets.data().len();
-        let mut lse = Tensor::zeros([rows]);
-        let loss = Tensor::build([rows], |loss| {
-            let (classes, smoothing) = (logits.shape().last_dim(), T::from_f64(self.smoothing));
-            kernels::cross_entropy(loss, lse.data_mut(), logits.data(), self.targets.data(), classes, smoothing);
+        let (logits, Targets { ids, smoothing, .. }) = (x[0], &self.0);
+        let mut lse = Tensor::zeros(ids.shape());
+        let loss = Tensor::build(ids.shape(), |loss| {
+            let (classes, smoothing) = (logits.shape().last_dim(), T::from_f64(*smoothing));
+            kernels::cross_entropy(loss, lse.data_mut(), logits.data(), ids.data(), classes, smoothing);
         });
-        let total = self.total_weight();
-        let weighted: f64 = (0..rows)
-            .filter(|&row| self.weight(row) != 0.0)
-            .map(|row| self.weight(row) * loss.data()[row].to_f64())
-            .sum();
-        let mean = if total == 0.0 { 0.0 } else { weighted / total };
-        (Tensor::scalar(T::from_f64(mean)), (logits.clone(), lse))
+        (self.0.mean(loss.data()), (logits.clone(), lse))
     }
 
     fn backward(&self, (logits, lse): &Self::Saved, dy: &Tensor<T>, into: &mut Backward<'_, T>) {
-        let total = self.total_weight();
-        let dloss = dy.item().to_f64();
-        let scale = Tensor::from_fn([self.targets.data().len()], |row| {
-            T::from_f64(if total == 0.0 { 0.0 } else { dloss * self.weight(row) / total })
-        });
+        let scale = self.0.row_scales(dy.item().to_f64());
         into.accumulate(0, |dx, write| {
-            let (classes, smoothing) = (logits.shape().last_dim(), T::from_f64(self.smoothing));
-            let targets = self.targets.data();
-            kernels::cross_entropy_backward(
-                dx,
-                scale.data(),
-                logits.data(),
-                lse.data(),
-                targets,
-                classes,
-                smoothing,
-                write,
-            );
+            let (classes, smoothing) = (logits.shape().last_dim(), T::from_f64(self.0.smoothing));
+            let (x, lse, targets) = (logits.data(), lse.data(), self.0.ids.data());
+            kernels::cross_entropy_backward(dx, scale.data(), x, lse, targets, classes, smoothing, write);
         });
     }
 }
@@ -85,20 +113,7 @@ impl<'t, T: Element> Var<'t, T> {
     /// If the shapes do not fit, or a target names no class.
     #[track_caller]
     pub fn cross_entropy(&self, targets: &Ids, weights: Option<&Tensor<T>>, smoothing: f64) -> Var<'t, T> {
-        let s = self.shape();
-        assert!(
-            !s.is_empty() && s.rows() == targets.data().len(),
-            "cross_entropy: logits of shape {s:?} do not fit targets of shape {:?}",
-            targets.shape()
-        );
-        if let Some(w) = weights {
-            assert_eq!(w.numel(), targets.data().len(), "cross_entropy: one weight for each target is needed");
-        }
-        if let Some(t) = targets.data().iter().find(|&&t| t as usize >= s.last_dim()) {
-            panic!("cross_entropy: the target {t} is none of the {} classes", s.last_dim());
-        }
-        assert!((0.0..1.0).contains(&smoothing), "cross_entropy: the smoothing {smoothing} is not in [0, 1)");
-        let op = CrossEntropy { targets: targets.clone(), weights: weights.cloned(), smoothing };
-        self.tape().apply(op, &[self])
+        let targets = check_targets("cross_entropy", self.shape(), targets, weights, smoothing);
+        self.tape().apply(CrossEntropy(targets), &[self])
     }
 }

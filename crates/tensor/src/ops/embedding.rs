@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use anther_kernels::{self as kernels, Write};
+use anther_kernels as kernels;
 
 use crate::op::{Backward, Op};
 use crate::pool::Element;
@@ -76,10 +76,7 @@ impl<T: Element> Op<T> for Embedding {
     fn backward(&self, _: &(), dy: &Tensor<T>, into: &mut Backward<'_, T>) {
         let width = dy.shape().last_dim();
         into.accumulate(0, |dtable, write| {
-            if matches!(write, Write::Set) {
-                dtable.fill(T::ZERO);
-            }
-            kernels::scatter_add_rows(dtable, dy.data(), self.ids.data(), width);
+            kernels::scatter_add_rows(dtable, dy.data(), self.ids.data(), width, write);
         });
     }
 }

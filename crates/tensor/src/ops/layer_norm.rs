@@ -3,7 +3,7 @@
 //! `y = γ (x − μ)/√(σ² + ε) + β` with mean and (biased) variance of each row. With `x̂ = (x − μ) r`, `r = 1/√(σ² + ε)` and `g = γ dy`:
 //! `dx = r (g − mean(g) − x̂ mean(g x̂))`, `dγ = Σ_rows dy x̂`, `dβ = Σ_rows dy`.
 
-use anther_kernels as kernels;
+use anther_kernels::{self as kernels, Write};
 
 use crate::op::{Backward, Op};
 use crate::pool::Element;
@@ -44,12 +44,22 @@ impl<T: Element> Op<T> for LayerNorm {
     fn backward(&self, saved: &Self::Saved, dy: &Tensor<T>, into: &mut Backward<'_, T>) {
         let Saved { x, mean, rstd, gamma } = saved;
         let cols = x.shape().last_dim();
+        let (dy, x, mean, rstd) = (dy.data(), x.data(), mean.data(), rstd.data());
+        if let Some(gamma) = gamma.as_ref().filter(|_| (0..3).all(|i| into.wants(i))) {
+            let (mut dgamma, mut dbeta) = (Tensor::zeros([cols]), Tensor::zeros([cols]));
+            into.accumulate(0, |dx, write| {
+                let (dgamma, dbeta, gamma) = (dgamma.data_mut(), dbeta.data_mut(), gamma.data());
+                kernels::layer_norm_backward(dx, dgamma, dbeta, dy, x, mean, rstd, gamma, cols, write, Write::Set);
+            });
+            into.accumulate(1, |out, write| kernels::copy(out, dgamma.data(), write));
+            into.accumulate(2, |out, write| kernels::copy(out, dbeta.data(), write));
+            return;
+        }
         into.accumulate(0, |dx, write| {
             let gamma = gamma.as_ref().map(Tensor::data);
-            kernels::layer_norm_backward_input(dx, dy.data(), x.data(), mean.data(), rstd.data(), gamma, cols, write);
+            kernels::layer_norm_backward_input(dx, dy, x, mean, rstd, gamma, cols, write);
         });
         if gamma.is_some() {
-            let (dy, x, mean, rstd) = (dy.data(), x.data(), mean.data(), rstd.data());
             into.accumulate(1, |dgamma, write| {
                 kernels::layer_norm_backward_affine(dgamma, &mut [], dy, x, mean, rstd, cols, write, write);
             });

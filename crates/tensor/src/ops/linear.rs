@@ -8,6 +8,7 @@ use anther_kernels::{self as kernels, Broadcast, Epilogue, MatMul, Saves, Trans,
 
 use crate::op::{Backward, Op};
 use crate::pool::Element;
+use crate::shape::Shape;
 use crate::tape::Var;
 use crate::tensor::Tensor;
 
@@ -38,7 +39,11 @@ impl<T: Element> Op<T> for LinearOp {
         let product = MatMul { trans_b: Trans::Yes, ..MatMul::new(x.data(), weight.data(), rows, n, k) };
         let run = |y: &mut [T], pre_activation: Option<&mut [T]>| {
             let bias = bias.map(|b| b.data());
-            kernels::matmul_fused(product, y, Epilogue { bias, activation: self.activation, pre_activation });
+            kernels::matmul_fused(
+                product,
+                y,
+                Epilogue { bias, activation: self.activation, pre_activation, residual: None },
+            );
         };
         let mut pre = None;
         let y = Tensor::build(shape, |y| {
@@ -54,7 +59,6 @@ impl<T: Element> Op<T> for LinearOp {
 
     fn backward(&self, saved: &Self::Saved, dy: &Tensor<T>, into: &mut Backward<'_, T>) {
         let (x, weight) = (&saved.x, &saved.weight);
-        let (rows, k, n) = (x.shape().rows(), x.shape().last_dim(), weight.shape()[0]);
         let dz = match self.activation {
             None => dy.clone(),
             Some(f) => Tensor::build(dy.shape(), |dz| {
@@ -63,22 +67,56 @@ impl<T: Element> Op<T> for LinearOp {
                 kernels::unary_backward(f, dz, dy.data(), z, y, Write::Set);
             }),
         };
-        into.accumulate(0, |dx, write| {
-            kernels::matmul(MatMul::new(dz.data(), weight.data(), rows, k, n), dx, write);
-        });
-        into.accumulate(1, |dw, write| {
-            let product = MatMul { trans_a: Trans::Yes, ..MatMul::new(dz.data(), x.data(), n, k, rows) };
-            kernels::matmul(product, dw, write);
-        });
-        if into.sources.len() > 2 {
-            let layout = Broadcast { outer: rows, mid: n, inner: 1 };
-            into.accumulate(2, |db, write| kernels::reduce_to(db, dz.data(), layout, write));
-        }
+        product_backward(x, weight, &dz, into, 0);
     }
 
     fn flops(&self, inputs: &[&Tensor<T>]) -> u64 {
         2 * (inputs[0].numel() * inputs[1].shape()[0]) as u64
     }
+}
+
+/// The gradients of `z = x Wᵀ + b`, whose inputs `x`, `W` and, if there is one, `b` are those of the op from number `first` on.
+pub(super) fn product_backward<T: Element>(
+    x: &Tensor<T>,
+    weight: &Tensor<T>,
+    dz: &Tensor<T>,
+    into: &mut Backward<'_, T>,
+    first: usize,
+) {
+    let (rows, k, n) = (x.shape().rows(), x.shape().last_dim(), weight.shape()[0]);
+    into.accumulate(first, |dx, write| {
+        kernels::matmul(MatMul::new(dz.data(), weight.data(), rows, k, n), dx, write);
+    });
+    into.accumulate(first + 1, |dw, write| {
+        let product = MatMul { trans_a: Trans::Yes, ..MatMul::new(dz.data(), x.data(), n, k, rows) };
+        kernels::matmul(product, dw, write);
+    });
+    if into.sources.len() > first + 2 {
+        let layout = Broadcast { outer: rows, mid: n, inner: 1 };
+        into.accumulate(first + 2, |db, write| kernels::reduce_to(db, dz.data(), layout, write));
+    }
+}
+
+/// The shape of `x Wᵀ + b`, for the op of that name.
+///
+/// # Panics
+/// If the shapes do not fit.
+#[track_caller]
+pub(super) fn check_linear<T: Element>(
+    op: &str,
+    x: &Var<'_, T>,
+    weight: &Var<'_, T>,
+    bias: Option<&Var<'_, T>>,
+) -> Shape {
+    let (x, w) = (x.shape(), weight.shape());
+    assert!(
+        !x.is_empty() && w.len() == 2 && x.last_dim() == w[1],
+        "{op}: an input of shape {x:?} does not fit a weight of shape {w:?} ([out, in])"
+    );
+    if let Some(b) = bias.map(Var::shape) {
+        assert!(b.len() == 1 && b[0] == w[0], "{op}: a bias of shape {b:?} does not fit a weight of shape {w:?}");
+    }
+    x.with_last(w[0])
 }
 
 impl<'t, T: Element> Var<'t, T> {
@@ -88,22 +126,11 @@ impl<'t, T: Element> Var<'t, T> {
     /// If the shapes do not fit.
     #[track_caller]
     pub fn linear(&self, weight: &Var<'t, T>, bias: Option<&Var<'t, T>>, activation: Option<Unary>) -> Var<'t, T> {
-        let (x, w) = (self.shape(), weight.shape());
-        assert!(
-            !x.is_empty() && w.len() == 2 && x.last_dim() == w[1],
-            "linear: an input of shape {x:?} does not fit a weight of shape {w:?} ([out, in])"
-        );
+        check_linear("linear", self, weight, bias);
         let op = LinearOp { activation };
         match bias {
             None => self.tape().apply(op, &[self, weight]),
-            Some(bias) => {
-                let b = bias.shape();
-                assert!(
-                    b.len() == 1 && b[0] == w[0],
-                    "linear: a bias of shape {b:?} does not fit a weight of shape {w:?}"
-                );
-                self.tape().apply(op, &[self, weight, bias])
-            }
+            Some(bias) => self.tape().apply(op, &[self, weight, bias]),
         }
     }
 }

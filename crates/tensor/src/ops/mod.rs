@@ -3,6 +3,8 @@
 //! An op checks the shapes of its inputs and panics with its name and the shapes if they do not fit: that is a mistake
 //! in a program, not in data.
 
+mod activated_linear;
+mod add_norm;
 mod affine;
 mod binary;
 mod concat;
@@ -12,6 +14,8 @@ mod embedding;
 mod heads;
 mod layer_norm;
 mod linear;
+mod linear_cross_entropy;
+mod linear_residual;
 mod matmul;
 mod normalize;
 mod reduce;
@@ -20,6 +24,7 @@ mod rms_norm;
 mod rotary;
 mod slice;
 mod softmax;
+mod swiglu;
 mod transpose;
 mod unary;
 

@@ -2,7 +2,7 @@
 //!
 //! `y = γ x r` with `r = 1/√(mean(x²) + ε)`. With `g = γ dy`: `dx = r (g − x r² mean(g x))`, `dγ = Σ_rows dy x r`.
 
-use anther_kernels as kernels;
+use anther_kernels::{self as kernels, Write};
 
 use crate::op::{Backward, Op};
 use crate::pool::Element;
@@ -39,13 +39,23 @@ impl<T: Element> Op<T> for RmsNorm {
     fn backward(&self, saved: &Self::Saved, dy: &Tensor<T>, into: &mut Backward<'_, T>) {
         let Saved { x, rstd, gamma } = saved;
         let cols = x.shape().last_dim();
+        let (dy, x, rstd) = (dy.data(), x.data(), rstd.data());
+        if let Some(gamma) = gamma.as_ref().filter(|_| into.wants(0) && into.wants(1)) {
+            let mut dgamma = Tensor::zeros([cols]);
+            into.accumulate(0, |dx, write| {
+                let (dgamma, gamma) = (dgamma.data_mut(), gamma.data());
+                kernels::rms_norm_backward(dx, dgamma, dy, x, rstd, gamma, cols, write, Write::Set);
+            });
+            into.accumulate(1, |out, write| kernels::copy(out, dgamma.data(), write));
+            return;
+        }
         into.accumulate(0, |dx, write| {
             let gamma = gamma.as_ref().map(Tensor::data);
-            kernels::rms_norm_backward_input(dx, dy.data(), x.data(), rstd.data(), gamma, cols, write);
+            kernels::rms_norm_backward_input(dx, dy, x, rstd, gamma, cols, write);
         });
         if gamma.is_some() {
             into.accumulate(1, |dgamma, write| {
-                kernels::rms_norm_backward_affine(dgamma, dy.data(), x.data(), rstd.data(), cols, write);
+                kernels::rms_norm_backward_affine(dgamma, dy, x, rstd, cols, write);
             });
         }
     }

@@ -2,8 +2,10 @@
 
 mod cases;
 mod edges;
+mod fused;
 mod panics;
 mod properties;
+mod recompute;
 mod tape;
 
 use anther_testkit::check_all;
@@ -11,7 +13,7 @@ use anther_testkit::check_all;
 #[test]
 fn every_op_passes_every_check() {
     let summary = check_all(&cases::ops());
-    assert!(summary.cases.len() >= 44, "{summary}");
+    assert!(summary.cases.len() >= 49, "{summary}");
     for (op, &count) in &summary.cases {
         assert!(count >= 5, "only {count} cases of {op}");
     }

@@ -82,6 +82,21 @@ refuses! {
         |x, _| x[0].cross_entropy(&Ids::new([2], vec![0, 1]), Some(x[1].value()), 0.0);
     cross_entropy_smoothing: "cross_entropy: the smoothing 1 is not in [0, 1)", [[2, 3]],
         |x, _| x[0].cross_entropy(&Ids::new([2], vec![0, 1]), None, 1.0);
+    linear_cross_entropy: "linear_cross_entropy: an input of shape [2, 3] does not fit a weight of shape [5, 2] ([classes, width])",
+        [[2, 3], [5, 2]], |x, _| x[0].linear_cross_entropy(&x[1], &Ids::new([2], vec![0; 2]), None, 0.0);
+    linear_cross_entropy_target: "linear_cross_entropy: the target 5 is none of the 5 classes", [[2, 3], [5, 3]],
+        |x, _| x[0].linear_cross_entropy(&x[1], &Ids::new([2], vec![0, 5]), None, 0.0);
+    linear_cross_entropy_rows: "linear_cross_entropy: logits of shape [2, 5] do not fit targets of shape [3]", [[2, 3], [5, 3]],
+        |x, _| x[0].linear_cross_entropy(&x[1], &Ids::new([3], vec![0; 3]), None, 0.0);
+    linear_residual: "linear_residual: a residual of shape [2, 3] does not fit an output of shape [2, 5]", [[2, 3], [5, 3]],
+        |x, _| x[0].linear_residual(&x[1], None, &x[0]);
+    linear_residual_bias: "linear_residual: a bias of shape [3] does not fit a weight of shape [5, 3]", [[2, 3], [5, 3], [3], [2, 5]],
+        |x, _| x[0].linear_residual(&x[1], Some(&x[2]), &x[3]);
+    swiglu: "swiglu: a gate of shape [2, 3] does not fit a factor of shape [3]", [[2, 3], [3]], |x, _| x[0].swiglu(&x[1]);
+    add_layer_norm: "add_layer_norm: summands of shapes [2, 3] and [3] do not fit", [[2, 3], [3]],
+        |x, _| x[0].add_layer_norm(&x[1], None, 1e-5);
+    add_rms_norm: "add_rms_norm: a scale or shift of shape [2] does not fit rows of [2, 3]", [[2, 3], [2]],
+        |x, _| x[0].add_rms_norm(&x[0], Some(&x[1]), 1e-5);
     embedding: "embedding: id 4 names no row of a table of shape [4, 2]", [[4, 2]], |x, _| x[0].embedding(&Ids::new([2], vec![0, 4]));
     embedding_rank: "embedding: a table of shape [4] is not [rows, width]", [[4]], |x, _| x[0].embedding(&Ids::new([1], vec![0]));
     ids: "ids of shape [2, 2] must be 4 in number", [], |_x, _| Ids::new([2, 2], vec![0; 3]);

@@ -67,14 +67,22 @@ impl Sampling {
     }
 
     /// The tokens that may be drawn with their probabilities, which sum to 1, the likeliest first; of equals the lower
-    /// number first. Costs a sort of the scores.
+    /// number first. Costs a sort of the scores, at temperature 0 a search for the largest.
     ///
     /// First the temperature is applied, then top-k, then top-p to what top-k left, renormalised each time.
     ///
     /// # Errors
     /// [`SampleError`]. A score of negative infinity is a probability of 0; NaN and positive infinity are refused.
-    #[expect(clippy::cast_possible_truncation, reason = "a vocabulary is numbered by u32")]
     pub fn distribution(&self, scores: &[f32]) -> Result<Vec<(u32, f64)>, SampleError> {
+        let mut tokens = Vec::new();
+        self.distribute(scores, &mut tokens)?;
+        Ok(tokens)
+    }
+
+    /// [`distribution`](Self::distribution) into a list that keeps its memory from token to token.
+    #[expect(clippy::cast_possible_truncation, reason = "a vocabulary is numbered by u32")]
+    fn distribute(&self, scores: &[f32], tokens: &mut Vec<(u32, f64)>) -> Result<(), SampleError> {
+        tokens.clear();
         self.validate()?;
         if let Some(token) = scores.iter().position(|score| score.is_nan() || *score == f32::INFINITY) {
             return Err(SampleError::Scores { token, score: scores[token] });
@@ -84,21 +92,18 @@ impl Sampling {
             let score = scores.first().copied().ok_or(SampleError::NoTokens)?;
             return Err(SampleError::Scores { token: 0, score });
         }
-        let weight = |score: f32| match self.temperature {
-            0.0 => f64::from(score == best),
-            temperature => ((f64::from(score) - f64::from(best)) / temperature).exp(),
-        };
-        let mut tokens: Vec<(u32, f64)> =
-            scores.iter().enumerate().map(|(token, &score)| (token as u32, weight(score))).collect();
-        // Stable, so that equals stay in the order of their numbers.
-        tokens.sort_by(|a, b| b.1.total_cmp(&a.1));
         if self.temperature == 0.0 {
-            tokens.truncate(1);
+            let likeliest = scores.iter().position(|&score| score == best);
+            tokens.extend(likeliest.map(|token| (token as u32, 1.0)));
+            return Ok(());
         }
+        let weight = |score: f32| ((f64::from(score) - f64::from(best)) / self.temperature).exp();
+        tokens.extend(scores.iter().enumerate().map(|(token, &score)| (token as u32, weight(score))));
+        tokens.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         if self.top_k > 0 {
             tokens.truncate(self.top_k);
         }
-        normalise(&mut tokens);
+        normalise(tokens);
         if self.top_p < 1.0 {
             let mut sum = 0.0;
             let enough = tokens.iter().position(|(_, probability)| {
@@ -106,10 +111,10 @@ impl Sampling {
                 sum >= self.top_p
             });
             tokens.truncate(enough.map_or(tokens.len(), |last| last + 1));
-            normalise(&mut tokens);
+            normalise(tokens);
         }
         tokens.retain(|(_, probability)| *probability > 0.0);
-        Ok(tokens)
+        Ok(())
     }
 
     /// Draws a token: a pure function of the scores and of `uniform`, a number in `[0, 1)`.
@@ -126,7 +131,15 @@ impl Sampling {
     /// # Ok::<(), anther_train::generate::SampleError>(())
     /// ```
     pub fn draw(&self, scores: &[f32], uniform: f64) -> Result<u32, SampleError> {
-        let tokens = self.distribution(scores)?;
+        self.draw_with(scores, uniform, &mut Vec::new())
+    }
+
+    /// [`draw`](Self::draw) with memory for the candidates, to be given again for the next token.
+    ///
+    /// # Errors
+    /// As [`distribution`](Self::distribution).
+    pub fn draw_with(&self, scores: &[f32], uniform: f64, tokens: &mut Vec<(u32, f64)>) -> Result<u32, SampleError> {
+        self.distribute(scores, tokens)?;
         let mut sum = 0.0;
         let found = tokens.iter().find(|(_, probability)| {
             sum += probability;

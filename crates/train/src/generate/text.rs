@@ -46,6 +46,7 @@ impl TrainedModel {
         let context = self.model.config().context;
         let random = RandomKey::new(seed, Stream::named("generate").id(), 0);
         let mut cache = self.model.cache(1);
+        let mut candidates = Vec::new();
         let mut text = String::new();
         for drawn in 0..length {
             // The tokens that the cache has not seen, or the whole window once it has moved.
@@ -56,7 +57,7 @@ impl TrainedModel {
             let unseen = &tokens[tokens.len() - window + cache.len()..];
             let ids = Ids::new([1, unseen.len()], unseen.to_vec());
             let scores = self.model.decode(&Tape::inference(&self.parameters), &ids, &mut cache);
-            let token = sampling.draw(scores.data(), random.uniform(drawn as u64))?;
+            let token = sampling.draw_with(scores.data(), random.uniform(drawn as u64), &mut candidates)?;
             tokens.push(token);
             let piece = self.symbols.decode(&tokens[start + drawn..])?;
             each(&piece);

@@ -16,6 +16,9 @@ pub struct TrainConfig {
     /// Parts that the batch of a step is computed in, one after the other, to save memory; divides `batch`. The gradient is that
     /// of the whole batch.
     pub accumulate: usize,
+    /// Whether each block keeps its input only and is computed a second time in the backward pass, to save memory; changes no number of
+    /// the run.
+    pub recompute: bool,
     /// The highest learning rate.
     pub learning_rate: f64,
     /// The learning rate at the end, or the lowest one.
@@ -71,6 +74,7 @@ impl Default for TrainConfig {
             steps: 2000,
             batch: 32,
             accumulate: 1,
+            recompute: false,
             learning_rate: 1e-3,
             min_learning_rate: 0.0,
             schedule: ScheduleKind::Cosine,

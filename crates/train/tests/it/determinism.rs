@@ -38,6 +38,18 @@ fn expressive_attention_does_not_depend_on_the_number_of_threads() {
 }
 
 #[test]
+fn recomputation_changes_no_number_of_a_run() {
+    for weighing in ["softmax", "expressive"] {
+        let weighing = format!("model.attention.weighing={weighing}");
+        let expected = trained(&recipe(&[&weighing]), 1, 10);
+        for threads in [1, 2, 3] {
+            let again = trained(&recipe(&[&weighing, "train.recompute=true"]), threads, 10);
+            assert_eq!(again, expected, "{weighing}, {threads} threads");
+        }
+    }
+}
+
+#[test]
 fn the_seed_changes_everything() {
     let with = |seed: &str| trained(&recipe(&[seed]), 1, 3);
     let (a, b) = (with("train.seed=1"), with("train.seed=2"));

@@ -3,3 +3,4 @@
 mod causal_lm;
 mod generation;
 mod names;
+mod recompute;

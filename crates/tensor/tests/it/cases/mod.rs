@@ -2,6 +2,7 @@
 
 mod attention;
 mod binary;
+mod fused;
 mod layers;
 mod layout;
 mod loss;
@@ -20,6 +21,7 @@ pub fn ops() -> Vec<Case> {
     let families = [
         attention::cases(),
         binary::cases(),
+        fused::cases(),
         layout::cases(),
         loss::cases(),
         matmul::cases(),

@@ -1,0 +1,109 @@
+//! Attention of a few new queries over the keys and values of a cache, read where they lie.
+
+use crate::check;
+use crate::real::Real;
+use crate::spans::Spans;
+use crate::table::table;
+use crate::threads::blocks;
+
+/// How the scores of a query become its weights.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum CacheWeights<T> {
+    /// `a_j = e^(s_j + b_j) / Σ e^(s + b)`
+    Softmax,
+    /// `w_j = b_j · s_j² / (1 + s_j²)`, `a_j = w_j / (eps + Σ w)`; all zeros where the denominator is 0.
+    Squash {
+        /// Added to the sum.
+        eps: T,
+    },
+}
+
+/// The operands of [`attend_cached`]. All are row-major.
+#[derive(Clone, Copy, Debug)]
+pub struct CachedAttention<'a, T> {
+    /// `[batch, heads, queries, d]`
+    pub queries: &'a [T],
+    /// `[batch, heads, capacity, d]`, of which the first `length` rows of each head are read.
+    pub keys: &'a [T],
+    /// `[batch, heads, capacity, dv]`, read like the keys.
+    pub values: &'a [T],
+    /// Sequences.
+    pub batch: usize,
+    /// Heads of a sequence.
+    pub heads: usize,
+    /// Keys of each head.
+    pub length: usize,
+    /// Rows of a head in the cache, at least `length`.
+    pub capacity: usize,
+    /// Width of a query and of a key.
+    pub d: usize,
+    /// Width of a value and of a result.
+    pub dv: usize,
+    /// The factor on the scores: `s_j = scale · ⟨q, k_j⟩`.
+    pub scale: T,
+    /// How scores become weights.
+    pub weights: CacheWeights<T>,
+    /// `b`, `[heads, queries, length]`: added to the scores by softmax, a factor of the other weights.
+    pub bias: Option<&'a [T]>,
+    /// The keys that each query sees; all without spans.
+    pub spans: Option<Spans<'a>>,
+}
+
+/// `out[q] = Σ_j a_qj v_j` over the keys that query `q` sees: `[batch, heads, queries, dv]`. A query that sees no key gives zeros.
+///
+/// Reads each key and each value in sight once a query, so it suits few queries; for many, products of whole matrices do less. Cost
+/// 2·keys·(d + dv) operations a query.
+///
+/// # Panics
+/// When a length or the spans do not fit, or `length` is over `capacity`.
+#[track_caller]
+pub fn attend_cached<T: Real>(args: CachedAttention<'_, T>, out: &mut [T]) {
+    const KERNEL: &str = "attend_cached";
+    let CachedAttention { batch, heads, length, capacity, d, dv, .. } = args;
+    assert!(length <= capacity, "kernels::{KERNEL}: {length} keys are more than the {capacity} rows of a head");
+    let groups = check::product(KERNEL, &[batch, heads]);
+    check::length(KERNEL, "keys", args.keys.len(), check::product(KERNEL, &[groups, capacity, d]));
+    check::length(KERNEL, "values", args.values.len(), check::product(KERNEL, &[groups, capacity, dv]));
+    let rows = check::rows(KERNEL, "out", out.len(), dv);
+    check::length(KERNEL, "queries", args.queries.len(), check::product(KERNEL, &[rows, d]));
+    if rows == 0 {
+        return;
+    }
+    assert!(
+        groups > 0 && rows.is_multiple_of(groups),
+        "kernels::{KERNEL}: {rows} queries are no whole number for each of {batch} sequences of {heads} heads"
+    );
+    if let Some(bias) = args.bias {
+        check::length(KERNEL, "bias", bias.len(), check::product(KERNEL, &[heads, rows / groups, length]));
+    }
+    if let Some(spans) = args.spans {
+        spans.check(KERNEL, rows, length);
+    }
+    let run = table::<T>().attend_cached;
+    let work = rows.saturating_mul(length).saturating_mul(d + dv);
+    blocks(work, out, dv, |row, out| run(out, row, rows / groups, &args));
+}
+
+impl<'a, T: Real> CachedAttention<'a, T> {
+    /// The query of a row of the result, and the keys, values and bias that it meets, where each head has `queries` of them.
+    #[inline(always)]
+    pub(crate) fn row(&self, row: usize, queries: usize) -> Row<'a, T> {
+        let CachedAttention { length, capacity, d, dv, .. } = *self;
+        let (group, query) = (row / queries, row % queries);
+        let bias_row = group % self.heads * queries + query;
+        Row {
+            query: &self.queries[row * d..][..d],
+            keys: &self.keys[group * capacity * d..][..length * d],
+            values: &self.values[group * capacity * dv..][..length * dv],
+            bias: self.bias.map(|bias| &bias[bias_row * length..][..length]),
+        }
+    }
+}
+
+/// What one query meets.
+pub(crate) struct Row<'a, T> {
+    pub(crate) query: &'a [T],
+    pub(crate) keys: &'a [T],
+    pub(crate) values: &'a [T],
+    pub(crate) bias: Option<&'a [T]>,
+}

@@ -1,0 +1,46 @@
+//! How a matrix product is cut into tasks and pieces. Sizes and caches decide, never the number of threads.
+
+use crate::block::Grid;
+use crate::caches::caches;
+
+/// Columns of a task are a multiple of this, which every level's tile divides.
+const COLUMN_UNIT: usize = 32;
+
+/// Tasks that a product is cut into where its size allows: enough for the threads of a workstation to find work, and few enough that
+/// a task uses what it packs often.
+const TASKS: usize = 8;
+
+/// The fewest rows of a task: each panel of op(B) is read from the second or third cache for that many rows of op(A).
+const FEWEST_ROWS: usize = 96;
+
+/// The fewest columns of a task in a product with enough rows: the rows of op(A) are packed again for each range of columns.
+const FEWEST_COLUMNS: usize = 768;
+
+/// The most rows of a task: what it packs of op(A), and a piece of C, stay in the second cache.
+fn most_rows() -> usize {
+    /// For a row: a slice of op(A), a piece of C, and as much again for op(B).
+    const BYTES_PER_ROW: usize = 2 * (384 + 512) * size_of::<f32>();
+    (caches().l2 / BYTES_PER_ROW).clamp(FEWEST_ROWS, 256)
+}
+
+/// The tasks of a product of `m` rows and `n` columns whose op(B) is packed.
+pub(crate) fn packed(m: usize, n: usize) -> Grid {
+    let rows = (m / TASKS).clamp(FEWEST_ROWS, most_rows());
+    let high = m.div_ceil(rows);
+    let fewest = if high >= TASKS { FEWEST_COLUMNS } else { COLUMN_UNIT * 4 };
+    let most = if high >= TASKS { 4 } else { TASKS.div_ceil(high) };
+    Grid::new(m, n, high, (n / fewest).clamp(1, most), COLUMN_UNIT)
+}
+
+/// The tasks of a product with a few rows, which reads B in place.
+pub(crate) fn in_place(m: usize, n: usize, k: usize) -> Grid {
+    /// Elements of B that are worth a task.
+    const FEWEST_ELEMENTS: usize = 1 << 15;
+    Grid::new(m, n, 1, (n * k / FEWEST_ELEMENTS).clamp(1, 2 * TASKS), COLUMN_UNIT)
+}
+
+/// Columns of op(B) that are packed at once, a multiple of `panel`: a quarter of the third cache, so that they are read from there.
+pub(crate) fn columns_at_once(k: usize, panel: usize) -> usize {
+    let bytes = (caches().l3 / 4).clamp(2 << 20, 8 << 20);
+    (bytes / (k * size_of::<f32>()) / COLUMN_UNIT).max(8) * COLUMN_UNIT.max(panel)
+}

@@ -1,0 +1,103 @@
+//! The baseline of the target, in plain loops over four numbers, which the compiler puts into registers.
+
+use super::{Isa, choose_tile};
+use crate::simd::matmul::Tile;
+
+/// The baseline of the target, taken to have 16 registers of 4.
+pub(crate) struct Baseline;
+
+const LANES: usize = 4;
+
+/// A tile as a function of its own, so that the caller, which calls many sizes, stays small.
+///
+/// # Safety
+/// As [`Tile::run`].
+#[inline(never)]
+unsafe fn run<const ROWS: usize, const REGISTERS: usize>(tile: &Tile<'_>) {
+    // SAFETY: the caller's promise is the same.
+    unsafe { tile.run::<Baseline, ROWS, REGISTERS>() }
+}
+
+impl Isa for Baseline {
+    type Vector = [f32; LANES];
+
+    const LANES: usize = LANES;
+    const ROWS: usize = 4;
+
+    #[inline(always)]
+    fn mul_add(a: f32, b: f32, c: f32) -> f32 {
+        a * b + c
+    }
+
+    #[inline(always)]
+    fn splat(x: f32) -> Self::Vector {
+        [x; LANES]
+    }
+
+    #[inline(always)]
+    unsafe fn load(from: *const f32) -> Self::Vector {
+        // SAFETY: the caller vouches for all lanes; an array of `f32` may lie at any address that one may.
+        unsafe { from.cast::<[f32; LANES]>().read() }
+    }
+
+    #[inline(always)]
+    unsafe fn load_first(from: *const f32, count: usize) -> Self::Vector {
+        // SAFETY: the caller vouches for the first `count` lanes.
+        std::array::from_fn(|l| if l < count { unsafe { from.add(l).read() } } else { 0.0 })
+    }
+
+    #[inline(always)]
+    unsafe fn store(to: *mut f32, x: Self::Vector) {
+        // SAFETY: as in `load`.
+        unsafe { to.cast::<[f32; LANES]>().write(x) }
+    }
+
+    #[inline(always)]
+    unsafe fn store_first(to: *mut f32, x: Self::Vector, count: usize) {
+        for (l, &x) in x.iter().enumerate().take(count) {
+            // SAFETY: the caller vouches for the first `count` lanes.
+            unsafe { to.add(l).write(x) }
+        }
+    }
+
+    #[inline(always)]
+    fn add(a: Self::Vector, b: Self::Vector) -> Self::Vector {
+        std::array::from_fn(|l| a[l] + b[l])
+    }
+
+    #[inline(always)]
+    fn mul(a: Self::Vector, b: Self::Vector) -> Self::Vector {
+        std::array::from_fn(|l| a[l] * b[l])
+    }
+
+    #[inline(always)]
+    fn fused(a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector {
+        std::array::from_fn(|l| a[l] * b[l] + c[l])
+    }
+
+    #[inline(always)]
+    fn total([a, b, c, d]: Self::Vector) -> f32 {
+        (a + c) + (b + d)
+    }
+
+    #[inline(always)]
+    fn prefetch(_address: *const f32) {}
+
+    #[inline(always)]
+    fn prefetch_far(_address: *const f32) {}
+
+    #[inline(always)]
+    unsafe fn transpose(source: *const f32, step: usize, rows: usize, cols: usize, out: *mut f32, stride: usize) {
+        for l in 0..cols {
+            for r in 0..LANES {
+                // SAFETY: the caller vouches for both places.
+                unsafe { out.add(l * stride + r).write(if r < rows { source.add(r * step + l).read() } else { 0.0 }) }
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn tile(tile: &Tile, rows: usize, registers: usize) {
+        choose_tile!(run, tile, rows, registers, 1 2 3 4);
+    }
+}

@@ -1,0 +1,160 @@
+//! Bodies of the matrix product.
+//!
+//! op(B) is packed once for all rows, by [`pack`], into panels as wide as a tile; a task packs the rows of op(A) that it needs. Both then
+//! lie in memory in the order in which a tile reads them, whatever the transposition. A tile of C is summed in registers over a slice of
+//! the inner size and then added to C. Each sum runs over slices and then over the inner index, whatever the rectangle and the tile.
+//! A few rows are not worth packing B for: they read it in place.
+
+mod few_rows;
+mod pack;
+mod tile;
+
+use std::ops::Range;
+
+use super::Isa;
+use crate::block::{Block, share};
+use crate::matmul::{FEW_ROWS, Finish, MatMul};
+use crate::scratch::Scratch;
+use crate::write::Write;
+
+pub(crate) use pack::pack;
+pub(crate) use tile::Tile;
+
+/// The slice of the inner size that a tile sums in registers: 14 rows of A take 21 KiB of the first-level cache, and C is read and
+/// written once a slice. The same at every level and on every machine, since it decides the order of sums.
+const DEPTH: usize = 384;
+
+/// Columns of the piece of C that stays in the second cache while the slices are added up, a multiple of every tile's width.
+const PIECE: usize = 512;
+
+/// Elements of packed A that are kept over all slices: 4 MiB. A slice of them at a time is read from the second cache.
+const KEPT: usize = 1 << 20;
+
+/// Columns of a tile and of a panel of op(B): two registers.
+#[inline(always)]
+fn width<I: Isa>() -> usize {
+    2 * I::LANES
+}
+
+/// Elements of a packed panel of op(B), or 0 if B is to be read in place.
+#[inline(always)]
+pub(crate) fn panel_len<I: Isa>(args: &MatMul<'_, f32>) -> usize {
+    if args.m <= FEW_ROWS { 0 } else { args.k * width::<I>() }
+}
+
+/// A rectangle of C. `packed` holds the panels of op(B) from the one of column `first_col` on, or nothing.
+#[inline(always)]
+pub(crate) fn matmul<I: Isa>(
+    args: &MatMul<'_, f32>,
+    first_col: usize,
+    packed: &[f32],
+    c: &mut Block<'_, f32>,
+    write: Write,
+    finish: Option<&mut Finish<'_, f32>>,
+) {
+    if packed.is_empty() {
+        few_rows::few_rows::<I>(args, c, write);
+        if let Some(finish) = finish {
+            for i in 0..c.rows.len() {
+                finish.row(i, c.row(i));
+            }
+        }
+    } else {
+        tiles::<I>(args, first_col, packed, c, write, finish);
+    }
+}
+
+/// The rectangle tile by tile. Columns are cut so that a piece of C stays in the second cache over all slices of the inner size; a
+/// panel of op(B) stays near while the rows of A pass.
+#[inline(always)]
+fn tiles<I: Isa>(
+    args: &MatMul<'_, f32>,
+    first_col: usize,
+    packed: &[f32],
+    c: &mut Block<'_, f32>,
+    write: Write,
+    mut finish: Option<&mut Finish<'_, f32>>,
+) {
+    let (k, rows, cols) = (args.k, c.rows.len(), c.cols.clone());
+    let slices = k.div_ceil(DEPTH);
+    // All slices of A are packed once if that takes little memory, else each one anew for each piece.
+    let keep = slices == 1 || rows * k <= KEPT;
+    let kept = if keep { k } else { k.div_ceil(slices) };
+    // Rows are written in whole registers, the last ones beyond their end.
+    let mut a = Scratch::new(rows * kept + I::LANES);
+    let mut finished = Scratch::new(if finish.is_some() { 2 * I::ROWS * width::<I>() } else { 0 });
+    let piece = if slices == 1 { cols.len() } else { PIECE };
+    for first in cols.clone().step_by(piece.max(1)) {
+        let piece = first..cols.end.min(first + piece);
+        for slice in 0..slices {
+            let inner = share(k, slices, slice);
+            let start = if keep { rows * inner.start } else { 0 };
+            if !keep || first == cols.start {
+                pack::pack_rows::<I>(args, c.rows.clone(), inner.clone(), &mut a[start..]);
+            }
+            let last = slice + 1 == slices;
+            let job = Slice {
+                args,
+                a: &a[start..][..rows * inner.len()],
+                packed,
+                first_col,
+                inner,
+                cols: piece.clone(),
+                write: if slice == 0 { write } else { Write::Add },
+            };
+            job.run::<I>(c, finish.as_deref_mut().filter(|_| last), &mut finished);
+        }
+    }
+}
+
+/// A slice of the inner size of a piece of a rectangle.
+struct Slice<'a> {
+    args: &'a MatMul<'a, f32>,
+    /// All strips of A.
+    a: &'a [f32],
+    packed: &'a [f32],
+    first_col: usize,
+    inner: Range<usize>,
+    cols: Range<usize>,
+    write: Write,
+}
+
+impl Slice<'_> {
+    #[inline(always)]
+    fn run<I: Isa>(&self, c: &mut Block<'_, f32>, mut finish: Option<&mut Finish<'_, f32>>, finished: &mut [f32]) {
+        let MatMul { k, alpha, .. } = *self.args;
+        let (rows, width, depth) = (c.rows.len(), width::<I>(), self.inner.len());
+        let strips = rows.div_ceil(I::ROWS);
+        for first in self.cols.clone().step_by(width) {
+            let panel = (first - self.first_col) * k + self.inner.start * width;
+            let b = &self.packed[panel..][..depth * width];
+            let columns = width.min(self.cols.end - first);
+            let registers = columns.div_ceil(I::LANES);
+            let first_in_block = first - c.cols.start;
+            for strip in 0..strips {
+                let strip = share(rows, strips, strip);
+                let corner = c.corner((strip.start, strip.len()), (first_in_block, columns));
+                let a = &self.a[strip.start * depth..][..strip.len() * depth];
+                // Each strip fetches its share of the next panel while it computes with this one.
+                let ahead = self.packed.as_ptr().wrapping_add(panel + k * width + strip.start * depth * width / rows);
+                let mut tile = Tile::new(a, b, ahead, width, alpha, corner, c.stride(), columns, self.write);
+                let Some(finish) = &mut finish else {
+                    // SAFETY: the tile has the rows and columns that `corner` has checked to lie in the rectangle, A has as many rows and
+                    // B a whole panel.
+                    unsafe { I::tile(&tile, strip.len(), registers) }
+                    continue;
+                };
+                let (sums, values) = finished.split_at_mut(I::ROWS * width);
+                tile.redirect(sums, strip.len(), finish.bias.map(|bias| &bias[first..first + columns]));
+                // SAFETY: as above; `redirect` has checked that the other place has room for the rows.
+                unsafe { I::tile(&tile, strip.len(), registers) }
+                let used = strip.len() * width;
+                let values = finish.activate(&sums[..used], &mut values[..used]);
+                for (i, (sums, values)) in strip.zip(sums.chunks(width).zip(values.chunks(width))) {
+                    let target = &mut c.row(i)[first_in_block..first_in_block + columns];
+                    finish.leave((i, first_in_block), &sums[..columns], &values[..columns], target);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,99 @@
+//! Packing: operands in the order in which a tile reads them.
+
+use std::ops::Range;
+
+use super::width;
+use crate::block::share;
+use crate::matmul::{MatMul, Trans};
+use crate::simd::Isa;
+
+/// Numbers in a cache line.
+const LINE: usize = 16;
+
+/// How many rows of a stored matrix are fetched before they are needed.
+const ROWS_AHEAD: usize = 8;
+
+/// Packs the panel of op(B) that begins at column `first`: for each inner index the columns of the panel, zeros beyond the last column.
+#[inline(always)]
+pub(crate) fn pack<I: Isa>(args: &MatMul<'_, f32>, first: usize, panel: &mut [f32]) {
+    let MatMul { b, trans_b, n, k, .. } = *args;
+    let stride = width::<I>();
+    let columns = stride.min(n - first);
+    assert!(panel.len() == k * stride && b.len() == k * n);
+    match trans_b {
+        Trans::No => {
+            for l in 0..k {
+                for lanes in (0..stride).step_by(I::LANES) {
+                    let count = I::LANES.min(columns.saturating_sub(lanes));
+                    // SAFETY: `count` elements of row `l` of B lie from this column on; the panel has `stride` elements for each `l`.
+                    unsafe {
+                        let from = b.as_ptr().wrapping_add(l * n + first + lanes);
+                        let x = if count == I::LANES { I::load(from) } else { I::load_first(from, count) };
+                        I::store(panel.as_mut_ptr().add(l * stride + lanes), x);
+                    }
+                }
+            }
+        }
+        Trans::Yes => {
+            for lanes in (0..stride).step_by(I::LANES) {
+                let rows = I::LANES.min(columns.saturating_sub(lanes));
+                for l in (0..k).step_by(I::LANES) {
+                    let from = b.as_ptr().wrapping_add((first + lanes) * k + l);
+                    // SAFETY: `rows` rows of B from this one on exist and have this many elements left; the panel has `stride` elements
+                    // for each inner index, of which a register is written from `lanes` on.
+                    unsafe {
+                        let to = panel.as_mut_ptr().add(l * stride + lanes);
+                        I::transpose(from, k, rows, I::LANES.min(k - l), to, stride);
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Packs rows of op(A) over a range of the inner index, strip by strip of at most [`Isa::ROWS`] rows: for each inner index one element
+/// of each row of the strip. Writes up to a register beyond the last strip into `out`.
+#[inline(always)]
+pub(super) fn pack_rows<I: Isa>(args: &MatMul<'_, f32>, rows: Range<usize>, inner: Range<usize>, out: &mut [f32]) {
+    let MatMul { a, trans_a, m, k, .. } = *args;
+    let depth = inner.len();
+    let strips = rows.len().div_ceil(I::ROWS);
+    assert!(a.len() == m * k && rows.end <= m && inner.end <= k && out.len() >= rows.len() * depth + I::LANES);
+    match trans_a {
+        Trans::No => {
+            for strip in 0..strips {
+                let strip = share(rows.len(), strips, strip);
+                let count = strip.len();
+                for l in (0..depth).step_by(I::LANES) {
+                    let from = a.as_ptr().wrapping_add((rows.start + strip.start) * k + inner.start + l);
+                    // SAFETY: the rows exist and have this many elements left from here on. A register is written at each inner index,
+                    // which passes the end of the strip by less than a register: into the next strip, which is written later, or into
+                    // the room behind the last one.
+                    unsafe {
+                        let to = out.as_mut_ptr().add(strip.start * depth + l * count);
+                        I::transpose(from, k, count, I::LANES.min(depth - l), to, count);
+                    }
+                }
+            }
+        }
+        // All strips of an inner index together, since they lie side by side in memory.
+        Trans::Yes => {
+            for l in 0..depth {
+                let row = a.as_ptr().wrapping_add((inner.start + l) * m + rows.start);
+                // Rows of the stored matrix are far apart, which the CPU does not foresee by itself.
+                for line in (0..rows.len()).step_by(LINE) {
+                    I::prefetch(row.wrapping_add(ROWS_AHEAD * m + line));
+                }
+                for strip in 0..strips {
+                    let strip = share(rows.len(), strips, strip);
+                    // SAFETY: the elements of the strip in row `inner.start + l` of the stored matrix lie from here on, and its place in
+                    // `out` has room for as many.
+                    unsafe {
+                        let x = I::load_first(row.add(strip.start), strip.len());
+                        I::store_first(out.as_mut_ptr().add(strip.start * depth + l * strip.len()), x, strip.len());
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! The micro-kernel: a tile of C in registers.
+
+use std::marker::PhantomData;
+
+use crate::simd::Isa;
+use crate::write::Write;
+
+/// Numbers in a cache line.
+const LINE: usize = 16;
+
+/// A tile of C and where its operands lie.
+pub(crate) struct Tile<'a> {
+    /// The rows of op(A), interleaved: for each inner index one element of each row.
+    a: *const f32,
+    /// A panel of op(B): for each inner index `width` columns.
+    b: *const f32,
+    /// Where to prefetch while computing; need not be valid.
+    ahead: *const f32,
+    width: usize,
+    depth: usize,
+    alpha: f32,
+    /// Where sums so far are read, if they are to be added to.
+    from: *const f32,
+    from_stride: usize,
+    add: bool,
+    to: *mut f32,
+    to_stride: usize,
+    columns: usize,
+    bias: Option<&'a [f32]>,
+    operands: PhantomData<&'a f32>,
+}
+
+impl<'a> Tile<'a> {
+    /// A tile of `columns` columns whose corner in C is at `corner`.
+    #[inline(always)]
+    #[expect(clippy::too_many_arguments, reason = "the operands of the product")]
+    pub(super) fn new(
+        a: &'a [f32],
+        b: &'a [f32],
+        ahead: *const f32,
+        width: usize,
+        alpha: f32,
+        corner: *mut f32,
+        stride: usize,
+        columns: usize,
+        write: Write,
+    ) -> Self {
+        let depth = b.len() / width;
+        Tile {
+            a: a.as_ptr(),
+            b: b.as_ptr(),
+            ahead,
+            width,
+            depth,
+            alpha,
+            from: corner,
+            from_stride: stride,
+            add: write == Write::Add,
+            to: corner,
+            to_stride: stride,
+            columns,
+            bias: None,
+            operands: PhantomData,
+        }
+    }
+
+    /// Leaves the tile of `rows` rows at another place, row after row of `width` columns, with the bias added.
+    #[inline(always)]
+    pub(super) fn redirect(&mut self, place: &mut [f32], rows: usize, bias: Option<&'a [f32]>) {
+        assert!(place.len() >= rows * self.width && bias.is_none_or(|bias| bias.len() == self.columns));
+        (self.to, self.to_stride, self.bias) = (place.as_mut_ptr(), self.width, bias);
+    }
+
+    /// Sums the products of `ROWS` rows and `REGISTERS` registers of columns in registers, and writes or adds them.
+    ///
+    /// # Safety
+    /// A must hold `ROWS` and B `width` elements for each inner index, with `REGISTERS` registers within the width. At `to` and, to add,
+    /// at `from`, `ROWS` rows of `columns` elements must belong to the caller, and `columns` must end in the last register.
+    #[inline(always)]
+    pub(crate) unsafe fn run<I: Isa, const ROWS: usize, const REGISTERS: usize>(&self) {
+        let mut sums = [[I::splat(0.0); REGISTERS]; ROWS];
+        for r in 0..ROWS {
+            // The lines of C are wanted when the sums are done.
+            I::prefetch(self.from.wrapping_add(r * self.from_stride));
+            I::prefetch(self.from.wrapping_add(r * self.from_stride + self.columns - 1));
+        }
+        let (mut a, mut b, mut ahead) = (self.a, self.b, self.ahead);
+        for _ in 0..self.depth {
+            let mut row = [I::splat(0.0); REGISTERS];
+            for (v, row) in row.iter_mut().enumerate() {
+                // SAFETY: the caller vouches for this row of B.
+                *row = unsafe { I::load(b.add(v * I::LANES)) };
+            }
+            for (r, sums) in sums.iter_mut().enumerate() {
+                // SAFETY: the caller vouches for this column of A.
+                let a = I::splat(unsafe { a.add(r).read() });
+                for (sum, &row) in sums.iter_mut().zip(&row) {
+                    *sum = I::fused(a, row, *sum);
+                }
+            }
+            I::prefetch_far(ahead);
+            (a, b, ahead) = (a.wrapping_add(ROWS), b.wrapping_add(self.width), ahead.wrapping_add(LINE));
+        }
+        let alpha = I::splat(self.alpha);
+        for (r, sums) in sums.iter().enumerate() {
+            for (v, &sum) in sums.iter().enumerate() {
+                let first = v * I::LANES;
+                let count = I::LANES.min(self.columns - first);
+                let from = self.from.wrapping_add(r * self.from_stride + first);
+                let to = self.to.wrapping_add(r * self.to_stride + first);
+                let mut value = I::mul(alpha, sum);
+                // SAFETY: the caller vouches for `count` elements in each of these places.
+                unsafe {
+                    if count == I::LANES {
+                        if self.add {
+                            value = I::add(I::load(from), value);
+                        }
+                        if let Some(bias) = self.bias {
+                            value = I::add(value, I::load(bias.as_ptr().add(first)));
+                        }
+                        I::store(to, value);
+                    } else {
+                        if self.add {
+                            value = I::add(I::load_first(from, count), value);
+                        }
+                        if let Some(bias) = self.bias {
+                            value = I::add(value, I::load_first(bias.as_ptr().add(first), count));
+                        }
+                        I::store_first(to, value, count);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! A linear layer behind a function of one number whose result is not kept: `y = f(z) Wᵀ + b`, or `r + f(z) Wᵀ + b`.
+//!
+//! `z` is `[.., in]`, `W` is `[out, in]`, `b` is `[out]`, `r` and `y` are `[.., out]`. Keeps `z` alone, where `z.unary(f)` and a linear layer
+//! after it keep `f(z)` as well, and takes `f(z)` again in the backward pass, which costs little beside the products. With `a = f(z)`:
+//! `dW = dyᵀ a`, `db = Σ_rows dy`, `dz = f'(z) (dy W)`, `dr = dy`. Cost 2·rows·in·out. The memory of `a` becomes that of `dz`.
+
+use anther_kernels::{self as kernels, Broadcast, MatMul, Saves, Trans, Unary, Write};
+
+use super::linear::check_linear;
+use super::linear_residual::add_product;
+use crate::op::{Backward, Op};
+use crate::pool::Element;
+use crate::tape::Var;
+use crate::tensor::Tensor;
+
+/// The inputs are `z`, `W`, then `b` and `r` as far as there are any.
+struct ActivatedLinear {
+    activation: Unary,
+    biased: bool,
+    residual: bool,
+}
+
+impl ActivatedLinear {
+    fn activated<T: Element>(&self, z: &Tensor<T>) -> Tensor<T> {
+        Tensor::build(z.shape(), |a| kernels::unary(self.activation, a, z.data(), Write::Set))
+    }
+}
+
+impl<T: Element> Op<T> for ActivatedLinear {
+    /// `z` and `W`.
+    type Saved = (Tensor<T>, Tensor<T>);
+
+    fn name(&self) -> &'static str {
+        "activated_linear"
+    }
+
+    fn forward(&self, inputs: &[&Tensor<T>]) -> (Tensor<T>, Self::Saved) {
+        let (z, weight) = (inputs[0], inputs[1]);
+        let bias = self.biased.then(|| inputs[2]);
+        let residual = self.residual.then(|| inputs[inputs.len() - 1]);
+        (add_product(residual, &self.activated(z), weight, bias), (z.clone(), weight.clone()))
+    }
+
+    fn backward(&self, (z, weight): &Self::Saved, dy: &Tensor<T>, into: &mut Backward<'_, T>) {
+        let (rows, k, n) = (z.shape().rows(), z.shape().last_dim(), weight.shape()[0]);
+        let mut a = self.activated(z);
+        into.accumulate(1, |dw, write| {
+            let product = MatMul { trans_a: Trans::Yes, ..MatMul::new(dy.data(), a.data(), n, k, rows) };
+            kernels::matmul(product, dw, write);
+        });
+        if self.biased {
+            let layout = Broadcast { outer: rows, mid: n, inner: 1 };
+            into.accumulate(2, |db, write| kernels::reduce_to(db, dy.data(), layout, write));
+        }
+        if into.wants(0) {
+            let y = matches!(self.activation.saves(), Saves::Output).then(|| a.clone());
+            if y.is_some() {
+                a = Tensor::build(z.shape(), |_| ());
+            }
+            kernels::matmul(MatMul::new(dy.data(), weight.data(), rows, k, n), a.data_mut(), Write::Set);
+            let y = y.as_ref().map_or(&[] as &[T], Tensor::data);
+            kernels::unary_backward_in_place(self.activation, a.data_mut(), z.data(), y);
+            into.pass(0, || a);
+        }
+        if self.residual {
+            into.pass(into.sources.len() - 1, || dy.clone());
+        }
+    }
+
+    fn flops(&self, inputs: &[&Tensor<T>]) -> u64 {
+        2 * (inputs[0].numel() * inputs[1].shape()[0]) as u64
+    }
+}
+
+impl<'t, T: Element> Var<'t, T> {
+    /// `f(self) × weightᵀ + bias`, plus `residual` if there is one, with `weight` of shape `[out, in]`; `f(self)` is not kept for the backward
+    /// pass.
+    ///
+    /// # Panics
+    /// If the shapes do not fit.
+    #[track_caller]
+    pub fn activated_linear(
+        &self,
+        f: Unary,
+        weight: &Var<'t, T>,
+        bias: Option<&Var<'t, T>>,
+        residual: Option<&Var<'t, T>>,
+    ) -> Var<'t, T> {
+        const OP: &str = "activated_linear";
+        let output = check_linear(OP, self, weight, bias);
+        if let Some(r) = residual.map(Var::shape) {
+            assert_eq!(r, output, "{OP}: a residual of shape {r:?} does not fit an output of shape {output:?}");
+        }
+        let op = ActivatedLinear { activation: f, biased: bias.is_some(), residual: residual.is_some() };
+        match (bias, residual) {
+            (None, None) => self.tape().apply(op, &[self, weight]),
+            (Some(x), None) | (None, Some(x)) => self.tape().apply(op, &[self, weight, x]),
+            (Some(bias), Some(residual)) => self.tape().apply(op, &[self, weight, bias, residual]),
+        }
+    }
+}
