@@ -39,15 +39,15 @@ fn build(project: &Project, features: &[&str]) -> Result<PathBuf> {
         bail!("the command line did not build: {} {}", show(&cargo), ended(output.status));
     }
     let messages = String::from_utf8_lossy(&output.stdout);
-    executable(&messages)
+    executable(&messages, "anther")
         .context("cargo built the package `anther` but named no binary `anther`; does crates/app still have it?")
 }
 
-/// The path of the binary `anther` among cargo's messages, one JSON object a line.
-fn executable(messages: &str) -> Option<PathBuf> {
+/// The path of the binary of that name among cargo's messages, one JSON object a line.
+pub fn executable(messages: &str, name: &str) -> Option<PathBuf> {
     messages.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()).find_map(|message| {
         let target = &message["target"];
-        let ours = target["name"] == "anther" && target["kind"][0] == "bin";
+        let ours = target["name"] == name && target["kind"][0] == "bin";
         if ours { message["executable"].as_str().map(PathBuf::from) } else { None }
     })
 }
@@ -79,11 +79,11 @@ not JSON
 {"reason":"compiler-artifact","target":{"kind":["bin"],"name":"anther"},"executable":"/t/release/anther"}
 {"reason":"build-finished","success":true}
 "#;
-        assert_eq!(executable(messages), Some(PathBuf::from("/t/release/anther")));
+        assert_eq!(executable(messages, "anther"), Some(PathBuf::from("/t/release/anther")));
     }
 
     #[test]
     fn no_binary_is_no_path() {
-        assert_eq!(executable(r#"{"reason":"build-finished","success":true}"#), None);
+        assert_eq!(executable(r#"{"reason":"build-finished","success":true}"#, "anther"), None);
     }
 }

@@ -30,13 +30,15 @@ cargo xtask COMMAND [ARGS]
   run ARGS                  build the command line, then `anther ARGS`
   fetch [ARGS]              build the command line, then `anther fetch ARGS`
   test [ARGS]               every test of the workspace, doctests too; the last line is the total
-  bench [ARGS]              every benchmark; ARGS go to the benchmark programs
+  bench [ARGS]              measures every case: [--quick] [--only TEXT] [--threads 1,2] [--json FILE] [--markdown FILE],
+                            beside PyTorch and JAX with --peers [--python PROGRAM]; or draws how time and memory grow,
+                            --scaling DIR; or runs criterion, --criterion
   tidy                      the house rules
   golden [--reference DIR]  check the golden files, and with DIR also the programs that made them
   ci                        all that a change must pass: fmt, clippy, tidy, golden, test, fetch, doc, deny
   help                      this text
 
-The arguments of train, run, fetch, test and bench are passed on as they are, --help included.
+The arguments of train, run, fetch and test are passed on as they are, --help included.
 ";
 
 /// Exit code of a command line that asks for something that does not exist.
@@ -75,7 +77,7 @@ fn dispatch(name: &str, args: Vec<OsString>) -> Result<u8> {
         "run" => run::main(&Project::find()?, args),
         "fetch" => fetch::main(&Project::find()?, args),
         "test" => test::main(&Project::find()?, &args),
-        "bench" => bench::main(&Project::find()?, &args),
+        "bench" => bench::main(&Project::find()?, args),
         "tidy" => {
             flags::Bare::from_vec(args)?;
             tidy::main(&Project::find()?)

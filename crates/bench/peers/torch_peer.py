@@ -1,0 +1,200 @@
+"""PyTorch as a peer: the fastest way it offers for each case without compilation."""
+import os
+import subprocess
+import sys
+
+THREADS = int(sys.argv[1])
+os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(THREADS)
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+import common
+
+torch.set_num_threads(THREADS)
+torch.manual_seed(0)
+CASES = {}
+
+
+def case(name):
+    def add(build):
+        CASES[name] = build
+        return build
+
+    return add
+
+
+def products():
+    def single(form, m, n, k):
+        def build():
+            a = torch.randn(k, m).t() if form == "TN" else torch.randn(m, k)
+            b = torch.randn(n, k).t() if form == "NT" else torch.randn(k, n)
+            c = torch.empty(m, n)
+            return lambda: torch.mm(a, b, out=c)
+
+        return build
+
+    def batched(form, batch, m, n, k):
+        def build():
+            a = torch.randn(batch, k, m).mT if form == "TN" else torch.randn(batch, m, k)
+            b = torch.randn(batch, n, k).mT if form == "NT" else torch.randn(batch, k, n)
+            c = torch.empty(batch, m, n)
+            return lambda: torch.bmm(a, b, out=c)
+
+        return build
+
+    for form in ("NN", "NT", "TN"):
+        for m, n, k in common.GEMM:
+            CASES[f"gemm_{form}_{m}x{n}x{k}"] = single(form, m, n, k)
+        for batch, m, n, k in common.BATCHED:
+            CASES[f"bgemm_{form}_{batch}x{m}x{n}x{k}"] = batched(form, batch, m, n, k)
+    for batch, m, n, k in common.BATCHED:
+        CASES[f"bgemm_PV_{batch}x{m}x{k}x{n}"] = batched("NN", batch, m, k, n)
+
+
+def op(name, size, shapes, function):
+    """Two cases: forward, and forward with backward into fresh gradients."""
+
+    def build(backward):
+        leaves = [torch.randn(*shape, requires_grad=True) for shape in shapes]
+        extra = torch.randint(0, 32000, (4096,))
+        with torch.no_grad():
+            cotangent = torch.randn_like(function(*leaves, extra))
+            cotangent = torch.ones_like(cotangent) if cotangent.dim() == 0 else cotangent
+
+        def forward():
+            with torch.no_grad():
+                function(*leaves, extra)
+
+        def both():
+            for leaf in leaves:
+                leaf.grad = None
+            function(*leaves, extra).backward(cotangent)
+
+        return both if backward else forward
+
+    CASES[f"{name}_fwd_{size}"] = lambda: build(False)
+    CASES[f"{name}_fwdbwd_{size}"] = lambda: build(True)
+
+
+def ops():
+    wide = (4096, 3072)
+    op("softmax", "4096x1024", [(4096, 1024)], lambda x, _: torch.softmax(x, -1))
+    op("layernorm", "4096x768", [(4096, 768), (768,), (768,)], lambda x, g, b, _: F.layer_norm(x, (768,), g, b))
+    op("rmsnorm", "4096x768", [(4096, 768), (768,)], lambda x, g, _: F.rms_norm(x, (768,), g, 1e-6))
+    op("gelu_erf", "4096x3072", [wide], lambda x, _: F.gelu(x))
+    op("gelu_tanh", "4096x3072", [wide], lambda x, _: F.gelu(x, approximate="tanh"))
+    op("add", "4096x3072", [wide, wide], lambda a, b, _: a + b)
+    op(
+        "linear_gelu_tanh", "4096x3072x768", [(4096, 768), (3072, 768), (3072,)],
+        lambda x, w, b, _: F.gelu(F.linear(x, w, b), approximate="tanh"),
+    )
+    op("embedding", "32000x256_4096", [(32000, 256)], lambda table, ids: F.embedding(ids, table))
+    op("cross_entropy", "4096x32000", [(4096, 32000)], lambda x, ids: F.cross_entropy(x, ids))
+    op(
+        "linear_cross_entropy", "4096x32000x256", [(4096, 256), (32000, 256)],
+        lambda x, w, ids: F.cross_entropy(F.linear(x, w), ids),
+    )
+    for shape in common.ATTENTION:
+        for causal in (False, True):
+            size = "B{}H{}T{}D{}".format(*shape) + ("_causal" if causal else "_full")
+            op("attn", size, [shape] * 3, lambda q, k, v, _, c=causal: F.scaled_dot_product_attention(q, k, v, is_causal=c))
+
+
+@case("adamw_10M")
+def adamw():
+    parameters = [torch.randn(500, 500, requires_grad=True) for _ in range(40)]
+    for parameter in parameters:
+        parameter.grad = torch.randn(500, 500)
+    return torch.optim.AdamW(parameters, lr=1e-4, weight_decay=0.01, fused=True).step
+
+
+class Block(nn.Module):
+    def __init__(self, width, heads, hidden):
+        super().__init__()
+        self.heads = heads
+        self.norm1, self.norm2 = nn.LayerNorm(width), nn.LayerNorm(width)
+        self.query, self.key, self.value, self.out = (nn.Linear(width, width) for _ in range(4))
+        self.up, self.down = nn.Linear(width, hidden), nn.Linear(hidden, width)
+
+    def attend(self, x, cache, start):
+        batch, length, width = x.shape
+        q, k, v = (
+            layer(x).view(batch, length, self.heads, width // self.heads).transpose(1, 2)
+            for layer in (self.query, self.key, self.value)
+        )
+        if cache is not None:
+            for stored, new in zip(cache, (k, v)):
+                stored[:, :, start : start + length] = new
+            k, v = (stored[:, :, : start + length] for stored in cache)
+        y = F.scaled_dot_product_attention(q, k, v, is_causal=length > 1)
+        return self.out(y.transpose(1, 2).reshape(batch, length, width))
+
+    def forward(self, x, cache=None, start=0):
+        x = x + self.attend(self.norm1(x), cache, start)
+        return x + self.down(F.gelu(self.up(self.norm2(x)), approximate="tanh"))
+
+
+class Gpt(nn.Module):
+    def __init__(self, layers, width, heads, hidden, context, vocabulary, **_):
+        super().__init__()
+        self.tokens, self.positions = nn.Embedding(vocabulary, width), nn.Embedding(context, width)
+        nn.init.normal_(self.tokens.weight, std=0.02)
+        self.blocks = nn.ModuleList(Block(width, heads, hidden) for _ in range(layers))
+        self.norm = nn.LayerNorm(width)
+
+    def forward(self, ids, caches=None, start=0):
+        x = self.tokens(ids) + self.positions(torch.arange(start, start + ids.shape[1]))
+        for i, block in enumerate(self.blocks):
+            x = block(x, None if caches is None else caches[i], start)
+        return F.linear(self.norm(x), self.tokens.weight)
+
+
+@case("train_gpt")
+def train_gpt():
+    size = common.GPT
+    model = Gpt(**size)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-4, weight_decay=0.01, fused=True)
+    inputs, targets = (torch.randint(0, size["vocabulary"], (size["batch"], size["context"])) for _ in range(2))
+
+    def step():
+        optimizer.zero_grad(set_to_none=True)
+        loss = F.cross_entropy(model(inputs).flatten(0, 1), targets.flatten())
+        loss.backward()
+        optimizer.step()
+        return loss.item()
+
+    return step
+
+
+@case("decode_gpt_greedy_b1")
+def decode():
+    size = common.GPT
+    model = Gpt(**size).eval()
+    shape = (1, size["heads"], size["context"], size["width"] // size["heads"])
+    caches = [(torch.zeros(shape), torch.zeros(shape)) for _ in range(size["layers"])]
+    prompt = torch.randint(0, size["vocabulary"], (1, common.PROMPT))
+
+    @torch.inference_mode()
+    def generate():
+        token = model(prompt, caches, 0)[:, -1:].argmax(-1)
+        for i in range(common.GENERATED):
+            token = model(token, caches, common.PROMPT + i)[:, -1:].argmax(-1)
+        return token.item()
+
+    return generate
+
+
+@case("startup_first_step")
+def startup():
+    program = (
+        f"import torch; torch.set_num_threads({THREADS}); m = torch.nn.Linear(32, 32); "
+        "o = torch.optim.AdamW(m.parameters()); l = m(torch.randn(50, 32)).square().mean(); l.backward(); o.step(); l.item()"
+    )
+    return lambda: subprocess.run([sys.executable, "-c", program], check=True)
+
+
+products()
+ops()
+common.serve("torch", torch.__version__, THREADS, CASES)

@@ -1,0 +1,29 @@
+//! All cases, a file for each family.
+
+mod attention;
+mod decode;
+mod elementwise;
+mod gemm;
+pub mod gpt;
+pub mod limits;
+mod loss;
+pub mod startup;
+mod train;
+
+use crate::case::Case;
+pub(crate) use attention::both as attention_step;
+pub(crate) use train::step as training_step;
+
+/// Every case on `threads` threads, in the order of a report. `anther` is the command line whose start is measured, if it is known.
+#[must_use]
+pub fn all(threads: usize, anther: Option<&std::path::Path>) -> Vec<Case> {
+    let mut cases = limits::cases(threads);
+    cases.extend(gemm::cases());
+    cases.extend(elementwise::cases());
+    cases.extend(loss::cases());
+    cases.extend(attention::cases());
+    cases.extend(train::cases());
+    cases.extend(decode::cases());
+    cases.extend(anther.map(startup::case));
+    cases
+}

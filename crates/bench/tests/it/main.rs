@@ -1,0 +1,4 @@
+//! The registry as a whole, and the program as it is called.
+
+mod program;
+mod registry;
