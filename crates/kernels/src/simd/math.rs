@@ -1,7 +1,27 @@
 //! Functions of one `f32` as straight lines of arithmetic, so that loops over them vectorise.
 //!
-//! `exp` is exact to 2 units in the last place over the whole range, the others to 4. The polynomials interpolate at Chebyshev
-//! nodes; each one says what it approximates and how well before rounding.
+//! The greatest errors measured, in units in the last place of the result, the last place of the smallest normal number counting as that
+//! of every denormal one. Fused levels are `Avx2` and `Avx512`, which agree to the last bit.
+//!
+//! | function | fused | portable | bit patterns |
+//! |---|---|---|---|
+//! | exp | 1.09 | 1.05 | all 2³² |
+//! | ln | 0.84 | 0.84 | all 2³² |
+//! | tanh | 1.34 | 1.34 | all 2³² |
+//! | erf | 1.06 | 1.24 | every 61st |
+//! | sigmoid | 2.34 | 2.34 | every 61st |
+//! | sin, cos | 1.68 | 1.68 | every 61st |
+//! | softplus | 3.61 | 3.61 | every 61st |
+//! | x² / (1 + x²) | 2.31 | 2.31 | every 61st |
+//! | x + 1 above 0, eˣ elsewhere | 1.05 | 1.01 | every 61st |
+//! | x · σ(x) | 3.14 | 3.14 | every 17th |
+//! | x · Φ(x) | 6.7 | 8, and x² more below 0 (bound) | every 17th |
+//! | x · σ(2u), GELU with tanh | 4, and below 0 six for each unit of u (bound) | the same | every 17th |
+//!
+//! The last three are those of results from 2·10⁻³⁶ up. Below, their second factor is denormal or near it, and x multiplies the half of
+//! the smallest number that it is off. Bounds of 2 (exp) and 4 (the others down to x² / (1 + x²), and x · σ(x)) are tested.
+//!
+//! The polynomials interpolate at Chebyshev nodes; each one says what it approximates and how well before rounding.
 
 use super::Isa;
 

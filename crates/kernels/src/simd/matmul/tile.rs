@@ -101,14 +101,22 @@ impl<'a> Tile<'a> {
             I::prefetch_far(ahead);
             (a, b, ahead) = (a.wrapping_add(ROWS), b.wrapping_add(self.width), ahead.wrapping_add(LINE));
         }
+        // Out of the registers by constant indices, into memory that the loop below may index: were it to index `sums`, the compiler
+        // would keep them in memory through all of the sum.
         let alpha = I::splat(self.alpha);
-        for (r, sums) in sums.iter().enumerate() {
-            for (v, &sum) in sums.iter().enumerate() {
+        let mut scaled = [[alpha; REGISTERS]; ROWS];
+        for (scaled, sums) in scaled.iter_mut().zip(&sums) {
+            for (scaled, &sum) in scaled.iter_mut().zip(sums) {
+                *scaled = I::mul(alpha, sum);
+            }
+        }
+        for (r, row) in scaled.iter().enumerate() {
+            for (v, &scaled) in row.iter().enumerate() {
                 let first = v * I::LANES;
                 let count = I::LANES.min(self.columns - first);
                 let from = self.from.wrapping_add(r * self.from_stride + first);
                 let to = self.to.wrapping_add(r * self.to_stride + first);
-                let mut value = I::mul(alpha, sum);
+                let mut value = scaled;
                 // SAFETY: the caller vouches for `count` elements in each of these places.
                 unsafe {
                     if count == I::LANES {
