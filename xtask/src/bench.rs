@@ -100,9 +100,9 @@ impl Programs<'_> {
         Program::start(command)
     }
 
-    /// Everything there is to measure.
-    fn list(&self) -> Result<Vec<Entry>> {
-        let text = output(self.ours(1).arg("list"))?;
+    /// Everything there is to measure. The work of a case may follow the threads: the probes keep each of them busy.
+    fn list(&self, threads: usize) -> Result<Vec<Entry>> {
+        let text = output(self.ours(threads).arg("list"))?;
         let entry = |line| serde_json::from_str::<Value>(line).ok().and_then(|line| Entry::read(&line));
         text.lines().map(|line| entry(line).with_context(|| format!("{line:?} describes no case"))).collect()
     }
@@ -132,10 +132,8 @@ struct Peer {
 
 /// Measures what the arguments ask for; also the versions of all that took part.
 fn measure(project: &Project, programs: &Programs<'_>, args: &Args) -> Result<(Vec<Row>, Vec<String>)> {
-    let all = programs.list()?;
     let wanted = |entry: &&Entry| entry.by.is_none() && entry.case.contains(&args.only) && (entry.quick || !args.quick);
-    let chosen: Vec<&Entry> = all.iter().filter(wanted).collect();
-    if chosen.is_empty() {
+    if !programs.list(1)?.iter().any(|entry| wanted(&entry)) {
         bail!("no case{} has {:?} in its name", if args.quick { " of the short run" } else { "" }, args.only);
     }
     let budget = if args.quick {
@@ -146,6 +144,8 @@ fn measure(project: &Project, programs: &Programs<'_>, args: &Args) -> Result<(V
     let mut versions = vec![output(project.command("rustc").arg("--version"))?];
     let mut rows = Vec::new();
     for (turn, &threads) in args.threads.iter().enumerate() {
+        let all = programs.list(threads)?;
+        let chosen: Vec<&Entry> = all.iter().filter(wanted).collect();
         let mut ours = programs.serve(threads)?;
         let limits = limits(&all, &mut ours)?;
         let mut peers = Vec::new();

@@ -1,6 +1,7 @@
 //! `anther-bench`: measures the cases. `cargo xtask bench` builds it, drives it and prints its results; it can be called by itself too.
 #![forbid(unsafe_code)]
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -79,7 +80,14 @@ fn run(flags: flags::AntherBench) -> Result<()> {
     rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().context("the threads cannot be started")?;
     let cases = cases::all(threads, anther.as_deref());
     match flags.subcommand {
-        flags::AntherBenchCmd::List(_) => cases.iter().for_each(|case| println!("{}", report::entry(case))),
+        flags::AntherBenchCmd::List(_) => {
+            let list: String = cases.iter().map(|case| format!("{}\n", report::entry(case))).collect();
+            // A reader that closes the pipe has seen enough.
+            match std::io::stdout().write_all(list.as_bytes()) {
+                Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => return Err(error.into()),
+                _ => {}
+            }
+        }
         flags::AntherBenchCmd::Run(flags::Run { only, quick, seconds }) => {
             let usual = Budget::default();
             let seconds = seconds.unwrap_or(if quick { 0.2 } else { usual.seconds });

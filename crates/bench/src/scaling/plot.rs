@@ -102,7 +102,7 @@ fn padded(values: impl Iterator<Item = f64>) -> Range<f64> {
 }
 
 fn short(x: f64) -> String {
-    if x >= 1e5 || x < 1e-3 {
+    if !(1e-3..1e5).contains(&x) {
         return format!("{x:.0e}");
     }
     let text = format!("{x:.3}");
