@@ -2,6 +2,7 @@
 
 use crate::block::Grid;
 use crate::caches::caches;
+use crate::simd::{DEPTH, PIECE};
 
 /// Columns of a task are a multiple of this, which every level's tile divides.
 const COLUMN_UNIT: usize = 32;
@@ -19,7 +20,7 @@ const FEWEST_COLUMNS: usize = 768;
 /// The most rows of a task: what it packs of op(A), and a piece of C, stay in the second cache.
 fn most_rows() -> usize {
     /// For a row: a slice of op(A), a piece of C, and as much again for op(B).
-    const BYTES_PER_ROW: usize = 2 * (384 + 512) * size_of::<f32>();
+    const BYTES_PER_ROW: usize = 2 * (DEPTH + PIECE) * size_of::<f32>();
     (caches().l2 / BYTES_PER_ROW).clamp(FEWEST_ROWS, 256)
 }
 

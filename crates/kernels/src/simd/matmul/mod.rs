@@ -22,13 +22,16 @@ pub(crate) use tile::Tile;
 
 /// The slice of the inner size that a tile sums in registers: 14 rows of A take 21 KiB of the first-level cache, and C is read and
 /// written once a slice. The same at every level and on every machine, since it decides the order of sums.
-const DEPTH: usize = 384;
+pub(crate) const DEPTH: usize = 384;
 
 /// Columns of the piece of C that stays in the second cache while the slices are added up, a multiple of every tile's width.
-const PIECE: usize = 512;
+pub(crate) const PIECE: usize = 512;
 
 /// Elements of packed A that are kept over all slices: 4 MiB. A slice of them at a time is read from the second cache.
 const KEPT: usize = 1 << 20;
+
+/// Numbers in a cache line.
+const LINE: usize = 16;
 
 /// Columns of a tile and of a panel of op(B): two registers.
 #[inline(always)]

@@ -2,13 +2,10 @@
 
 use std::ops::Range;
 
-use super::width;
+use super::{LINE, width};
 use crate::block::share;
 use crate::matmul::{MatMul, Trans};
 use crate::simd::Isa;
-
-/// Numbers in a cache line.
-const LINE: usize = 16;
 
 /// How many rows of a stored matrix are fetched before they are needed.
 const ROWS_AHEAD: usize = 8;

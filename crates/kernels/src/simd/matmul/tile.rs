@@ -2,11 +2,9 @@
 
 use std::marker::PhantomData;
 
+use super::LINE;
 use crate::simd::Isa;
 use crate::write::Write;
-
-/// Numbers in a cache line.
-const LINE: usize = 16;
 
 /// A tile of C and where its operands lie.
 pub(crate) struct Tile<'a> {
