@@ -25,7 +25,9 @@ impl Compute {
     pub fn set_up(args: &ComputeArgs) -> Result<Self, Failure> {
         let level = level(args)?;
         set_default_level(level).map_err(Failure::usage)?;
-        let mut pool = rayon::ThreadPoolBuilder::new();
+        // The thread that trains is one of the pool: it does its share of a kernel's work at once, where a thread outside of it would
+        // go to sleep until others have woken up and done the work.
+        let mut pool = rayon::ThreadPoolBuilder::new().use_current_thread();
         if let Some(threads) = args.threads {
             pool = pool.num_threads(usize::from(threads));
         }

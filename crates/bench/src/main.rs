@@ -76,8 +76,12 @@ fn run(flags: flags::AntherBench) -> Result<()> {
     if let Some(anther) = anther.as_deref().filter(|anther| !anther.is_file()) {
         bail!("--anther names {}, which is no file", anther.display());
     }
-    // As the command line does: the pool of the process, called from a thread outside of it.
-    rayon::ThreadPoolBuilder::new().num_threads(threads).build_global().context("the threads cannot be started")?;
+    // As the command line does: the calling thread is one of the pool.
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .use_current_thread()
+        .build_global()
+        .context("the threads cannot be started")?;
     let cases = cases::all(threads, anther.as_deref());
     match flags.subcommand {
         flags::AntherBenchCmd::List(_) => {
