@@ -24,7 +24,7 @@ pub(crate) use tile::Tile;
 /// written once a slice. The same at every level and on every machine, since it decides the order of sums.
 pub(crate) const DEPTH: usize = 384;
 
-/// Columns of the piece of C that stays in the second cache while the slices are added up, a multiple of every tile's width.
+/// Columns of the piece of C and of the slice of op(B) that stay in the second cache, a multiple of every tile's width.
 pub(crate) const PIECE: usize = 512;
 
 /// Elements of packed A that are kept over all slices: 4 MiB. A slice of them at a time is read from the second cache.
@@ -67,8 +67,10 @@ pub(crate) fn matmul<I: Isa>(
     }
 }
 
-/// The rectangle tile by tile. Columns are cut so that a piece of C stays in the second cache over all slices of the inner size; a
-/// panel of op(B) stays near while the rows of A pass.
+/// The rectangle tile by tile. Columns are cut so that a slice of op(B), and a piece of C over all slices of the inner size, stay in the
+/// second cache. A strip of A stays in the first one while all panels of the piece pass, and C is written along its rows: the other way
+/// round, a panel for all strips, each tile of C lay on other pages than the one before, which cost up to a quarter of a product with many
+/// columns.
 #[inline(always)]
 fn tiles<I: Isa>(
     args: &MatMul<'_, f32>,
@@ -86,9 +88,8 @@ fn tiles<I: Isa>(
     // Rows are written in whole registers, the last ones beyond their end.
     let mut a = Scratch::new(rows * kept + I::LANES);
     let mut finished = Scratch::new(if finish.is_some() { 2 * I::ROWS * width::<I>() } else { 0 });
-    let piece = if slices == 1 { cols.len() } else { PIECE };
-    for first in cols.clone().step_by(piece.max(1)) {
-        let piece = first..cols.end.min(first + piece);
+    for first in cols.clone().step_by(PIECE) {
+        let piece = first..cols.end.min(first + PIECE);
         for slice in 0..slices {
             let inner = share(k, slices, slice);
             let start = if keep { rows * inner.start } else { 0 };
@@ -101,6 +102,7 @@ fn tiles<I: Isa>(
                 a: &a[start..][..rows * inner.len()],
                 packed,
                 first_col,
+                ahead: if last { piece.len() * k - inner.start * width::<I>() } else { inner.len() * width::<I>() },
                 inner,
                 cols: piece.clone(),
                 write: if slice == 0 { write } else { Write::Add },
@@ -118,6 +120,8 @@ struct Slice<'a> {
     packed: &'a [f32],
     first_col: usize,
     inner: Range<usize>,
+    /// From a panel to the one that comes after it when all of these columns are done: the next slice, or the next piece.
+    ahead: usize,
     cols: Range<usize>,
     write: Write,
 }
@@ -128,18 +132,19 @@ impl Slice<'_> {
         let MatMul { k, alpha, .. } = *self.args;
         let (rows, width, depth) = (c.rows.len(), width::<I>(), self.inner.len());
         let strips = rows.div_ceil(I::ROWS);
-        for first in self.cols.clone().step_by(width) {
-            let panel = (first - self.first_col) * k + self.inner.start * width;
-            let b = &self.packed[panel..][..depth * width];
-            let columns = width.min(self.cols.end - first);
-            let registers = columns.div_ceil(I::LANES);
-            let first_in_block = first - c.cols.start;
-            for strip in 0..strips {
-                let strip = share(rows, strips, strip);
+        for strip in 0..strips {
+            let strip = share(rows, strips, strip);
+            let a = &self.a[strip.start * depth..][..strip.len() * depth];
+            for first in self.cols.clone().step_by(width) {
+                let panel = (first - self.first_col) * k + self.inner.start * width;
+                let b = &self.packed[panel..][..depth * width];
+                let columns = width.min(self.cols.end - first);
+                let registers = columns.div_ceil(I::LANES);
+                let first_in_block = first - c.cols.start;
                 let corner = c.corner((strip.start, strip.len()), (first_in_block, columns));
-                let a = &self.a[strip.start * depth..][..strip.len() * depth];
-                // Each strip fetches its share of the next panel while it computes with this one.
-                let ahead = self.packed.as_ptr().wrapping_add(panel + k * width + strip.start * depth * width / rows);
+                // Each strip fetches its share of the panel that comes after this one.
+                let ahead = b.as_ptr().wrapping_add(self.ahead + strip.start * depth * width / rows);
+                let ahead = (ahead, (depth * width).div_ceil(LINE * strips));
                 let mut tile = Tile::new(a, b, ahead, width, alpha, corner, c.stride(), columns, self.write);
                 let Some(finish) = &mut finish else {
                     // SAFETY: the tile has the rows and columns that `corner` has checked to lie in the rectangle, A has as many rows and
@@ -153,7 +158,7 @@ impl Slice<'_> {
                 unsafe { I::tile(&tile, strip.len(), registers) }
                 let used = strip.len() * width;
                 let values = finish.activate(&sums[..used], &mut values[..used]);
-                for (i, (sums, values)) in strip.zip(sums.chunks(width).zip(values.chunks(width))) {
+                for (i, (sums, values)) in strip.clone().zip(sums.chunks(width).zip(values.chunks(width))) {
                     let target = &mut c.row(i)[first_in_block..first_in_block + columns];
                     finish.leave((i, first_in_block), &sums[..columns], &values[..columns], target);
                 }

@@ -6,14 +6,17 @@ use super::LINE;
 use crate::simd::Isa;
 use crate::write::Write;
 
+/// Steps before the end of a sum at which the lines of C are fetched.
+const LEAD: usize = 48;
+
 /// A tile of C and where its operands lie.
 pub(crate) struct Tile<'a> {
     /// The rows of op(A), interleaved: for each inner index one element of each row.
     a: *const f32,
     /// A panel of op(B): for each inner index `width` columns.
     b: *const f32,
-    /// Where to prefetch while computing; need not be valid.
-    ahead: *const f32,
+    /// What will be wanted after this tile: so many lines of cache from here on, which need not be valid.
+    ahead: (*const f32, usize),
     width: usize,
     depth: usize,
     alpha: f32,
@@ -35,7 +38,7 @@ impl<'a> Tile<'a> {
     pub(super) fn new(
         a: &'a [f32],
         b: &'a [f32],
-        ahead: *const f32,
+        ahead: (*const f32, usize),
         width: usize,
         alpha: f32,
         corner: *mut f32,
@@ -77,27 +80,52 @@ impl<'a> Tile<'a> {
     #[inline(always)]
     pub(crate) unsafe fn run<I: Isa, const ROWS: usize, const REGISTERS: usize>(&self) {
         let mut sums = [[I::splat(0.0); REGISTERS]; ROWS];
-        for r in 0..ROWS {
-            // The lines of C are wanted when the sums are done.
-            I::prefetch(self.from.wrapping_add(r * self.from_stride));
-            I::prefetch(self.from.wrapping_add(r * self.from_stride + self.columns - 1));
-        }
-        let (mut a, mut b, mut ahead) = (self.a, self.b, self.ahead);
-        for _ in 0..self.depth {
-            let mut row = [I::splat(0.0); REGISTERS];
-            for (v, row) in row.iter_mut().enumerate() {
-                // SAFETY: the caller vouches for this row of B.
-                *row = unsafe { I::load(b.add(v * I::LANES)) };
-            }
-            for (r, sums) in sums.iter_mut().enumerate() {
-                // SAFETY: the caller vouches for this column of A.
-                let a = I::splat(unsafe { a.add(r).read() });
-                for (sum, &row) in sums.iter_mut().zip(&row) {
-                    *sum = I::fused(a, row, *sum);
+        let (mut a, mut b) = (self.a, self.b);
+        // What is wanted next is fetched a line at a step: what comes after this tile, then nothing, then the rows of C, late enough not
+        // to be evicted before the sums are done.
+        let late = self.depth.saturating_sub(LEAD);
+        let (ahead, lines) = (self.ahead.0, self.ahead.1.min(late));
+        let phases = [
+            (lines, ahead, LINE),
+            (late - lines, ahead, 0),
+            (ROWS.min(self.depth - late), self.from, self.from_stride),
+            ((self.depth - late).saturating_sub(ROWS), self.from, 0),
+        ];
+        for (steps, mut wanted, stride) in phases {
+            for _ in 0..steps {
+                let mut row = [I::splat(0.0); REGISTERS];
+                for (v, row) in row.iter_mut().enumerate() {
+                    // SAFETY: the caller vouches for this row of B.
+                    *row = unsafe { I::load(b.add(v * I::LANES)) };
                 }
+                for (r, sums) in sums.iter_mut().enumerate() {
+                    // SAFETY: the caller vouches for this column of A.
+                    let a = I::splat(unsafe { a.add(r).read() });
+                    for (sum, &row) in sums.iter_mut().zip(&row) {
+                        *sum = I::fused(a, row, *sum);
+                    }
+                }
+                I::prefetch_far(wanted);
+                (a, b, wanted) = (a.wrapping_add(ROWS), b.wrapping_add(self.width), wanted.wrapping_add(stride));
             }
-            I::prefetch_far(ahead);
-            (a, b, ahead) = (a.wrapping_add(ROWS), b.wrapping_add(self.width), ahead.wrapping_add(LINE));
+        }
+        if self.columns == REGISTERS * I::LANES && self.bias.is_none() {
+            let alpha = I::splat(self.alpha);
+            let (mut from, mut to) = (self.from, self.to);
+            for sums in &sums {
+                for (v, &sum) in sums.iter().enumerate() {
+                    // SAFETY: the caller vouches for whole registers in both places.
+                    unsafe {
+                        let mut value = I::mul(alpha, sum);
+                        if self.add {
+                            value = I::add(I::load(from.wrapping_add(v * I::LANES)), value);
+                        }
+                        I::store(to.wrapping_add(v * I::LANES), value);
+                    }
+                }
+                (from, to) = (from.wrapping_add(self.from_stride), to.wrapping_add(self.to_stride));
+            }
+            return;
         }
         // Out of the registers by constant indices, into memory that the loop below may index: were it to index `sums`, the compiler
         // would keep them in memory through all of the sum.
