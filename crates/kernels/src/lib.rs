@@ -15,6 +15,7 @@
 //! - [`sum`], [`dot`], [`max`], [`row_sum`], [`row_max`], [`row_argmax`], [`reduce_to`], [`reduce_product_to`]: reductions
 //! - [`matmul`](fn@matmul), [`matmul_fused`], [`matmul_batched`]: matrix products
 //! - [`softmax`](fn@softmax), [`normalize`](fn@normalize): weights over the keys of a [`Span`]
+//! - [`tile_product`], [`online_softmax`], [`online_squash`]: what a tiled attention is made of, on tiles that stay in the cache
 //! - [`attend_cached`]: a few queries over a key–value cache
 //! - [`layer_norm`], [`rms_norm`], [`cross_entropy`], [`rotary`](fn@rotary), [`gather_rows`], [`swiglu`](fn@swiglu): parts of a transformer
 //! - [`swap_middle`], [`transpose_last`], [`copy_columns`]: layout
@@ -84,6 +85,7 @@ mod spans;
 mod swiglu;
 mod table;
 mod threads;
+mod tiles;
 mod unary;
 mod write;
 
@@ -112,9 +114,14 @@ pub use reduce::{
     dot, first_non_finite, max, reduce_product_to, reduce_to, row_argmax, row_max, row_sum, sum, sum_squares,
 };
 pub use rotary::{RotaryPairing, rotary};
+pub use scratch::Scratch;
 pub use softmax::{softmax, softmax_backward};
 pub use spans::{Span, Spans};
 pub use swiglu::{swiglu, swiglu_backward};
-pub use threads::threads;
+pub use threads::{blocks2 as parallel_blocks2, blocks3 as parallel_blocks3, blocks4 as parallel_blocks4, threads};
+pub use tiles::{
+    PANEL, TILE_STRIDE, TileA, TileB, TileProduct, online_softmax, online_squash, pack_columns, pack_panels,
+    softmax_tile_backward, squash_tile_backward, tile_product,
+};
 pub use unary::{Saves, Unary, unary, unary_backward, unary_backward_in_place, unary_in_place};
 pub use write::Write;

@@ -18,14 +18,15 @@ thread_local! {
 /// A buffer of unspecified contents, which goes back to its thread when it is dropped.
 ///
 /// A guard and not a function that takes a closure: the bodies of kernels are compiled for CPU features, and a closure is not.
-pub(crate) struct Scratch<T: Real> {
+pub struct Scratch<T: Real> {
     buffer: AlignedVec<T>,
     len: usize,
 }
 
 impl<T: Real> Scratch<T> {
     /// A buffer of `len` elements. Several may be held at once, also through a task that rayon runs on this thread meanwhile.
-    pub(crate) fn new(len: usize) -> Self {
+    #[must_use]
+    pub fn new(len: usize) -> Self {
         Scratch { buffer: take(len), len }
     }
 }

@@ -16,7 +16,8 @@ use crate::rotary::RotaryPairing;
 use crate::scalar;
 use crate::scratch::{FREE_F32, FREE_F64, Free};
 use crate::simd;
-use crate::spans::Spans;
+use crate::spans::{Span, Spans};
+use crate::tiles::TileProduct;
 use crate::unary::Unary;
 use crate::write::Write;
 
@@ -94,6 +95,13 @@ levels! {
     fn softmax_backward(dx: &mut [T], dy: &[T], y: &[T], cols: usize, first_row: usize, spans: Option<Spans<'_>>, write: Write);
     fn normalize(out: &mut [T], sums: &mut [T], w: &[T], cols: usize, first_row: usize, spans: Option<Spans<'_>>, eps: T);
     fn normalize_backward(dw: &mut [T], dy: &[T], y: &[T], sums: &[T], cols: usize, first_row: usize, spans: Option<Spans<'_>>, write: Write);
+    fn tile_product(args: &TileProduct<'_, T>, c: &mut [T], c_step: usize, write: Write);
+    fn pack_panels(out: &mut [T], x: &[T], rows: usize, width: usize);
+    fn pack_columns(out: &mut [T], x: &[T], rows: usize, width: usize);
+    fn online_softmax(tile: &mut [T], cols: usize, spans: &[Span], max: &mut [T], sum: &mut [T], factor: &mut [T]);
+    fn online_squash(tile: &mut [T], cols: usize, spans: &[Span], sum: &mut [T]);
+    fn softmax_tile_backward(scores: &mut [T], dweights: &mut [T], cols: usize, spans: &[Span], lse: &[T], mean: &[T]);
+    fn squash_tile_backward(scores: &mut [T], dweights: &mut [T], cols: usize, spans: &[Span], sums: &[T], mean: &[T]);
     fn attend_cached(out: &mut [T], first_row: usize, queries: usize, args: &CachedAttention<'_, T>);
     fn layer_norm(out: &mut [T], mean: &mut [T], rstd: &mut [T], x: &[T], gamma: Option<&[T]>, beta: Option<&[T]>, cols: usize, eps: T);
     fn layer_norm_backward_input(dx: &mut [T], dy: &[T], x: &[T], mean: &[T], rstd: &[T], gamma: Option<&[T]>, cols: usize, write: Write);

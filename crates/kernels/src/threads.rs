@@ -54,8 +54,10 @@ pub(crate) fn tasks(work: usize, count: usize, body: impl Fn(usize) + Sync + Sen
     }
 }
 
-/// Like [`blocks`] over two destinations that are cut into equally many blocks; each comes with its block size.
-pub(crate) fn blocks2<A: Send, B: Send>(
+/// Calls `body(i, a, b)` for each block `i` of two destinations that are cut into equally many blocks, each with its block size; the last
+/// blocks may be shorter. On several threads if there is enough `work`, in element-wise operations. The cut does not depend on the number
+/// of threads, so results that depend on a block alone do not either.
+pub fn blocks2<A: Send, B: Send>(
     work: usize,
     (a, size_a): (&mut [A], usize),
     (b, size_b): (&mut [B], usize),
@@ -71,7 +73,7 @@ pub(crate) fn blocks2<A: Send, B: Send>(
 }
 
 /// Like [`blocks2`] over three destinations.
-pub(crate) fn blocks3<A: Send, B: Send, C: Send>(
+pub fn blocks3<A: Send, B: Send, C: Send>(
     work: usize,
     (a, size_a): (&mut [A], usize),
     (b, size_b): (&mut [B], usize),
@@ -96,7 +98,7 @@ pub(crate) fn blocks3<A: Send, B: Send, C: Send>(
 }
 
 /// Like [`blocks2`] over four destinations, the first two of which are cut alike, and so are the last two.
-pub(crate) fn blocks4<A: Send, B: Send>(
+pub fn blocks4<A: Send, B: Send>(
     work: usize,
     ([a0, a1], size_a): ([&mut [A]; 2], usize),
     ([b0, b1], size_b): ([&mut [B]; 2], usize),

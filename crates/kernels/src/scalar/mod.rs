@@ -14,6 +14,7 @@ mod positions;
 mod probe;
 mod reduce;
 mod swiglu;
+mod tiles;
 mod unary;
 mod weigh;
 
@@ -29,6 +30,9 @@ pub(crate) use positions::rotary;
 pub(crate) use probe::multiply_add_probe;
 pub(crate) use reduce::{all_finite, dot, max, reduce, row_argmax, row_max, row_sum, sum};
 pub(crate) use swiglu::{swiglu, swiglu_backward};
+pub(crate) use tiles::{
+    online_softmax, online_squash, pack_columns, pack_panels, softmax_tile_backward, squash_tile_backward, tile_product,
+};
 pub(crate) use unary::{unary, unary_backward};
 pub(crate) use weigh::{normalize, normalize_backward, softmax, softmax_backward};
 

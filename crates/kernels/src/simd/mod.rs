@@ -17,6 +17,7 @@ mod probe;
 mod reduce;
 mod rotary;
 mod swiglu;
+mod tiles;
 mod unary;
 mod weigh;
 
@@ -35,6 +36,9 @@ pub(crate) use probe::multiply_add_probe;
 pub(crate) use reduce::{all_finite, dot, max, reduce, row_argmax, row_max, row_sum, sum};
 pub(crate) use rotary::rotary;
 pub(crate) use swiglu::{swiglu, swiglu_backward};
+pub(crate) use tiles::{
+    online_softmax, online_squash, pack_columns, pack_panels, softmax_tile_backward, squash_tile_backward, tile_product,
+};
 pub(crate) use unary::{unary, unary_backward};
 pub(crate) use weigh::{normalize, normalize_backward, softmax, softmax_backward};
 

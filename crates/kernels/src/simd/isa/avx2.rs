@@ -27,9 +27,9 @@ fn first(count: usize) -> __m256i {
 /// # Safety
 /// As [`Tile::run`].
 #[target_feature(enable = "avx2,fma")]
-unsafe fn run<const ROWS: usize, const REGISTERS: usize>(tile: &Tile<'_>) {
+unsafe fn run<const ROWS: usize, const REGISTERS: usize, const ALONG: bool>(tile: &Tile<'_>) {
     // SAFETY: the caller's promise is the same.
-    unsafe { tile.run::<Fused256, ROWS, REGISTERS>() }
+    unsafe { tile.run::<Fused256, ROWS, REGISTERS, ALONG>() }
 }
 
 impl Isa for Fused256 {

@@ -25,9 +25,9 @@ fn first(count: usize) -> __mmask16 {
 /// # Safety
 /// As [`Tile::run`].
 #[target_feature(enable = "avx512f,avx2,fma")]
-unsafe fn run<const ROWS: usize, const REGISTERS: usize>(tile: &Tile<'_>) {
+unsafe fn run<const ROWS: usize, const REGISTERS: usize, const ALONG: bool>(tile: &Tile<'_>) {
     // SAFETY: the caller's promise is the same.
-    unsafe { tile.run::<Fused512, ROWS, REGISTERS>() }
+    unsafe { tile.run::<Fused512, ROWS, REGISTERS, ALONG>() }
 }
 
 impl Isa for Fused512 {

@@ -13,9 +13,9 @@ const LANES: usize = 4;
 /// # Safety
 /// As [`Tile::run`].
 #[inline(never)]
-unsafe fn run<const ROWS: usize, const REGISTERS: usize>(tile: &Tile<'_>) {
+unsafe fn run<const ROWS: usize, const REGISTERS: usize, const ALONG: bool>(tile: &Tile<'_>) {
     // SAFETY: the caller's promise is the same.
-    unsafe { tile.run::<Baseline, ROWS, REGISTERS>() }
+    unsafe { tile.run::<Baseline, ROWS, REGISTERS, ALONG>() }
 }
 
 impl Isa for Baseline {

@@ -97,10 +97,12 @@ macro_rules! choose_tile {
     ($run:ident, $tile:expr, $given_rows:expr, $given_registers:expr, $($rows:literal)*) => {
         // SAFETY: the caller's promise is that of `Tile::run`, and the level has the features.
         unsafe {
-            match ($given_registers, $given_rows) {
-                $((1, $rows) => $run::<$rows, 1>($tile),)*
-                $((2, $rows) => $run::<$rows, 2>($tile),)*
-                (registers, rows) => unreachable!("no tile of {rows} rows and {registers} registers"),
+            match ($tile.along(), $given_registers, $given_rows) {
+                $((false, 1, $rows) => $run::<$rows, 1, false>($tile),)*
+                $((false, 2, $rows) => $run::<$rows, 2, false>($tile),)*
+                $((true, 1, $rows) => $run::<$rows, 1, true>($tile),)*
+                $((true, 2, $rows) => $run::<$rows, 2, true>($tile),)*
+                (_, registers, rows) => unreachable!("no tile of {rows} rows and {registers} registers"),
             }
         }
     };

@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 
 use super::LINE;
 use crate::simd::Isa;
+use crate::tiles::TILE_STRIDE;
 use crate::write::Write;
 
 /// Steps before the end of a sum at which the lines of C are fetched.
@@ -11,9 +12,11 @@ const LEAD: usize = 48;
 
 /// A tile of C and where its operands lie.
 pub(crate) struct Tile<'a> {
-    /// The rows of op(A), interleaved: for each inner index one element of each row.
+    /// op(A): element `l` of row `r` at `l · a_step + r`, or, if its rows lie along memory, at `r ·` [`TILE_STRIDE`] `+ l`.
     a: *const f32,
-    /// A panel of op(B): for each inner index `width` columns.
+    a_step: usize,
+    along: bool,
+    /// op(B): the columns of the tile, every `width` elements those of the next inner index.
     b: *const f32,
     /// What will be wanted after this tile: so many lines of cache from here on, which need not be valid.
     ahead: (*const f32, usize),
@@ -49,6 +52,8 @@ impl<'a> Tile<'a> {
         let depth = b.len() / width;
         Tile {
             a: a.as_ptr(),
+            a_step: a.len() / depth.max(1),
+            along: false,
             b: b.as_ptr(),
             ahead,
             width,
@@ -65,6 +70,45 @@ impl<'a> Tile<'a> {
         }
     }
 
+    /// A tile of an operand that lies as [`TileProduct`](crate::tiles::TileProduct) says, at these places.
+    #[inline(always)]
+    #[expect(clippy::too_many_arguments, reason = "the operands of the product")]
+    pub(crate) fn at(
+        (a, a_step, along): (*const f32, usize, bool),
+        (b, width): (*const f32, usize),
+        depth: usize,
+        alpha: f32,
+        corner: *mut f32,
+        stride: usize,
+        columns: usize,
+        write: Write,
+    ) -> Self {
+        Tile {
+            a,
+            a_step,
+            along,
+            b,
+            ahead: (b, 0),
+            width,
+            depth,
+            alpha,
+            from: corner,
+            from_stride: stride,
+            add: write == Write::Add,
+            to: corner,
+            to_stride: stride,
+            columns,
+            bias: None,
+            operands: PhantomData,
+        }
+    }
+
+    /// Whether the rows of op(A) lie along memory.
+    #[inline(always)]
+    pub(crate) fn along(&self) -> bool {
+        self.along
+    }
+
     /// Leaves the tile of `rows` rows at another place, row after row of `width` columns, with the bias added.
     #[inline(always)]
     pub(super) fn redirect(&mut self, place: &mut [f32], rows: usize, bias: Option<&'a [f32]>) {
@@ -75,12 +119,12 @@ impl<'a> Tile<'a> {
     /// Sums the products of `ROWS` rows and `REGISTERS` registers of columns in registers, and writes or adds them.
     ///
     /// # Safety
-    /// A must hold `ROWS` and B `width` elements for each inner index, with `REGISTERS` registers within the width. At `to` and, to add,
-    /// at `from`, `ROWS` rows of `columns` elements must belong to the caller, and `columns` must end in the last register.
+    /// A must hold `ROWS` elements for each inner index and lie as `ALONG` says, B `REGISTERS` registers. At `to` and, to add, at `from`, `ROWS` rows of `columns` elements must belong to the caller, and `columns` must end in the last register.
     #[inline(always)]
-    pub(crate) unsafe fn run<I: Isa, const ROWS: usize, const REGISTERS: usize>(&self) {
+    pub(crate) unsafe fn run<I: Isa, const ROWS: usize, const REGISTERS: usize, const ALONG: bool>(&self) {
         let mut sums = [[I::splat(0.0); REGISTERS]; ROWS];
         let (mut a, mut b) = (self.a, self.b);
+        let a_step = if ALONG { 1 } else { self.a_step };
         // What is wanted next is fetched a line at a step: what comes after this tile, then nothing, then the rows of C, late enough not
         // to be evicted before the sums are done.
         let late = self.depth.saturating_sub(LEAD);
@@ -100,13 +144,13 @@ impl<'a> Tile<'a> {
                 }
                 for (r, sums) in sums.iter_mut().enumerate() {
                     // SAFETY: the caller vouches for this column of A.
-                    let a = I::splat(unsafe { a.add(r).read() });
+                    let a = I::splat(unsafe { a.add(if ALONG { r * TILE_STRIDE } else { r }).read() });
                     for (sum, &row) in sums.iter_mut().zip(&row) {
                         *sum = I::fused(a, row, *sum);
                     }
                 }
                 I::prefetch_far(wanted);
-                (a, b, wanted) = (a.wrapping_add(ROWS), b.wrapping_add(self.width), wanted.wrapping_add(stride));
+                (a, b, wanted) = (a.wrapping_add(a_step), b.wrapping_add(self.width), wanted.wrapping_add(stride));
             }
         }
         if self.columns == REGISTERS * I::LANES && self.bias.is_none() {

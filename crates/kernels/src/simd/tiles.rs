@@ -1,0 +1,192 @@
+//! Bodies of the parts of a tiled attention.
+
+use super::matmul::Tile;
+use super::{Isa, lanes, math};
+use crate::block::share;
+use crate::scratch::Scratch;
+use crate::spans::Span;
+use crate::tiles::{PANEL, TILE_STRIDE, TileA, TileB, TileProduct, seen};
+use crate::write::Write;
+
+/// The product as tiles in registers, a strip of rows at a time.
+#[inline(always)]
+pub(crate) fn tile_product<I: Isa>(args: &TileProduct<'_, f32>, c: &mut [f32], c_step: usize, write: Write) {
+    let TileProduct { a, b, rows, cols, inner, alpha } = *args;
+    // A register of B is read whole. A panel has zeros beyond its last column; rows that do not end with a register get some.
+    let padded_cols = cols.next_multiple_of(I::LANES);
+    let padding = match b {
+        TileB::Rows(..) if padded_cols != cols => inner * padded_cols,
+        _ => 0,
+    };
+    let mut padded = Scratch::<f32>::new(padding);
+    let (b, b_step, panel_step) = match b {
+        TileB::Panels(b) => (b, PANEL, PANEL * inner),
+        TileB::Rows(b, step) if padding == 0 => (b, step, PANEL),
+        TileB::Rows(b, step) => {
+            for (l, row) in padded.chunks_exact_mut(padded_cols).enumerate() {
+                row[..cols].copy_from_slice(&b[l * step..][..cols]);
+                row[cols..].fill(0.0);
+            }
+            (&*padded, padded_cols, PANEL)
+        }
+    };
+    let (a, a_row, a_step, along) = match a {
+        TileA::Rows(a) => (a, TILE_STRIDE, 1, true),
+        TileA::Columns(a, step) => (a, 1, step, false),
+    };
+    // What the tiles below rely on, whoever calls.
+    let last = |count: usize, step: usize| count.saturating_sub(1) * step;
+    assert!(a.len() > last(rows, a_row) + last(inner, a_step) || inner == 0);
+    assert!(c.len() >= last(rows, c_step) + cols);
+    let strips = rows.div_ceil(I::ROWS);
+    for strip in 0..strips {
+        let strip = share(rows, strips, strip);
+        for first in (0..cols).step_by(2 * I::LANES) {
+            let columns = (2 * I::LANES).min(cols - first);
+            let registers = columns.div_ceil(I::LANES);
+            let place = first / PANEL * panel_step + first % PANEL;
+            assert!(inner == 0 || b.len() >= place + last(inner, b_step) + registers * I::LANES);
+            let tile = Tile::at(
+                (a.as_ptr().wrapping_add(strip.start * a_row), a_step, along),
+                (b.as_ptr().wrapping_add(place), b_step),
+                inner,
+                alpha,
+                c.as_mut_ptr().wrapping_add(strip.start * c_step + first),
+                c_step,
+                columns,
+                write,
+            );
+            // SAFETY: the assertions say that the last element of the last row of A, the last register of the last row of B and the last
+            // column of the last row of C exist, and so do all before them.
+            unsafe { I::tile(&tile, strip.len(), registers) }
+        }
+    }
+}
+
+#[inline(always)]
+pub(crate) fn pack_panels<I: Isa>(out: &mut [f32], x: &[f32], rows: usize, width: usize) {
+    assert!(x.len() == rows * width && out.len() == rows.next_multiple_of(PANEL) * width);
+    for (out, x) in out.chunks_exact_mut(PANEL * width).zip(x.chunks(PANEL * width)) {
+        transpose::<I>(out, PANEL, x, x.len() / width, width, PANEL);
+    }
+}
+
+#[inline(always)]
+pub(crate) fn pack_columns<I: Isa>(out: &mut [f32], x: &[f32], rows: usize, width: usize) {
+    transpose::<I>(out, out.len() / width, x, rows, width, rows);
+}
+
+/// Element `l` of row `r` goes to `out[l · step + r]`, whole registers at a time up to row `filled`, with zeros for missing rows.
+#[inline(always)]
+fn transpose<I: Isa>(out: &mut [f32], step: usize, x: &[f32], rows: usize, width: usize, filled: usize) {
+    assert!(step.is_multiple_of(I::LANES) && filled <= step);
+    assert!(out.len() == step * width && x.len() == rows * width);
+    for lanes in (0..filled).step_by(I::LANES) {
+        let count = I::LANES.min(rows.saturating_sub(lanes));
+        for l in (0..width).step_by(I::LANES) {
+            // SAFETY: these rows exist and have so many elements left from here on; `out` has `step` elements for each of them, of which
+            // a register is written from `lanes` on, and registers divide the step.
+            unsafe {
+                let from = x.as_ptr().wrapping_add(lanes * width + l);
+                let to = out.as_mut_ptr().wrapping_add(l * step + lanes);
+                I::transpose(from, width, count, I::LANES.min(width - l), to, step);
+            }
+        }
+    }
+}
+
+/// The elements of row `r` within its span; the others of the first `cols` become zero.
+#[inline(always)]
+fn row(tile: &mut [f32], cols: usize, r: usize, span: Span) -> &mut [f32] {
+    let row = &mut tile[r * TILE_STRIDE..][..cols];
+    let seen = seen(span);
+    row[..seen.start].fill(0.0);
+    row[seen.end..].fill(0.0);
+    &mut row[seen]
+}
+
+#[inline(always)]
+pub(crate) fn online_softmax<I: Isa>(
+    tile: &mut [f32],
+    cols: usize,
+    spans: &[Span],
+    max: &mut [f32],
+    sum: &mut [f32],
+    factor: &mut [f32],
+) {
+    for (r, &span) in spans.iter().enumerate() {
+        let row = row(tile, cols, r, span);
+        factor[r] = 1.0;
+        if !row.is_empty() {
+            let new = max[r].max(lanes::max(row));
+            factor[r] = math::exp::<I>(max[r] - new);
+            row.iter_mut().for_each(|s| *s = math::exp::<I>(*s - new));
+            sum[r] = factor[r] * sum[r] + lanes::sum(row) as f32;
+            max[r] = new;
+        }
+    }
+}
+
+#[inline(always)]
+pub(crate) fn online_squash<I: Isa>(tile: &mut [f32], cols: usize, spans: &[Span], sum: &mut [f32]) {
+    for (r, &span) in spans.iter().enumerate() {
+        let row = row(tile, cols, r, span);
+        row.iter_mut().for_each(|s| *s = squash(*s));
+        sum[r] += lanes::sum(row) as f32;
+    }
+}
+
+/// s² / (1 + s²), also where s² overflows: one division, of the smaller of 1 and s² forms.
+#[inline(always)]
+fn squash(s: f32) -> f32 {
+    let square = s * s;
+    let weight = square / (1.0 + square);
+    if square < f32::INFINITY {
+        weight
+    } else if s.is_nan() {
+        s
+    } else {
+        1.0
+    }
+}
+
+#[inline(always)]
+pub(crate) fn softmax_tile_backward<I: Isa>(
+    scores: &mut [f32],
+    dweights: &mut [f32],
+    cols: usize,
+    spans: &[Span],
+    lse: &[f32],
+    mean: &[f32],
+) {
+    for (r, &span) in spans.iter().enumerate() {
+        let (scores, dweights) = (row(scores, cols, r, span), row(dweights, cols, r, span));
+        let (lse, mean) = (lse[r], mean[r]);
+        for (s, d) in scores.iter_mut().zip(dweights) {
+            *s = math::exp::<I>(*s - lse);
+            *d = *s * (*d - mean);
+        }
+    }
+}
+
+#[inline(always)]
+pub(crate) fn squash_tile_backward<I: Isa>(
+    scores: &mut [f32],
+    dweights: &mut [f32],
+    cols: usize,
+    spans: &[Span],
+    sums: &[f32],
+    mean: &[f32],
+) {
+    for (r, &span) in spans.iter().enumerate() {
+        let (scores, dweights) = (row(scores, cols, r, span), row(dweights, cols, r, span));
+        let inverse_sum = if sums[r] == 0.0 { 0.0 } else { 1.0 / sums[r] };
+        let mean = mean[r];
+        for (s, d) in scores.iter_mut().zip(dweights) {
+            let inverse = 1.0 / (1.0 + *s * *s);
+            let slope = 2.0 * *s * inverse * inverse;
+            *d = slope * inverse_sum * (*d - mean);
+            *s = squash(*s) * inverse_sum;
+        }
+    }
+}
