@@ -48,11 +48,13 @@
 // that need `unsafe`. Every other crate forbids it.
 #![allow(unsafe_code)]
 
+mod activation_backward;
 mod add_norm;
 mod aligned;
 mod block;
 mod caches;
 mod check;
+mod column_sums;
 mod counting;
 mod decode;
 mod dropout;
@@ -83,6 +85,7 @@ mod threads;
 mod unary;
 mod write;
 
+pub use activation_backward::activation_backward;
 pub use add_norm::{add_layer_norm, add_rms_norm};
 pub use aligned::{ALIGNMENT, AlignedVec};
 pub use counting::CountingAllocator;

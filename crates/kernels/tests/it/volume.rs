@@ -241,6 +241,18 @@ fn rows(all: &mut Vec<Kernel>) {
     });
 }
 
+fn activations(all: &mut Vec<Kernel>) {
+    for op in [Unary::Gelu, Unary::Sigmoid, Unary::Neg] {
+        kernel!(all, format!("activation_backward, {op:?}"), FUNCTION, |o| {
+            let (mut y, mut db) = (vec![T::NAN; o.x.len()], vec![T::NAN; o.cols]);
+            unary(op, &mut y, o.x, Write::Set);
+            activation_backward(op, o.out, &mut db, o.y, o.x, &y, Write::Set);
+            // Compared through their sum, which keeps an error of each.
+            o.out.iter_mut().enumerate().for_each(|(i, out)| *out += 2.0 * db[i % o.cols]);
+        });
+    }
+}
+
 fn rest(all: &mut Vec<Kernel>) {
     for pairing in [RotaryPairing::Interleaved, RotaryPairing::Halves] {
         kernel!(all, format!("rotary, {pairing:?}"), ARITHMETIC, |o| {
@@ -304,6 +316,7 @@ fn each_kernel_at_each_level_length_and_alignment() {
     elementwise(&mut all);
     reductions(&mut all);
     rows(&mut all);
+    activations(&mut all);
     rest(&mut all);
     let mut comparisons = 0;
     for kernel in &all {
