@@ -21,7 +21,6 @@ const PIECE: usize = 1024;
 /// # Panics
 /// When the slice that is read, or `dy`, has another length than `dz`, or `dz` is no whole number of rows.
 #[track_caller]
-#[expect(clippy::too_many_arguments, reason = "the operands of the formula")]
 pub fn activation_backward<T: Real>(
     op: Unary,
     dz: &mut [T],

@@ -270,6 +270,7 @@ fn rest(all: &mut Vec<Kernel>) {
         copy_columns(o.out, o.cols, 0, o.x, o.cols, o.cols / 2, ROWS, o.cols / 2, Write::Set);
     });
     kernel!(all, "gather_rows", EXACT, |o| { gather_rows(o.out, o.x, &[2, 0, 2], o.cols) });
+    kernel!(all, "fill_normal", ARITHMETIC, |o| { fill_normal(o.out, RandomKey::new(3, 2, 1), 0.0, 1.0) });
     for decoupled in [false, true] {
         kernel!(all, format!("adam_step, decoupled {decoupled}"), ARITHMETIC, |o| {
             let (mut m, mut v) = (o.y.to_vec(), o.positive.to_vec());
