@@ -7,8 +7,8 @@
 //! Elements are [`Real`]: `f32` runs vectorised code for the [`Level`] in force, `f64` always runs the readable scalar twins, which
 //! are the specification that `f32` is tested against. Between levels results differ by rounding only.
 //!
-//! - [`binary`], [`unary`](fn@unary), [`scale`], [`affine`], [`copy`](fn@copy), [`fill`], [`dropout`](fn@dropout): element by element
-//! - [`sum`], [`dot`], [`max`], [`row_sum`], [`row_max`], [`row_argmax`], [`reduce_to`], [`reduce_product_to`]: reductions
+//! - [`binary`], [`unary`](fn@unary), [`scale`], [`affine`], [`copy`](fn@copy), [`dropout`](fn@dropout): element by element
+//! - [`sum`], [`dot`], [`row_sum`], [`row_max`], [`row_argmax`], [`reduce_to`], [`reduce_product_to`]: reductions
 //! - [`matmul`](fn@matmul), [`matmul_fused`], [`matmul_batched`]: matrix products
 //! - [`softmax`](fn@softmax), [`normalize`](fn@normalize): weights over the keys of a [`Span`]
 //! - [`attend_cached`]: a few queries over a key–value cache
@@ -91,7 +91,7 @@ pub use aligned::{ALIGNMENT, AlignedVec};
 pub use counting::CountingAllocator;
 pub use decode::{CacheWeights, CachedAttention, attend_cached};
 pub use dropout::dropout;
-pub use elementwise::{Binary, Broadcast, affine, binary, binary_reversed, copy, fill, scale};
+pub use elementwise::{Binary, Broadcast, affine, binary, binary_reversed, copy, scale};
 pub use embedding::{gather_rows, scatter_add_rows};
 pub use layout::{copy_columns, swap_middle, transpose_last};
 pub use level::{Level, LevelError, level, parse_level, set_default_level, with_level};
@@ -107,13 +107,11 @@ pub use optim::{AdamStep, SgdStep, adam_step, ema_update, sgd_step};
 pub use probe::{PROBE_LEN, multiply_add_probe};
 pub use random::{RandomKey, fill_normal, fill_uniform, philox4x32};
 pub use real::Real;
-pub use reduce::{
-    dot, first_non_finite, max, reduce_product_to, reduce_to, row_argmax, row_max, row_sum, sum, sum_squares,
-};
+pub use reduce::{dot, first_non_finite, reduce_product_to, reduce_to, row_argmax, row_max, row_sum, sum, sum_squares};
 pub use rotary::{RotaryPairing, rotary};
 pub use softmax::{softmax, softmax_backward};
 pub use spans::{Span, Spans};
 pub use swiglu::{swiglu, swiglu_backward};
 pub use threads::threads;
-pub use unary::{Saves, Unary, unary, unary_backward, unary_backward_in_place, unary_in_place};
+pub use unary::{Saves, Unary, unary, unary_backward, unary_backward_in_place};
 pub use write::Write;

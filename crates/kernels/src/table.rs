@@ -82,7 +82,6 @@ levels! {
     fn swiglu_backward(dgate: &mut [T], dup: &mut [T], dy: &[T], gate: &[T], up: &[T]);
     fn sum(x: &[T]) -> f64;
     fn dot(a: &[T], b: &[T]) -> f64;
-    fn max(x: &[T]) -> T;
     fn all_finite(x: &[T]) -> bool;
     fn row_max(out: &mut [T], x: &[T], cols: usize, write: Write);
     fn row_sum(out: &mut [T], x: &[T], cols: usize, write: Write);

@@ -131,12 +131,6 @@ pub fn unary<T: Real>(op: Unary, out: &mut [T], x: &[T], write: Write) {
     blocks(out.len() * op.work(), out, BLOCK, |i, out| run(op, out, part(x, i, BLOCK), write));
 }
 
-/// `x = f(x)`
-pub fn unary_in_place<T: Real>(op: Unary, x: &mut [T]) {
-    let run = table::<T>().unary;
-    blocks(x.len() * op.work(), x, BLOCK, |_, x| in_place(run, op, x));
-}
-
 /// `d = d · f′(x)`, where `y = f(x)`: [`unary_backward`] in the memory of the gradient.
 ///
 /// # Panics

@@ -34,7 +34,7 @@ pub(crate) use norm::{
 pub(crate) use optim::{adam_step, ema_update, sgd_step};
 pub(crate) use probe::multiply_add_probe;
 pub(crate) use random::fill_normal;
-pub(crate) use reduce::{all_finite, dot, max, reduce, row_argmax, row_max, row_sum, sum};
+pub(crate) use reduce::{all_finite, dot, reduce, row_argmax, row_max, row_sum, sum};
 pub(crate) use rotary::rotary;
 pub(crate) use swiglu::{swiglu, swiglu_backward};
 pub(crate) use unary::{unary, unary_backward};

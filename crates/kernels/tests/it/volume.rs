@@ -107,10 +107,9 @@ fn elementwise(all: &mut Vec<Kernel>) {
 }
 
 fn reductions(all: &mut Vec<Kernel>) {
-    kernel!(all, "sum, dot, max", ARITHMETIC, |o| {
-        let extreme = max(o.x).unwrap_or(0.0);
+    kernel!(all, "sum, dot", ARITHMETIC, |o| {
         o.out.fill(0.0);
-        let totals = [sum(o.positive), dot(o.positive, o.positive), sum_squares(o.positive), extreme.to_f64()];
+        let totals = [sum(o.positive), dot(o.positive, o.positive), sum_squares(o.positive)];
         o.out.iter_mut().zip(totals).for_each(|(out, total)| *out = total as T);
     });
     kernel!(all, "row_sum", ARITHMETIC, |o| {
