@@ -146,11 +146,6 @@ pub fn affine<T: Real>(out: &mut [T], x: &[T], alpha: T, beta: T, write: Write) 
     blocks(out.len(), out, BLOCK, |i, out| run(out, part(x, i, BLOCK), alpha, beta, write));
 }
 
-/// Sets every element of `out` to `value`.
-pub fn fill<T: Real>(out: &mut [T], value: T) {
-    blocks(out.len(), out, BLOCK, |_, out| out.fill(value));
-}
-
 /// Copies `x` to `out` ([`Write::Set`]) or adds it ([`Write::Add`]).
 ///
 /// # Panics

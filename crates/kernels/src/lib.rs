@@ -11,8 +11,8 @@
 //! Elements are [`Real`]: `f32` runs vectorised code for the [`Level`] in force, `f64` always runs the readable scalar twins, which
 //! are the specification that `f32` is tested against. Between levels results differ by rounding only.
 //!
-//! - [`binary`], [`unary`](fn@unary), [`scale`], [`affine`], [`copy`](fn@copy), [`fill`], [`dropout`](fn@dropout): element by element
-//! - [`sum`], [`dot`], [`max`], [`row_sum`], [`row_max`], [`row_argmax`], [`reduce_to`], [`reduce_product_to`]: reductions
+//! - [`binary`], [`unary`](fn@unary), [`scale`], [`affine`], [`copy`](fn@copy), [`dropout`](fn@dropout): element by element
+//! - [`sum`], [`dot`], [`row_sum`], [`row_max`], [`row_argmax`], [`reduce_to`], [`reduce_product_to`]: reductions
 //! - [`matmul`](fn@matmul), [`matmul_fused`], [`matmul_batched`]: matrix products
 //! - [`softmax`](fn@softmax), [`normalize`](fn@normalize): weights over the keys of a [`Span`]
 //! - [`tile_product`], [`online_softmax`], [`online_squash`]: what a tiled attention is made of, on tiles that stay in the cache
@@ -53,11 +53,13 @@
 // that need `unsafe`. Every other crate forbids it.
 #![allow(unsafe_code)]
 
+mod activation_backward;
 mod add_norm;
 mod aligned;
 mod block;
 mod caches;
 mod check;
+mod column_sums;
 mod counting;
 mod decode;
 mod dropout;
@@ -89,12 +91,13 @@ mod tiles;
 mod unary;
 mod write;
 
+pub use activation_backward::activation_backward;
 pub use add_norm::{add_layer_norm, add_rms_norm};
 pub use aligned::{ALIGNMENT, AlignedVec};
 pub use counting::CountingAllocator;
 pub use decode::{CacheWeights, CachedAttention, attend_cached};
 pub use dropout::dropout;
-pub use elementwise::{Binary, Broadcast, affine, binary, binary_reversed, copy, fill, scale};
+pub use elementwise::{Binary, Broadcast, affine, binary, binary_reversed, copy, scale};
 pub use embedding::{gather_rows, scatter_add_rows};
 pub use layout::{copy_columns, swap_middle, transpose_last};
 pub use level::{Level, LevelError, level, parse_level, set_default_level, with_level};
@@ -110,9 +113,7 @@ pub use optim::{AdamStep, SgdStep, adam_step, ema_update, sgd_step};
 pub use probe::{PROBE_LEN, multiply_add_probe};
 pub use random::{RandomKey, fill_normal, fill_uniform, philox4x32};
 pub use real::Real;
-pub use reduce::{
-    dot, first_non_finite, max, reduce_product_to, reduce_to, row_argmax, row_max, row_sum, sum, sum_squares,
-};
+pub use reduce::{dot, first_non_finite, reduce_product_to, reduce_to, row_argmax, row_max, row_sum, sum, sum_squares};
 pub use rotary::{RotaryPairing, rotary};
 pub use scratch::Scratch;
 pub use softmax::{softmax, softmax_backward};
@@ -123,5 +124,5 @@ pub use tiles::{
     PANEL, TILE_STRIDE, TileA, TileB, TileProduct, online_softmax, online_squash, pack_columns, pack_panels,
     softmax_tile_backward, squash_tile_backward, tile_product,
 };
-pub use unary::{Saves, Unary, unary, unary_backward, unary_backward_in_place, unary_in_place};
+pub use unary::{Saves, Unary, unary, unary_backward, unary_backward_in_place};
 pub use write::Write;

@@ -22,11 +22,10 @@ pub fn cross_entropy<T: Real>(
 ) {
     const KERNEL: &str = "cross_entropy";
     check::length(KERNEL, "loss", loss.len(), targets.len());
-    check_rows(KERNEL, ("lse", lse.len()), logits.len(), targets, classes);
+    let cut = Cut::new(KERNEL, ("lse", lse.len()), logits.len(), targets, classes);
     let run = table::<T>().cross_entropy;
-    let (rows, size) = (block_rows(classes), block_rows(classes) * classes);
-    blocks2(logits.len() * FUNCTION_WORK, (loss, rows), (lse, rows), |i, loss, lse| {
-        run(loss, lse, part(logits, i, size), part(targets, i, rows), classes, smoothing);
+    blocks2(cut.work, (loss, cut.rows), (lse, cut.rows), |i, loss, lse| {
+        run(loss, lse, part(logits, i, cut.size), part(targets, i, cut.rows), classes, smoothing);
     });
 }
 
@@ -50,12 +49,12 @@ pub fn cross_entropy_backward<T: Real>(
     const KERNEL: &str = "cross_entropy_backward";
     check::length(KERNEL, "dlogits", dlogits.len(), logits.len());
     check::length(KERNEL, "row_scale", row_scale.len(), targets.len());
-    check_rows(KERNEL, ("lse", lse.len()), logits.len(), targets, classes);
+    let cut = Cut::new(KERNEL, ("lse", lse.len()), logits.len(), targets, classes);
     let run = table::<T>().cross_entropy_backward;
-    let (rows, size) = (block_rows(classes), block_rows(classes) * classes);
-    blocks(logits.len() * FUNCTION_WORK, dlogits, size, |i, dlogits| {
-        let (logits, targets) = (part(logits, i, size), part(targets, i, rows));
-        run(dlogits, part(row_scale, i, rows), logits, part(lse, i, rows), targets, classes, smoothing, write);
+    blocks(cut.work, dlogits, cut.size, |i, dlogits| {
+        let (logits, targets) = (part(logits, i, cut.size), part(targets, i, cut.rows));
+        let (row_scale, lse) = (part(row_scale, i, cut.rows), part(lse, i, cut.rows));
+        run(dlogits, row_scale, logits, lse, targets, classes, smoothing, write);
     });
 }
 
@@ -77,22 +76,36 @@ pub fn cross_entropy_in_place<T: Real>(
 ) {
     const KERNEL: &str = "cross_entropy_in_place";
     check::length(KERNEL, "loss", loss.len(), targets.len());
-    check_rows(KERNEL, ("row_scale", row_scale.len()), logits.len(), targets, classes);
+    let cut = Cut::new(KERNEL, ("row_scale", row_scale.len()), logits.len(), targets, classes);
     let run = table::<T>().cross_entropy_in_place;
-    let (rows, size) = (block_rows(classes), block_rows(classes) * classes);
-    blocks2(logits.len() * FUNCTION_WORK, (loss, rows), (logits, size), |i, loss, logits| {
-        run(loss, logits, part(row_scale, i, rows), part(targets, i, rows), classes, smoothing);
+    blocks2(cut.work, (loss, cut.rows), (logits, cut.size), |i, loss, logits| {
+        run(loss, logits, part(row_scale, i, cut.rows), part(targets, i, cut.rows), classes, smoothing);
     });
 }
 
-#[track_caller]
-fn check_rows(kernel: &str, of_rows: (&str, usize), logits: usize, targets: &[u32], classes: usize) {
-    check::length(kernel, of_rows.0, of_rows.1, targets.len());
-    check::length(kernel, "logits", logits, check::product(kernel, &[targets.len(), classes]));
-    for (row, &target) in targets.iter().enumerate() {
-        assert!(
-            (target as usize) < classes,
-            "kernels::{kernel}: row {row} has target {target} but there are {classes} classes"
-        );
+/// How rows of logits are cut into blocks.
+struct Cut {
+    /// Rows of a block.
+    rows: usize,
+    /// Logits of a block.
+    size: usize,
+    /// The cost of all.
+    work: usize,
+}
+
+impl Cut {
+    /// Checks the lengths, with that of a slice with one number a row, and the targets.
+    #[track_caller]
+    fn new(kernel: &str, of_rows: (&str, usize), logits: usize, targets: &[u32], classes: usize) -> Cut {
+        check::length(kernel, of_rows.0, of_rows.1, targets.len());
+        check::length(kernel, "logits", logits, check::product(kernel, &[targets.len(), classes]));
+        for (row, &target) in targets.iter().enumerate() {
+            assert!(
+                (target as usize) < classes,
+                "kernels::{kernel}: row {row} has target {target} but there are {classes} classes"
+            );
+        }
+        let rows = block_rows(classes);
+        Cut { rows, size: rows * classes, work: logits * FUNCTION_WORK }
     }
 }

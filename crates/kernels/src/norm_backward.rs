@@ -1,19 +1,11 @@
 //! All gradients of a normalisation in one pass over memory.
 
 use crate::check;
-use crate::elementwise::Broadcast;
+use crate::column_sums::with_column_sums;
 use crate::real::Real;
-use crate::reduce::STRIPE;
-use crate::scratch::Scratch;
 use crate::table::table;
-use crate::threads::{blocks, blocks2, part};
+use crate::threads::part;
 use crate::write::Write;
-
-/// Rows that share a partial sum over rows, at the least: their partial sums are a 64th of what the pass reads.
-const CHUNK_ROWS: usize = 64;
-
-/// Partial sums over rows, at the most.
-const CHUNKS: usize = 256;
 
 /// [`layer_norm_backward_input`](crate::layer_norm_backward_input) and
 /// [`layer_norm_backward_affine`](crate::layer_norm_backward_affine) at once: `dy` and `x` are read from memory once.
@@ -76,11 +68,10 @@ fn check_lengths(kernel: &str, [dx, dy, x]: [usize; 3], [dgamma, gamma]: [usize;
     check::length(kernel, "gamma", gamma, cols);
 }
 
-/// Each task owns a chunk of rows and leaves its sums over them in a row of `partials`, whose columns are added after.
 #[expect(clippy::too_many_arguments, reason = "the operands of the formula")]
 fn run<T: Real>(
     dx: &mut [T],
-    [dgamma, dbeta]: [&mut [T]; 2],
+    affine: [&mut [T]; 2],
     dy: &[T],
     x: &[T],
     mean: Option<&[T]>,
@@ -90,23 +81,11 @@ fn run<T: Real>(
     write: Write,
     write_affine: Write,
 ) {
-    let table = table::<T>();
-    let rows = rstd.len().div_ceil(CHUNKS).max(CHUNK_ROWS);
-    let (chunks, width) = (rstd.len().div_ceil(rows), dgamma.len() + dbeta.len());
-    let mut partials = Scratch::new(chunks * width);
-    blocks2(x.len() * 4, (dx, rows * cols), (&mut partials, width), |i, dx, partial| {
-        if partial.is_empty() {
-            return;
-        }
-        let (dgamma, dbeta) = partial.split_at_mut(cols);
+    let body = table::<T>().norm_backward;
+    with_column_sums(x.len() * 4, dx, cols, affine, write_affine, |i, rows, dx, sums| {
+        let (dgamma, dbeta) = sums.split_at_mut(cols);
         let (dy, x) = (part(dy, i, rows * cols), part(x, i, rows * cols));
         let (mean, rstd) = (mean.map(|mean| part(mean, i, rows)), part(rstd, i, rows));
-        (table.norm_backward)(dx, dgamma, dbeta, dy, x, mean, rstd, gamma, cols, write);
+        body(dx, dgamma, dbeta, dy, x, mean, rstd, gamma, cols, write);
     });
-    let layout = Broadcast { outer: chunks, mid: width, inner: 1 };
-    for (out, first) in [(dgamma, 0), (dbeta, cols)] {
-        blocks(chunks * out.len(), out, STRIPE, |i, out| {
-            (table.reduce)(out, first + i * STRIPE, &partials, None, layout, write_affine);
-        });
-    }
 }

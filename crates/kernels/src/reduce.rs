@@ -37,22 +37,6 @@ pub fn sum_squares<T: Real>(x: &[T]) -> f64 {
     dot(x, x)
 }
 
-/// The greatest element; `None` for an empty slice. NaN is ignored unless there is nothing else, when the result is −∞.
-#[must_use]
-pub fn max<T: Real>(x: &[T]) -> Option<T> {
-    if x.is_empty() {
-        return None;
-    }
-    let run = table::<T>().max;
-    let greater = |a: T, b: T| if b > a { b } else { a };
-    // The maximum is the same whatever the order, so no partials need to be kept in order.
-    Some(if is_parallel(x.len()) {
-        x.par_chunks(BLOCK).map(run).reduce(|| T::NEG_INFINITY, greater)
-    } else {
-        x.chunks(BLOCK).map(run).fold(T::NEG_INFINITY, greater)
-    })
-}
-
 /// The index of the first element that is infinite or NaN.
 #[must_use]
 pub fn first_non_finite<T: Real>(x: &[T]) -> Option<usize> {

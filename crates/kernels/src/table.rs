@@ -11,6 +11,7 @@ use crate::elementwise::{Binary, Broadcast};
 use crate::level::{Level, level};
 use crate::matmul::{Finish, MatMul};
 use crate::optim::{AdamStep, SgdStep};
+use crate::random::RandomKey;
 use crate::real::Real;
 use crate::rotary::RotaryPairing;
 use crate::scalar;
@@ -82,7 +83,6 @@ levels! {
     fn swiglu_backward(dgate: &mut [T], dup: &mut [T], dy: &[T], gate: &[T], up: &[T]);
     fn sum(x: &[T]) -> f64;
     fn dot(a: &[T], b: &[T]) -> f64;
-    fn max(x: &[T]) -> T;
     fn all_finite(x: &[T]) -> bool;
     fn row_max(out: &mut [T], x: &[T], cols: usize, write: Write);
     fn row_sum(out: &mut [T], x: &[T], cols: usize, write: Write);
@@ -114,6 +114,7 @@ levels! {
     fn cross_entropy_in_place(loss: &mut [T], logits: &mut [T], row_scale: &[T], targets: &[u32], classes: usize, smoothing: T);
     fn rotary(out: &mut [T], x: &[T], cos: &[T], sin: &[T], first_row: usize, positions: usize, dim: usize, pairing: RotaryPairing, inverse: bool, write: Write);
     fn dropout(out: &mut [T], x: &[T], first: usize, drop: &Drop, write: Write);
+    fn fill_normal(out: &mut [T], first: u64, key: RandomKey, mean: T, std: T);
     fn adam_step(p: &mut [T], g: &[T], m: &mut [T], v: &mut [T], step: &AdamStep);
     fn sgd_step(p: &mut [T], g: &[T], velocity: Option<&mut [T]>, step: &SgdStep);
     fn ema_update(average: &mut [T], p: &[T], decay: f64);

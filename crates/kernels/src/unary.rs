@@ -112,7 +112,7 @@ impl Unary {
     }
 
     /// The cost of one element, in memory-bound element operations.
-    const fn work(self) -> usize {
+    pub(crate) const fn work(self) -> usize {
         match self {
             Unary::Square | Unary::Neg | Unary::Abs | Unary::Relu => 1,
             _ => FUNCTION_WORK,
@@ -129,12 +129,6 @@ pub fn unary<T: Real>(op: Unary, out: &mut [T], x: &[T], write: Write) {
     check::length("unary", "x", x.len(), out.len());
     let run = table::<T>().unary;
     blocks(out.len() * op.work(), out, BLOCK, |i, out| run(op, out, part(x, i, BLOCK), write));
-}
-
-/// `x = f(x)`
-pub fn unary_in_place<T: Real>(op: Unary, x: &mut [T]) {
-    let run = table::<T>().unary;
-    blocks(x.len() * op.work(), x, BLOCK, |_, x| in_place(run, op, x));
 }
 
 /// `d = d · f′(x)`, where `y = f(x)`: [`unary_backward`] in the memory of the gradient.
@@ -189,18 +183,28 @@ pub(crate) fn in_place<T: Real>(run: fn(Unary, &mut [T], &[T], Write), op: Unary
 #[track_caller]
 pub fn unary_backward<T: Real>(op: Unary, dx: &mut [T], dy: &[T], x: &[T], y: &[T], write: Write) {
     check::length("unary_backward", "dy", dy.len(), dx.len());
-    let saved = match op.saves() {
-        Saves::Input => {
-            check::length("unary_backward", "x", x.len(), dx.len());
-            x
-        }
-        Saves::Output => {
-            check::length("unary_backward", "y", y.len(), dx.len());
-            y
-        }
-        // The kernel walks this slice without using it.
-        Saves::Neither => dy,
-    };
+    let saved = saved("unary_backward", op, dx.len(), dy, x, y, "x");
     let run = table::<T>().unary_backward;
     blocks(dx.len() * op.work(), dx, BLOCK, |i, dx| run(op, dx, part(dy, i, BLOCK), part(saved, i, BLOCK), write));
+}
+
+/// The slice that the derivative reads, of `len` elements as the destination; `argument` is the name of `x` in messages.
+#[track_caller]
+pub(crate) fn saved<'a, T>(
+    kernel: &str,
+    op: Unary,
+    len: usize,
+    dy: &'a [T],
+    x: &'a [T],
+    y: &'a [T],
+    argument: &str,
+) -> &'a [T] {
+    let (what, saved) = match op.saves() {
+        Saves::Input => (argument, x),
+        Saves::Output => ("y", y),
+        // The kernel walks this slice without using it.
+        Saves::Neither => ("dy", dy),
+    };
+    check::length(kernel, what, saved.len(), len);
+    saved
 }

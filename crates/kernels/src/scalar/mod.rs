@@ -12,6 +12,7 @@ mod norm;
 mod optim;
 mod positions;
 mod probe;
+mod random;
 mod reduce;
 mod swiglu;
 mod tiles;
@@ -28,6 +29,7 @@ pub(crate) use norm::{
 pub(crate) use optim::{adam_step, ema_update, sgd_step};
 pub(crate) use positions::rotary;
 pub(crate) use probe::multiply_add_probe;
+pub(crate) use random::fill_normal;
 pub(crate) use reduce::{all_finite, dot, max, reduce, row_argmax, row_max, row_sum, sum};
 pub(crate) use swiglu::{swiglu, swiglu_backward};
 pub(crate) use tiles::{

@@ -2,7 +2,7 @@
 
 use std::f64::consts::{FRAC_1_SQRT_2, FRAC_2_PI, FRAC_2_SQRT_PI};
 
-use super::erf::erfc;
+use super::erf::{erf, erfc};
 use super::store;
 use crate::real::Real;
 use crate::unary::Unary;
@@ -10,7 +10,7 @@ use crate::write::Write;
 
 pub(crate) fn unary<T: Real>(op: Unary, out: &mut [T], x: &[T], write: Write) {
     for (out, &x) in out.iter_mut().zip(x) {
-        store(out, value(op, x), write);
+        store(out, T::from_f64(value(op, x.to_f64())), write);
     }
 }
 
@@ -20,13 +20,13 @@ pub(crate) fn unary_backward<T: Real>(op: Unary, dx: &mut [T], dy: &[T], saved: 
     }
 }
 
-/// f(x)
-fn value<T: Real>(op: Unary, x: T) -> T {
+/// f(x), for either element type in `f64`.
+fn value(op: Unary, x: f64) -> f64 {
     match op {
         Unary::Exp => x.exp(),
         Unary::Ln => x.ln(),
         Unary::Sqrt => x.sqrt(),
-        Unary::Reciprocal => T::ONE / x,
+        Unary::Reciprocal => 1.0 / x,
         Unary::Square => x * x,
         Unary::Neg => -x,
         Unary::Abs => x.abs(),
@@ -34,36 +34,41 @@ fn value<T: Real>(op: Unary, x: T) -> T {
         Unary::Cos => x.cos(),
         Unary::Tanh => x.tanh(),
         Unary::Sigmoid => sigmoid(x),
-        Unary::Erf => x.erf(),
+        Unary::Erf => erf(x),
         // Not `max`, which would turn NaN to 0.
         Unary::Relu => {
-            if x < T::ZERO {
-                T::ZERO
+            if x < 0.0 {
+                0.0
             } else {
                 x
             }
         }
-        Unary::Silu => x * sigmoid(x),
-        Unary::Gelu => x * normal_cumulative(x),
+        Unary::Silu => weighted(x, sigmoid(x)),
+        Unary::Gelu => weighted(x, normal_cumulative(x)),
         // (1 + tanh u) / 2 = σ(2u), which keeps its digits where it is small.
-        Unary::GeluTanh => x * sigmoid(T::from_f64(2.0) * gelu_argument(x)),
-        Unary::Softplus => (if x > T::ZERO { x } else { T::ZERO }) + (-x.abs()).exp().ln_1p(),
+        Unary::GeluTanh => weighted(x, sigmoid(2.0 * gelu_argument(x))),
+        Unary::Softplus => (if x > 0.0 { x } else { 0.0 }) + (-x.abs()).exp().ln_1p(),
         Unary::EluPlusOne => {
-            if x > T::ZERO {
-                x + T::ONE
+            if x > 0.0 {
+                x + 1.0
             } else {
                 x.exp()
             }
         }
         Unary::Squash => {
-            if x.abs() > T::ONE {
-                let inverse = T::ONE / x;
-                T::ONE / (T::ONE + inverse * inverse)
+            if x.abs() > 1.0 {
+                let inverse = 1.0 / x;
+                1.0 / (1.0 + inverse * inverse)
             } else {
-                x * x / (T::ONE + x * x)
+                x * x / (1.0 + x * x)
             }
         }
     }
+}
+
+/// x · weight, where the weight vanishes at −∞ faster than x grows: 0 there.
+fn weighted(x: f64, weight: f64) -> f64 {
+    if weight == 0.0 { 0.0 } else { x * weight }
 }
 
 /// f′(x) from what `op.saves()` names.

@@ -9,17 +9,17 @@
 //! | ln | 0.84 | 0.84 | all 2³² |
 //! | tanh | 1.34 | 1.34 | all 2³² |
 //! | erf | 1.06 | 1.24 | every 61st |
-//! | sigmoid | 2.34 | 2.34 | every 61st |
+//! | sigmoid | 2.40 | 2.40 | all 2³² |
 //! | sin, cos | 1.68 | 1.68 | every 61st |
 //! | softplus | 3.61 | 3.61 | every 61st |
 //! | x² / (1 + x²) | 2.31 | 2.31 | every 61st |
 //! | x + 1 above 0, eˣ elsewhere | 1.05 | 1.01 | every 61st |
-//! | x · σ(x) | 3.14 | 3.14 | every 17th |
-//! | x · Φ(x) | 6.7 | 8, and x² more below 0 (bound) | every 17th |
-//! | x · σ(2u), GELU with tanh | 4, and below 0 six for each unit of u (bound) | the same | every 17th |
+//! | x · σ(x) | 3.06 | 3.16 | every 17th |
+//! | x · Φ(x) | 3.96 | 4.84 | all 2³² |
+//! | x · σ(2u), GELU with tanh | 3.05 | 3.07 | every 17th |
 //!
-//! The last three are those of results from 2·10⁻³⁶ up. Below, their second factor is denormal or near it, and x multiplies the half of
-//! the smallest number that it is off. Bounds of 2 (exp) and 4 (the others down to x² / (1 + x²), and x · σ(x)) are tested.
+//! Bounds of 2 (exp, and the function made of it), 5 (x · Φ(x) at the portable level) and 4 (the others) are tested. `cargo run --release
+//! -p anther-kernels --example ulp` measures.
 //!
 //! The polynomials interpolate at Chebyshev nodes; each one says what it approximates and how well before rounding.
 
@@ -45,24 +45,42 @@ fn power_of_two(n: i32) -> f32 {
     f32::from_bits((n.wrapping_add(127) as u32) << 23)
 }
 
-/// eˣ = 2ⁿ · eʳ with x = n·ln 2 + r, |r| ≤ ln 2 / 2. Gradual underflow, infinity on overflow, NaN for NaN.
+/// Adding this rounds to a whole number, which is left in the low bits.
+const ROUND: f32 = 12_582_912.0;
+
+/// 2ⁿ as two factors, from what adding [`ROUND`] to a number near n gave: 2ⁿ itself may be neither finite nor normal when a result is.
+#[inline(always)]
+fn scales(rounded: f32) -> (f32, f32) {
+    let n = (rounded.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32);
+    let half = n >> 1;
+    (power_of_two(half), power_of_two(n.wrapping_sub(half)))
+}
+
+/// eʳ − 1 for |r| ≤ ln 2 / 2
+#[inline(always)]
+fn exp_m1_near<I: Isa>(r: f32) -> f32 {
+    // (eʳ − 1 − r) / r², to 7e-8
+    let q = polynomial::<I, 5>(r, [0.5, 1.666_657_6e-1, 4.166_655_2e-2, 8.363_233e-3, 1.392_625e-3]);
+    I::mul_add(r * r, q, r)
+}
+
+/// n and r of x = n·ln 2 + r, |r| ≤ ln 2 / 2; n as [`scales`] takes it.
+#[inline(always)]
+fn reduce<I: Isa>(x: f32) -> (f32, f32) {
+    let rounded = I::mul_add(x, std::f32::consts::LOG2_E, ROUND);
+    let n = rounded - ROUND;
+    (rounded, I::mul_add(n, -LN_2_LOW, I::mul_add(n, -LN_2_HIGH, x)))
+}
+
+/// eˣ = 2ⁿ · eʳ. Gradual underflow, infinity on overflow, NaN for NaN.
 #[inline(always)]
 pub(crate) fn exp<I: Isa>(x: f32) -> f32 {
-    /// Adding this rounds to a whole number, which is left in the low bits.
-    const ROUND: f32 = 12_582_912.0;
     // Beyond these the result is 0 or infinity anyway. Comparisons in this direction let NaN pass.
     let x = if x > 89.0 { 89.0 } else { x };
     let x = if x < -104.0 { -104.0 } else { x };
-    let rounded = I::mul_add(x, std::f32::consts::LOG2_E, ROUND);
-    let n = rounded - ROUND;
-    let r = I::mul_add(n, -LN_2_LOW, I::mul_add(n, -LN_2_HIGH, x));
-    // (eʳ − 1 − r) / r², to 7e-8
-    let q = polynomial::<I, 5>(r, [0.5, 1.666_657_6e-1, 4.166_655_2e-2, 8.363_233e-3, 1.392_625e-3]);
-    let power = I::mul_add(r * r, q, r) + 1.0;
-    let n = (rounded.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32);
-    // In two halves: 2ⁿ itself may be neither finite nor normal when the result is.
-    let half = n >> 1;
-    power * power_of_two(half) * power_of_two(n.wrapping_sub(half))
+    let (rounded, r) = reduce::<I>(x);
+    let (first, second) = scales(rounded);
+    (exp_m1_near::<I>(r) + 1.0) * first * second
 }
 
 /// ln x = e·ln 2 + ln(1 + f) with x = 2ᵉ(1 + f), 1 + f in [√½, √2). −∞ at 0, NaN below it.
@@ -125,6 +143,51 @@ pub(crate) fn sigmoid<I: Isa>(x: f32) -> f32 {
     (if x < 0.0 { z } else { 1.0 }) / (1.0 + z)
 }
 
+/// x · σ(x) = max(x, 0) − |x| · σ(−|x|), whose second part is the product of x and a small exponential and never denormal before the last
+/// multiplication. 0 at −∞.
+#[inline(always)]
+pub(crate) fn silu<I: Isa>(x: f32) -> f32 {
+    // From here on the second part is 0 in `f32`. The comparison lets NaN pass.
+    let a = if x.abs() > 112.0 { 112.0 } else { x.abs() };
+    let (rounded, r) = reduce::<I>(-a);
+    let (first, scale) = scales(rounded);
+    let power = (exp_m1_near::<I>(r) + 1.0) * first;
+    let part = (a * power) * scale / I::mul_add(power, scale, 1.0);
+    (if x > 0.0 { x } else { 0.0 }) - part
+}
+
+/// x · σ(2u) with 2u = 2√(2/π) · (x + 0.044715 x³), in the form of [`silu`]. 0 at −∞.
+///
+/// e^(−2u) = 2^(−y) with y = x·w and w = k₁ + k₃x². The result has as many units of error as y has of absolute error, and y reaches 150, so
+/// what rounding takes from x² and from w is kept, and added to what is left of y when its whole part is off.
+#[inline(always)]
+pub(crate) fn gelu_tanh<I: Isa>(x: f32) -> f32 {
+    /// 2√(2/π) · log₂ e in two parts; the first one is a multiple of 2⁻²⁰, so that subtracting it from w is exact.
+    const K1: f32 = 2.302_208;
+    const K1_LOW: f32 = 2.513_669_7e-7;
+    /// 0.044715 times as much, in two parts.
+    const K3: f32 = 0.102_943_24;
+    const K3_LOW: f32 = -2.016_198_5e-9;
+    // From here on the second part is 0 in `f32`. The comparison lets NaN pass.
+    let a = if x.abs() > 11.0 { 11.0 } else { x.abs() };
+    let square = a * a;
+    let square_low = I::exact_mul_add(a, a, -square);
+    let w = I::mul_add(K3, square, K1);
+    let w_low = I::exact_mul_add(K3, square, K1 - w) + K1_LOW;
+    let w_low = I::mul_add(K3, square_low, I::mul_add(K3_LOW, square, w_low));
+    let rounded = I::mul_add(-a, w, ROUND);
+    let r = I::mul_add(-a, w_low, I::exact_mul_add(-a, w, ROUND - rounded));
+    // (2ʳ − 1) / r for |r| ≤ ½; 2ʳ to 2e-8
+    let q = polynomial::<I, 6>(
+        r,
+        [6.931_472e-1, 2.402_264_8e-1, 5.550_331_6e-2, 9.618_441e-3, 1.339_926_3e-3, 1.535_304_9e-4],
+    );
+    let (first, scale) = scales(rounded);
+    let power = I::mul_add(r, q, 1.0) * first;
+    let part = (a * power) * scale / I::mul_add(power, scale, 1.0);
+    (if x > 0.0 { x } else { 0.0 }) - part
+}
+
 /// σ(x) = 1 / (1 + e⁻ˣ) and its derivative σ·(1 − σ), in which nothing cancels.
 #[inline(always)]
 pub(crate) fn sigmoid_and_slope<I: Isa>(x: f32) -> (f32, f32) {
@@ -165,21 +228,16 @@ pub(crate) fn erf<I: Isa>(x: f32) -> f32 {
     if x.abs() < 1.0 { near } else { far.copysign(x) }
 }
 
-/// The normal distribution: Φ(x) = erfc(−x/√2) / 2 and its density φ(x) = e^(−x²/2) / √(2π), from one exponential.
-///
-/// Φ(−a) = e^(−a²/2) · Q(a) for a ≥ 0, and Q(a) = t·P(t) with t = 1/(1 + 0.32a), so the small tail is not what is left of 1 − 1.
+/// Where the tail of the normal distribution ends: from here on Φ(−x), φ(x) and x·Φ(−x) are 0 in `f32`.
+const NORMAL_END: f32 = 14.5;
+
+/// The scale of the variable of [`mills`].
+const MILLS: f32 = 0.32;
+
+/// e^(a²/2) · Φ(−a) / t with t = 1/(1 + 0.32a), for a in 0..=14.5, to 3e-8
 #[inline(always)]
-pub(crate) fn normal<I: Isa>(x: f32) -> (f32, f32) {
-    // From here on both are 0 in `f32`. The comparison lets NaN pass.
-    let a = if x.abs() > 14.5 { 14.5 } else { x.abs() };
-    let square = a * a;
-    // What a·a lost to rounding, with a fused multiplication; 0 without.
-    let lost = I::mul_add(a, a, -square);
-    let power = exp::<I>(-0.5 * square);
-    let power = I::mul_add(-0.5 * lost, power, power);
-    let t = 1.0 / I::mul_add(0.32, a, 1.0);
-    // Q(a) / t for a ≤ 14.5, to 3e-8
-    let q = polynomial::<I, 10>(
+fn mills<I: Isa>(t: f32) -> f32 {
+    polynomial::<I, 10>(
         t,
         [
             1.276_508_1e-1,
@@ -193,9 +251,47 @@ pub(crate) fn normal<I: Isa>(x: f32) -> (f32, f32) {
             6.252_678_5e-2,
             -1.477_012_5e-2,
         ],
-    );
-    let tail = power * (t * q);
+    )
+}
+
+/// e^(−a²/2) for a in 0..=14.5, with what a² loses to rounding: a number g and two powers of two, whose product times 1 + g it is.
+#[inline(always)]
+fn bell<I: Isa>(a: f32) -> (f32, f32, f32) {
+    let square = a * a;
+    let (rounded, r) = reduce::<I>(-0.5 * square);
+    let (first, second) = scales(rounded);
+    (exp_m1_near::<I>(I::mul_add(-0.5, I::exact_mul_add(a, a, -square), r)), first, second)
+}
+
+/// The normal distribution: Φ(x) = erfc(−x/√2) / 2 and its density φ(x) = e^(−x²/2) / √(2π), from one exponential.
+///
+/// Φ(−a) = e^(−a²/2) · t · mills(t) for a ≥ 0, so the small tail is not what is left of 1 − 1.
+#[inline(always)]
+pub(crate) fn normal<I: Isa>(x: f32) -> (f32, f32) {
+    // The comparison lets NaN pass.
+    let a = if x.abs() > NORMAL_END { NORMAL_END } else { x.abs() };
+    let (g, first, second) = bell::<I>(a);
+    let power = (g + 1.0) * first * second;
+    let t = 1.0 / I::mul_add(MILLS, a, 1.0);
+    let tail = power * (t * mills::<I>(t));
     (if x > 0.0 { 1.0 - tail } else { tail }, 0.398_942_3 * power)
+}
+
+/// x · Φ(x) = max(x, 0) − |x| · Φ(−|x|). 0 at −∞.
+///
+/// With a = |x| the second part is e^(−a²/2) · v · mills(1 − 0.32v), v = a / (1 + 0.32a): a relative error of v counts once at 0 and less beyond,
+/// where that of t in [`normal`] counts up to two and a half times. v = a − 0.32a · v, so that near 0 it has next to none.
+#[inline(always)]
+pub(crate) fn gelu<I: Isa>(x: f32) -> f32 {
+    // The comparison lets NaN pass.
+    let a = if x.abs() > NORMAL_END { NORMAL_END } else { x.abs() };
+    let (g, first, second) = bell::<I>(a);
+    let scaled = MILLS * a;
+    let v = I::mul_add(-scaled, a / (1.0 + scaled), a);
+    let ratio = v * mills::<I>(I::mul_add(-MILLS, v, 1.0));
+    // Times 1 + g with one rounding, then by powers of two, the second of which alone may make it denormal.
+    let part = I::mul_add(ratio, g, ratio) * first * second;
+    (if x > 0.0 { x } else { 0.0 }) - part
 }
 
 /// Up to here [`sin`] and [`cos`] are accurate: the multiple of π/2 that is taken off has 20 bits.

@@ -14,6 +14,7 @@ mod matmul;
 mod norm;
 mod optim;
 mod probe;
+mod random;
 mod reduce;
 mod rotary;
 mod swiglu;
@@ -33,7 +34,8 @@ pub(crate) use norm::{
 };
 pub(crate) use optim::{adam_step, ema_update, sgd_step};
 pub(crate) use probe::multiply_add_probe;
-pub(crate) use reduce::{all_finite, dot, max, reduce, row_argmax, row_max, row_sum, sum};
+pub(crate) use random::fill_normal;
+pub(crate) use reduce::{all_finite, dot, reduce, row_argmax, row_max, row_sum, sum};
 pub(crate) use rotary::rotary;
 pub(crate) use swiglu::{swiglu, swiglu_backward};
 pub(crate) use tiles::{

@@ -19,11 +19,6 @@ pub(crate) fn dot<I: Isa>(a: &[f32], b: &[f32]) -> f64 {
 }
 
 #[inline(always)]
-pub(crate) fn max<I: Isa>(x: &[f32]) -> f32 {
-    lanes::max(x)
-}
-
-#[inline(always)]
 pub(crate) fn all_finite<I: Isa>(x: &[f32]) -> bool {
     // No early exit within a block: that would keep the loop from being vectorised.
     x.iter().fold(true, |finite, x| finite & x.is_finite())

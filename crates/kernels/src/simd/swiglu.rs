@@ -1,12 +1,12 @@
 //! Bodies of the SwiGLU gate.
 
 use super::Isa;
-use super::math::sigmoid;
+use super::math::{sigmoid, silu};
 
 #[inline(always)]
 pub(crate) fn swiglu<I: Isa>(out: &mut [f32], gate: &[f32], up: &[f32]) {
     for ((out, &g), &u) in out.iter_mut().zip(gate).zip(up) {
-        *out = g * sigmoid::<I>(g) * u;
+        *out = silu::<I>(g) * u;
     }
 }
 

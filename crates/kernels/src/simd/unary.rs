@@ -2,7 +2,9 @@
 
 use std::f32::consts::FRAC_2_SQRT_PI;
 
-use super::math::{TURN_LIMIT, cos, erf, exp, ln, normal, sigmoid, sigmoid_and_slope, sin, softplus, tanh};
+use super::math::{
+    TURN_LIMIT, cos, erf, exp, gelu, gelu_tanh, ln, normal, sigmoid, sigmoid_and_slope, silu, sin, softplus, tanh,
+};
 use super::{Isa, map};
 use crate::unary::Unary;
 use crate::write::Write;
@@ -53,9 +55,9 @@ pub(crate) fn unary<I: Isa>(op: Unary, out: &mut [f32], x: &[f32], write: Write)
         Unary::Sigmoid => map!(write, out, x, |&x| sigmoid::<I>(x)),
         Unary::Erf => map!(write, out, x, |&x| erf::<I>(x)),
         Unary::Relu => map!(write, out, x, |&x| if x < 0.0 { 0.0 } else { x }),
-        Unary::Silu => map!(write, out, x, |&x| x * sigmoid::<I>(x)),
-        Unary::Gelu => map!(write, out, x, |&x| x * normal::<I>(x).0),
-        Unary::GeluTanh => map!(write, out, x, |&x| x * sigmoid::<I>(gelu_argument::<I>(x))),
+        Unary::Silu => map!(write, out, x, |&x| silu::<I>(x)),
+        Unary::Gelu => map!(write, out, x, |&x| gelu::<I>(x)),
+        Unary::GeluTanh => map!(write, out, x, |&x| gelu_tanh::<I>(x)),
         Unary::Softplus => map!(write, out, x, |&x| softplus::<I>(x)),
         Unary::EluPlusOne => map!(write, out, x, |&x| {
             let power = exp::<I>(x);

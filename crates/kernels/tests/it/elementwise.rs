@@ -1,7 +1,7 @@
 //! Arithmetic, broadcasting, copies and dropout.
 
 use anther_kernels::{
-    Binary, Broadcast, RandomKey, Real, Write, affine, binary, binary_reversed, copy, dropout, fill, scale,
+    Binary, Broadcast, RandomKey, Real, Write, affine, binary, binary_reversed, copy, dropout, scale,
 };
 
 use crate::common::{EPS, Shifted, assert_close, at_each_length, at_each_level, bits, normal};
@@ -93,8 +93,6 @@ fn scale_affine_copy_and_fill() {
         assert_eq!(bits(&out), bits(&x), "copy at {what}");
         copy(&mut out, &x, Write::Add);
         assert!(out.iter().zip(x.iter()).all(|(&o, &x)| o == x + x), "copy and add at {what}");
-        fill(&mut out, 3.5);
-        assert!(out.iter().all(|&o| o == 3.5));
     });
 }
 

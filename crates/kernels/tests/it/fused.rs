@@ -1,11 +1,11 @@
-//! Kernels that do the work of several: the SwiGLU gate, and norms of sums.
+//! Kernels that do the work of several: the SwiGLU gate, the backward pass of an activation behind a bias, and norms of sums.
 
 use anther_kernels::{
-    Binary, Broadcast, Unary, Write, add_layer_norm, add_rms_norm, binary, layer_norm, rms_norm, swiglu,
-    swiglu_backward, unary, unary_backward,
+    Binary, Broadcast, Unary, Write, activation_backward, add_layer_norm, add_rms_norm, binary, layer_norm, reduce_to,
+    rms_norm, swiglu, swiglu_backward, unary, unary_backward,
 };
 
-use crate::common::{EPS, Shifted, assert_close, at_each_length, bits, normal};
+use crate::common::{EPS, Shifted, assert_close, at_each_length, at_each_level, bits, normal, wide};
 
 #[test]
 fn swiglu_at_each_length() {
@@ -41,6 +41,56 @@ fn swiglu_is_a_gated_silu() {
     assert!(close(&y, &product(&silu, &up)));
     assert!(close(&got_dgate, &dgate));
     assert!(close(&got_dup, &product(&dy, &silu)));
+}
+
+/// To the bit in `dz`; sums over rows are added in another order.
+#[test]
+fn activation_backward_is_that_of_separate_calls() {
+    at_each_level(|level| {
+        // No rows, no columns, one chunk of rows, several, more rows than chunks of 64, rows longer than a piece.
+        let shapes = [(0, 5), (7, 0), (1, 1), (64, 33), (65, 130), (300, 70), (20_001, 3), (3, 2500), (130, 1024)];
+        for (rows, cols) in shapes {
+            for op in [Unary::Gelu, Unary::Tanh, Unary::Neg] {
+                let (dy, z) = (normal(rows * cols, 1), normal(rows * cols, 2));
+                let mut y = vec![f32::NAN; z.len()];
+                unary(op, &mut y, &z, Write::Set);
+                let mut want = vec![f32::NAN; z.len()];
+                unary_backward(op, &mut want, &dy, &z, &y, Write::Set);
+                for write in [Write::Set, Write::Add] {
+                    let what = format!("{op:?} at {level}, {rows} × {cols}, {write:?}");
+                    let start = if write == Write::Set { f32::NAN } else { 1.0 };
+                    let (mut db, mut want_db) = (vec![start; cols], vec![start; cols]);
+                    let mut dz = vec![f32::NAN; dy.len()];
+                    activation_backward(op, &mut dz, &mut db, &dy, &z, &y, write);
+                    assert_eq!(bits(&dz), bits(&want), "{what}");
+                    reduce_to(&mut want_db, &want, Broadcast { outer: rows, mid: cols, inner: 1 }, write);
+                    assert_close(&what, &db, &wide(&want_db), |_, sum| {
+                        EPS * (2.0 * sum.abs() + 8.0 * (rows as f64).sqrt())
+                    });
+                }
+            }
+        }
+    });
+}
+
+#[test]
+fn activation_backward_at_each_length() {
+    const ROWS: usize = 67;
+    at_each_length(|level, cols, offset| {
+        if cols > 70 {
+            return;
+        }
+        let (dy, z) =
+            (Shifted::new(&normal(ROWS * cols, 1), offset), Shifted::new(&normal(ROWS * cols, 2), 3 - offset));
+        let (got, want) = both!([dy, z], {
+            let (mut dz, mut db) = (vec![T::NAN; dy.len()], vec![T::NAN; cols]);
+            activation_backward(Unary::GeluTanh, &mut dz, &mut db, dy, z, &[], Write::Set);
+            [dz, db].concat()
+        });
+        assert_close(&format!("activation backward at {level}, {cols} columns"), &got, &want, |i, want| {
+            EPS * (8.0 * want.abs() + if i < dy.len() { 30.0 } else { 300.0 })
+        });
+    });
 }
 
 /// To the bit: the same kernels run on each block.

@@ -28,6 +28,17 @@ fn lengths_are_named() {
         )
     });
     assert_eq!(text, "kernels::binary: `b` has 2 elements but this call needs 3");
+    let text = message(|| {
+        activation_backward(Unary::Gelu, &mut [0.0f32; 6], &mut [0.0; 4], &[0.0; 6], &[0.0; 6], &[], Write::Set);
+    });
+    assert_eq!(
+        text,
+        "kernels::activation_backward: `dz` has 6 elements, which is no whole number of rows of 4 columns"
+    );
+    let text = message(|| {
+        activation_backward(Unary::Tanh, &mut [0.0f32; 6], &mut [0.0; 3], &[0.0; 6], &[0.0; 6], &[], Write::Set);
+    });
+    assert_eq!(text, "kernels::activation_backward: `y` has 0 elements but this call needs 6");
     let text = message(|| softmax(&mut [0.0f32; 5], &[0.0; 5], 2, None));
     assert_eq!(text, "kernels::softmax: `x` has 5 elements, which is no whole number of rows of 2 columns");
 }

@@ -1,6 +1,8 @@
 //! Counter-based random numbers.
 
-use anther_kernels::{RandomKey, fill_normal, fill_uniform};
+use anther_kernels::{Level, RandomKey, fill_normal, fill_uniform};
+
+use crate::common::{Shifted, at_each_length, at_each_level, bits, ulp};
 
 #[test]
 fn a_value_depends_on_key_and_index_only() {
@@ -13,6 +15,42 @@ fn a_value_depends_on_key_and_index_only() {
     assert_eq!(long[29_999], (0.5 + 2.0 * key.normal(29_999)) as f32);
     fill_uniform(&mut long, key, -1.0, 3.0);
     assert_eq!(long[20_001], (-1.0 + 4.0 * key.uniform(20_001)) as f32);
+}
+
+/// Within the rounding to `f32` and 10⁻¹⁴ of the twin, and the same bits at every level that has vectors.
+#[test]
+fn normal_numbers_at_each_level() {
+    const LEN: usize = 300_007;
+    let mut vectorised: Option<Vec<u32>> = None;
+    at_each_level(|level| {
+        for (seed, mean, std) in [(1, 0.0f32, 1.0f32), (2, 0.0, 0.02), (3, -1.5, 3.0)] {
+            let key = RandomKey::new(seed, 5, u64::MAX);
+            let (mut got, mut want) = (vec![f32::NAN; LEN], vec![f64::NAN; LEN]);
+            fill_normal(&mut got, key, mean, std);
+            fill_normal(&mut want, key, f64::from(mean), f64::from(std));
+            for (i, (&got, &want)) in got.iter().zip(&want).enumerate() {
+                let bound = 0.5 * ulp(want) + 1e-14 * (f64::from(std) + want.abs());
+                assert!((f64::from(got) - want).abs() <= bound, "{level}, seed {seed}, {i}: {got:e} for {want:e}");
+            }
+            if level != Level::Scalar && seed == 1 {
+                let got = bits(&got);
+                assert!(*vectorised.get_or_insert_with(|| got.clone()) == got, "{level} differs from a lower level");
+            }
+        }
+    });
+}
+
+/// A number depends on its index alone, whatever the length and the alignment of the destination; nothing beyond the end is written.
+#[test]
+fn normal_numbers_at_each_length() {
+    let key = RandomKey::new(4, 4, 4);
+    at_each_length(|level, len, offset| {
+        let (mut long, mut out) = (vec![0.0; len + 70], Shifted::new(&vec![f32::NAN; len + 2], offset));
+        fill_normal(&mut long, key, 0.0, 1.0);
+        fill_normal(&mut out[..len], key, 0.0, 1.0);
+        assert_eq!(bits(&out[..len]), bits(&long[..len]), "{level}, {len} elements");
+        assert!(out[len..].iter().all(|x| x.is_nan()), "{level}, {len} elements: written beyond the end");
+    });
 }
 
 /// Neither swapping the parts of a key nor moving one to its neighbour may give the same stream.

@@ -107,10 +107,9 @@ fn elementwise(all: &mut Vec<Kernel>) {
 }
 
 fn reductions(all: &mut Vec<Kernel>) {
-    kernel!(all, "sum, dot, max", ARITHMETIC, |o| {
-        let extreme = max(o.x).unwrap_or(0.0);
+    kernel!(all, "sum, dot", ARITHMETIC, |o| {
         o.out.fill(0.0);
-        let totals = [sum(o.positive), dot(o.positive, o.positive), sum_squares(o.positive), extreme.to_f64()];
+        let totals = [sum(o.positive), dot(o.positive, o.positive), sum_squares(o.positive)];
         o.out.iter_mut().zip(totals).for_each(|(out, total)| *out = total as T);
     });
     kernel!(all, "row_sum", ARITHMETIC, |o| {
@@ -241,6 +240,18 @@ fn rows(all: &mut Vec<Kernel>) {
     });
 }
 
+fn activations(all: &mut Vec<Kernel>) {
+    for op in [Unary::Gelu, Unary::Sigmoid, Unary::Neg] {
+        kernel!(all, format!("activation_backward, {op:?}"), FUNCTION, |o| {
+            let (mut y, mut db) = (vec![T::NAN; o.x.len()], vec![T::NAN; o.cols]);
+            unary(op, &mut y, o.x, Write::Set);
+            activation_backward(op, o.out, &mut db, o.y, o.x, &y, Write::Set);
+            // Compared through their sum, which keeps an error of each.
+            o.out.iter_mut().enumerate().for_each(|(i, out)| *out += 2.0 * db[i % o.cols]);
+        });
+    }
+}
+
 fn rest(all: &mut Vec<Kernel>) {
     for pairing in [RotaryPairing::Interleaved, RotaryPairing::Halves] {
         kernel!(all, format!("rotary, {pairing:?}"), ARITHMETIC, |o| {
@@ -258,6 +269,7 @@ fn rest(all: &mut Vec<Kernel>) {
         copy_columns(o.out, o.cols, 0, o.x, o.cols, o.cols / 2, ROWS, o.cols / 2, Write::Set);
     });
     kernel!(all, "gather_rows", EXACT, |o| { gather_rows(o.out, o.x, &[2, 0, 2], o.cols) });
+    kernel!(all, "fill_normal", ARITHMETIC, |o| { fill_normal(o.out, RandomKey::new(3, 2, 1), 0.0, 1.0) });
     for decoupled in [false, true] {
         kernel!(all, format!("adam_step, decoupled {decoupled}"), ARITHMETIC, |o| {
             let (mut m, mut v) = (o.y.to_vec(), o.positive.to_vec());
@@ -304,6 +316,7 @@ fn each_kernel_at_each_level_length_and_alignment() {
     elementwise(&mut all);
     reductions(&mut all);
     rows(&mut all);
+    activations(&mut all);
     rest(&mut all);
     let mut comparisons = 0;
     for kernel in &all {

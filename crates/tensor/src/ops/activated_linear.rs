@@ -4,9 +4,9 @@
 //! after it keep `f(z)` as well, and takes `f(z)` again in the backward pass, which costs little beside the products. With `a = f(z)`:
 //! `dW = dyᵀ a`, `db = Σ_rows dy`, `dz = f'(z) (dy W)`, `dr = dy`. Cost 2·rows·in·out. The memory of `a` becomes that of `dz`.
 
-use anther_kernels::{self as kernels, Broadcast, MatMul, Saves, Trans, Unary, Write};
+use anther_kernels::{self as kernels, MatMul, Saves, Trans, Unary, Write};
 
-use super::linear::check_linear;
+use super::linear::{bias_backward, check_linear};
 use super::linear_residual::add_product;
 use crate::op::{Backward, Op};
 use crate::pool::Element;
@@ -49,8 +49,7 @@ impl<T: Element> Op<T> for ActivatedLinear {
             kernels::matmul(product, dw, write);
         });
         if self.biased {
-            let layout = Broadcast { outer: rows, mid: n, inner: 1 };
-            into.accumulate(2, |db, write| kernels::reduce_to(db, dy.data(), layout, write));
+            bias_backward(dy, into, 2);
         }
         if into.wants(0) {
             let y = matches!(self.activation.saves(), Saves::Output).then(|| a.clone());

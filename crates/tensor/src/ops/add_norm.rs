@@ -5,6 +5,7 @@
 
 use anther_kernels::{self as kernels, Write};
 
+use super::norm_backward::Normalized;
 use crate::op::{Backward, Op};
 use crate::pool::Element;
 use crate::shape::Shape;
@@ -17,15 +18,8 @@ struct AddNorm {
     eps: f64,
 }
 
-struct Saved<T: Element> {
-    sum: Tensor<T>,
-    mean: Tensor<T>,
-    rstd: Tensor<T>,
-    gamma: Option<Tensor<T>>,
-}
-
 impl<T: Element> Op<T> for AddNorm {
-    type Saved = Saved<T>;
+    type Saved = Normalized<T>;
 
     fn name(&self) -> &'static str {
         if self.centered { "add_layer_norm" } else { "add_rms_norm" }
@@ -47,36 +41,15 @@ impl<T: Element> Op<T> for AddNorm {
                 kernels::add_rms_norm(y, sum, rstd, a.data(), b.data(), gamma, cols, eps);
             }
         });
-        (y, Saved { sum, mean, rstd, gamma: gamma.map(|&g| g.clone()) })
+        (y, Normalized { x: sum, mean: self.centered.then_some(mean), rstd, gamma: gamma.map(|&g| g.clone()) })
     }
 
     fn backward(&self, saved: &Self::Saved, dy: &Tensor<T>, into: &mut Backward<'_, T>) {
-        let cols = saved.sum.shape().last_dim();
-        let (dy, sum, mean, rstd) = (dy.data(), saved.sum.data(), saved.mean.data(), saved.rstd.data());
-        let dsum = Tensor::build(saved.sum.shape(), |dsum| {
-            let gamma = saved.gamma.as_ref().map(Tensor::data);
-            if self.centered {
-                kernels::layer_norm_backward_input(dsum, dy, sum, mean, rstd, gamma, cols, Write::Set);
-            } else {
-                kernels::rms_norm_backward_input(dsum, dy, sum, rstd, gamma, cols, Write::Set);
-            }
-        });
-        into.pass(0, || dsum.clone());
-        into.pass(1, || dsum);
-        if saved.gamma.is_none() {
-            return;
-        }
-        if !self.centered {
-            into.accumulate(2, |dgamma, write| {
-                kernels::rms_norm_backward_affine(dgamma, dy, sum, rstd, cols, write);
-            });
-            return;
-        }
-        into.accumulate(2, |dgamma, write| {
-            kernels::layer_norm_backward_affine(dgamma, &mut [], dy, sum, mean, rstd, cols, write, write);
-        });
-        into.accumulate(3, |dbeta, write| {
-            kernels::layer_norm_backward_affine(&mut [], dbeta, dy, sum, mean, rstd, cols, write, write);
+        let wanted = into.wants(0) || into.wants(1);
+        saved.backward(dy, into, 2, wanted, |into, dx| {
+            let dsum = Tensor::build(saved.x.shape(), |dsum| dx(dsum, Write::Set));
+            into.pass(0, || dsum.clone());
+            into.pass(1, || dsum);
         });
     }
 }

@@ -3,8 +3,9 @@
 //! `y = γ (x − μ)/√(σ² + ε) + β` with mean and (biased) variance of each row. With `x̂ = (x − μ) r`, `r = 1/√(σ² + ε)` and `g = γ dy`:
 //! `dx = r (g − mean(g) − x̂ mean(g x̂))`, `dγ = Σ_rows dy x̂`, `dβ = Σ_rows dy`.
 
-use anther_kernels::{self as kernels, Write};
+use anther_kernels as kernels;
 
+use super::norm_backward::Normalized;
 use crate::op::{Backward, Op};
 use crate::pool::Element;
 use crate::tape::Var;
@@ -14,15 +15,8 @@ struct LayerNorm {
     eps: f64,
 }
 
-struct Saved<T: Element> {
-    x: Tensor<T>,
-    mean: Tensor<T>,
-    rstd: Tensor<T>,
-    gamma: Option<Tensor<T>>,
-}
-
 impl<T: Element> Op<T> for LayerNorm {
-    type Saved = Saved<T>;
+    type Saved = Normalized<T>;
 
     fn name(&self) -> &'static str {
         "layer_norm"
@@ -38,35 +32,12 @@ impl<T: Element> Op<T> for LayerNorm {
             let eps = T::from_f64(self.eps);
             kernels::layer_norm(y, mean.data_mut(), rstd.data_mut(), x.data(), gamma, beta, cols, eps);
         });
-        (y, Saved { x: x.clone(), mean, rstd, gamma: gamma.map(|&g| g.clone()) })
+        (y, Normalized { x: x.clone(), mean: Some(mean), rstd, gamma: gamma.map(|&g| g.clone()) })
     }
 
     fn backward(&self, saved: &Self::Saved, dy: &Tensor<T>, into: &mut Backward<'_, T>) {
-        let Saved { x, mean, rstd, gamma } = saved;
-        let cols = x.shape().last_dim();
-        let (dy, x, mean, rstd) = (dy.data(), x.data(), mean.data(), rstd.data());
-        if let Some(gamma) = gamma.as_ref().filter(|_| (0..3).all(|i| into.wants(i))) {
-            let (mut dgamma, mut dbeta) = (Tensor::zeros([cols]), Tensor::zeros([cols]));
-            into.accumulate(0, |dx, write| {
-                let (dgamma, dbeta, gamma) = (dgamma.data_mut(), dbeta.data_mut(), gamma.data());
-                kernels::layer_norm_backward(dx, dgamma, dbeta, dy, x, mean, rstd, gamma, cols, write, Write::Set);
-            });
-            into.accumulate(1, |out, write| kernels::copy(out, dgamma.data(), write));
-            into.accumulate(2, |out, write| kernels::copy(out, dbeta.data(), write));
-            return;
-        }
-        into.accumulate(0, |dx, write| {
-            let gamma = gamma.as_ref().map(Tensor::data);
-            kernels::layer_norm_backward_input(dx, dy, x, mean, rstd, gamma, cols, write);
-        });
-        if gamma.is_some() {
-            into.accumulate(1, |dgamma, write| {
-                kernels::layer_norm_backward_affine(dgamma, &mut [], dy, x, mean, rstd, cols, write, write);
-            });
-            into.accumulate(2, |dbeta, write| {
-                kernels::layer_norm_backward_affine(&mut [], dbeta, dy, x, mean, rstd, cols, write, write);
-            });
-        }
+        let wanted = into.wants(0);
+        saved.backward(dy, into, 1, wanted, |into, dx| into.accumulate(0, dx));
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! `x` is `[.., in]`, `W` is `[out, in]` (the layout of PyTorch and Hugging Face), `b` is `[out]`, `f` any function of one number or
 //! none. Cost 2·rows·in·out. With `z = x Wᵀ + b`: `dz = f'(z) dy`, `dx = dz W`, `dW = dzᵀ x`, `db = Σ_rows dz`.
-//! Bias and activation run on each block of the product while it is in the cache.
+//! Bias and activation run on each block of the product while it is in the cache; `dz` and `db` are made in one pass.
 
 use anther_kernels::{self as kernels, Broadcast, Epilogue, MatMul, Saves, Trans, Unary, Write};
 
@@ -58,16 +58,17 @@ impl<T: Element> Op<T> for LinearOp {
     }
 
     fn backward(&self, saved: &Self::Saved, dy: &Tensor<T>, into: &mut Backward<'_, T>) {
-        let (x, weight) = (&saved.x, &saved.weight);
         let dz = match self.activation {
-            None => dy.clone(),
-            Some(f) => Tensor::build(dy.shape(), |dz| {
+            None => {
+                bias_backward(dy, into, 2);
+                dy.clone()
+            }
+            Some(f) => {
                 let kept = saved.activation.as_ref().map_or(&[] as &[T], Tensor::data);
-                let (z, y) = if matches!(f.saves(), Saves::Output) { (&[] as &[T], kept) } else { (kept, &[] as &[T]) };
-                kernels::unary_backward(f, dz, dy.data(), z, y, Write::Set);
-            }),
+                activation_backward(f, kept, dy, into)
+            }
         };
-        product_backward(x, weight, &dz, into, 0);
+        product_backward(&saved.x, &saved.weight, &dz, into, 0);
     }
 
     fn flops(&self, inputs: &[&Tensor<T>]) -> u64 {
@@ -75,7 +76,27 @@ impl<T: Element> Op<T> for LinearOp {
     }
 }
 
-/// The gradients of `z = x Wᵀ + b`, whose inputs `x`, `W` and, if there is one, `b` are those of the op from number `first` on.
+/// `dz = f'(z) dy` from what `f` saves, and with it the gradient of the bias, which is input number 2 if there is one.
+fn activation_backward<T: Element>(f: Unary, kept: &[T], dy: &Tensor<T>, into: &mut Backward<'_, T>) -> Tensor<T> {
+    let (z, y) = if matches!(f.saves(), Saves::Output) { (&[] as &[T], kept) } else { (kept, &[] as &[T]) };
+    Tensor::build(dy.shape(), |dz| {
+        if into.sources.len() > 2 && into.wants(2) {
+            into.accumulate(2, |db, write| kernels::activation_backward(f, dz, db, dy.data(), z, y, write));
+        } else {
+            kernels::unary_backward(f, dz, dy.data(), z, y, Write::Set);
+        }
+    })
+}
+
+/// The gradient of the bias in `z = x Wᵀ + b`, if the op has an input of number `bias`: the sum of the rows of `dz`.
+pub(super) fn bias_backward<T: Element>(dz: &Tensor<T>, into: &mut Backward<'_, T>, bias: usize) {
+    if into.sources.len() > bias {
+        let layout = Broadcast { outer: dz.shape().rows(), mid: dz.shape().last_dim(), inner: 1 };
+        into.accumulate(bias, |db, write| kernels::reduce_to(db, dz.data(), layout, write));
+    }
+}
+
+/// The gradients of `x` and `W` in `z = x Wᵀ + b`, which are the inputs of number `first` and the next one.
 pub(super) fn product_backward<T: Element>(
     x: &Tensor<T>,
     weight: &Tensor<T>,
@@ -91,10 +112,6 @@ pub(super) fn product_backward<T: Element>(
         let product = MatMul { trans_a: Trans::Yes, ..MatMul::new(dz.data(), x.data(), n, k, rows) };
         kernels::matmul(product, dw, write);
     });
-    if into.sources.len() > first + 2 {
-        let layout = Broadcast { outer: rows, mid: n, inner: 1 };
-        into.accumulate(first + 2, |db, write| kernels::reduce_to(db, dz.data(), layout, write));
-    }
 }
 
 /// The shape of `x Wᵀ + b`, for the op of that name.

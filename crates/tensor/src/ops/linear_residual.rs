@@ -5,7 +5,7 @@
 
 use anther_kernels::{self as kernels, Epilogue, MatMul, Trans};
 
-use super::linear::{check_linear, product_backward};
+use super::linear::{bias_backward, check_linear, product_backward};
 use crate::op::{Backward, Op};
 use crate::pool::Element;
 use crate::tape::Var;
@@ -28,6 +28,7 @@ impl<T: Element> Op<T> for LinearResidual {
 
     fn backward(&self, (x, weight): &Self::Saved, dy: &Tensor<T>, into: &mut Backward<'_, T>) {
         product_backward(x, weight, dy, into, 1);
+        bias_backward(dy, into, 3);
         into.pass(0, || dy.clone());
     }
 

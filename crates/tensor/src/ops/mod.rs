@@ -17,6 +17,7 @@ mod linear;
 mod linear_cross_entropy;
 mod linear_residual;
 mod matmul;
+mod norm_backward;
 mod normalize;
 mod reduce;
 mod reshape;

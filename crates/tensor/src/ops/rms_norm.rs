@@ -2,8 +2,9 @@
 //!
 //! `y = γ x r` with `r = 1/√(mean(x²) + ε)`. With `g = γ dy`: `dx = r (g − x r² mean(g x))`, `dγ = Σ_rows dy x r`.
 
-use anther_kernels::{self as kernels, Write};
+use anther_kernels as kernels;
 
+use super::norm_backward::Normalized;
 use crate::op::{Backward, Op};
 use crate::pool::Element;
 use crate::tape::Var;
@@ -13,14 +14,8 @@ struct RmsNorm {
     eps: f64,
 }
 
-struct Saved<T: Element> {
-    x: Tensor<T>,
-    rstd: Tensor<T>,
-    gamma: Option<Tensor<T>>,
-}
-
 impl<T: Element> Op<T> for RmsNorm {
-    type Saved = Saved<T>;
+    type Saved = Normalized<T>;
 
     fn name(&self) -> &'static str {
         "rms_norm"
@@ -33,31 +28,12 @@ impl<T: Element> Op<T> for RmsNorm {
             let (gamma, eps) = (gamma.map(|g| g.data()), T::from_f64(self.eps));
             kernels::rms_norm(y, rstd.data_mut(), x.data(), gamma, x.shape().last_dim(), eps);
         });
-        (y, Saved { x: x.clone(), rstd, gamma: gamma.map(|&g| g.clone()) })
+        (y, Normalized { x: x.clone(), mean: None, rstd, gamma: gamma.map(|&g| g.clone()) })
     }
 
     fn backward(&self, saved: &Self::Saved, dy: &Tensor<T>, into: &mut Backward<'_, T>) {
-        let Saved { x, rstd, gamma } = saved;
-        let cols = x.shape().last_dim();
-        let (dy, x, rstd) = (dy.data(), x.data(), rstd.data());
-        if let Some(gamma) = gamma.as_ref().filter(|_| into.wants(0) && into.wants(1)) {
-            let mut dgamma = Tensor::zeros([cols]);
-            into.accumulate(0, |dx, write| {
-                let (dgamma, gamma) = (dgamma.data_mut(), gamma.data());
-                kernels::rms_norm_backward(dx, dgamma, dy, x, rstd, gamma, cols, write, Write::Set);
-            });
-            into.accumulate(1, |out, write| kernels::copy(out, dgamma.data(), write));
-            return;
-        }
-        into.accumulate(0, |dx, write| {
-            let gamma = gamma.as_ref().map(Tensor::data);
-            kernels::rms_norm_backward_input(dx, dy, x, rstd, gamma, cols, write);
-        });
-        if gamma.is_some() {
-            into.accumulate(1, |dgamma, write| {
-                kernels::rms_norm_backward_affine(dgamma, dy, x, rstd, cols, write);
-            });
-        }
+        let wanted = into.wants(0);
+        saved.backward(dy, into, 1, wanted, |into, dx| into.accumulate(0, dx));
     }
 }
 

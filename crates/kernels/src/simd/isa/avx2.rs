@@ -44,6 +44,11 @@ impl Isa for Fused256 {
     }
 
     #[inline(always)]
+    fn exact_mul_add(a: f32, b: f32, c: f32) -> f32 {
+        a.mul_add(b, c)
+    }
+
+    #[inline(always)]
     fn splat(x: f32) -> __m256 {
         // SAFETY: see the head of this file.
         unsafe { _mm256_set1_ps(x) }

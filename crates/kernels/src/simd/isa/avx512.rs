@@ -43,6 +43,11 @@ impl Isa for Fused512 {
     }
 
     #[inline(always)]
+    fn exact_mul_add(a: f32, b: f32, c: f32) -> f32 {
+        a.mul_add(b, c)
+    }
+
+    #[inline(always)]
     fn splat(x: f32) -> __m512 {
         // SAFETY: see the head of this file.
         unsafe { _mm512_set1_ps(x) }

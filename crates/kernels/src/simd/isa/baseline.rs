@@ -30,6 +30,11 @@ impl Isa for Baseline {
     }
 
     #[inline(always)]
+    fn exact_mul_add(a: f32, b: f32, c: f32) -> f32 {
+        (f64::from(a) * f64::from(b) + f64::from(c)) as f32
+    }
+
+    #[inline(always)]
     fn splat(x: f32) -> Self::Vector {
         [x; LANES]
     }

@@ -32,6 +32,11 @@ pub(crate) trait Isa: Sized {
     /// `a · b + c`, rounded once where the CPU can.
     fn mul_add(a: f32, b: f32, c: f32) -> f32;
 
+    /// `a · b + c` of a product that is not rounded, at every level: what recovers the rounding of a product or a sum.
+    ///
+    /// Through `f64` where the CPU cannot fuse, which holds the product exactly and rounds the sum twice.
+    fn exact_mul_add(a: f32, b: f32, c: f32) -> f32;
+
     /// The same number in all lanes.
     fn splat(x: f32) -> Self::Vector;
 
