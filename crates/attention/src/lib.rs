@@ -11,6 +11,8 @@
 //!   a score, and a query that sees no key gets zeros.
 //! - [`Position`] is where order enters: added to the input, rotated into queries and keys, or a bias on the scores.
 //! - [`attend`] is the composed form of all of it, out of ordinary ops: the definition that faster forms are tested against.
+//! - [`attend_tiled`] is the fast form, forward and backward: the same tile by tile, for every weighing that is a [`TileWeigh`]. Its memory
+//!   grows with the length and not with its square.
 //! - [`MultiHeadAttention`] is the layer, built from a validated [`AttentionConfig`]; [`KeyValueCache`] lets it decode token by token.
 //!
 //! ```
@@ -33,6 +35,7 @@ mod cache;
 mod config;
 mod context;
 mod core;
+mod driver;
 mod mask;
 mod multi_head;
 pub mod position;
@@ -43,6 +46,7 @@ pub use cache::KeyValueCache;
 pub use config::{AttentionConfig, ConfigError, Weighing};
 pub use context::AttentionContext;
 pub use core::attend;
+pub use driver::{Normaliser, TileWeigh, attend_tiled};
 pub use mask::Mask;
 pub use multi_head::MultiHeadAttention;
 pub use position::Position;

@@ -8,8 +8,9 @@ use crate::cache::KeyValueCache;
 use crate::config::{AttentionConfig, ConfigError, Weighing};
 use crate::context::AttentionContext;
 use crate::core::attend;
+use crate::driver::{TileWeigh, attend_tiled};
 use crate::score::ScaledDot;
-use crate::weigh::{Expressive, Softmax};
+use crate::weigh::{Expressive, Softmax, Weigh};
 
 /// Up to so many new tokens meet a cache one by one; more are worth products of whole matrices.
 const FEW_QUERIES: usize = 8;
@@ -176,13 +177,27 @@ impl MultiHeadAttention {
         values: &Var<'t, T>,
         context: &AttentionContext<T>,
     ) -> Var<'t, T> {
-        let score = ScaledDot { scale: self.config.score_scale(self.d) };
-        let (bias, spans) = (context.bias.as_ref(), context.spans.as_ref());
-        let dropout = (self.config.dropout, self.dropout);
+        let scale = self.config.score_scale(self.d);
         let qkv = (queries, keys, values);
+        let dropout = (self.config.dropout, self.dropout);
         match self.config.weighing {
-            Weighing::Softmax => attend(&score, &Softmax, qkv, bias, spans, dropout),
-            Weighing::Expressive => attend(&score, &Expressive { eps: self.config.eps }, qkv, bias, spans, dropout),
+            Weighing::Softmax => mix(scale, &Softmax, qkv, context, dropout),
+            Weighing::Expressive => mix(scale, &Expressive { eps: self.config.eps }, qkv, context, dropout),
         }
+    }
+}
+
+/// A bias on the scores is a whole matrix, so only the composed form takes one; all else goes tile by tile.
+fn mix<'t, T: Element>(
+    scale: f64,
+    weigh: &(impl Weigh + TileWeigh),
+    qkv: (&Var<'t, T>, &Var<'t, T>, &Var<'t, T>),
+    context: &AttentionContext<T>,
+    dropout: (f64, Stream),
+) -> Var<'t, T> {
+    let spans = context.spans.as_ref();
+    match &context.bias {
+        None => attend_tiled(scale, weigh, qkv, spans, dropout),
+        Some(bias) => attend(&ScaledDot { scale }, weigh, qkv, Some(bias), spans, dropout),
     }
 }

@@ -23,6 +23,26 @@ pub fn dropout<T: Real>(out: &mut [T], x: &[T], key: RandomKey, p: f64, write: W
     blocks(out.len() * FUNCTION_WORK, out, BLOCK, |i, out| run(out, part(x, i, BLOCK), i * BLOCK, &drop, write));
 }
 
+/// A part of [`dropout`] on the calling thread: `out` and `x` are the elements from number `first` on of something larger.
+///
+/// # Panics
+/// As [`dropout`].
+#[track_caller]
+pub fn dropout_from<T: Real>(out: &mut [T], x: &[T], first: usize, key: RandomKey, p: f64) {
+    check::length("dropout_from", "x", x.len(), out.len());
+    assert!((0.0..=1.0).contains(&p), "kernels::dropout_from: p is {p}, but a probability lies between 0 and 1");
+    let (run, drop) = (table::<T>().dropout, Drop::new(key, p));
+    // The vectorised body begins at a group of four random numbers; what lies before the first whole group is a part of one.
+    let head = (first.next_multiple_of(4) - first).min(out.len());
+    let mut group = [T::ZERO; 4];
+    let place = first % 4;
+    group[place..place + head].copy_from_slice(&x[..head]);
+    let mut dropped = [T::ZERO; 4];
+    run(&mut dropped, &group, first - place, &drop, Write::Set);
+    out[..head].copy_from_slice(&dropped[place..place + head]);
+    run(&mut out[head..], &x[head..], first + head, &drop, Write::Set);
+}
+
 /// Which elements are dropped, and what the others are multiplied by.
 #[derive(Clone, Copy)]
 pub struct Drop {

@@ -96,7 +96,7 @@ pub use add_norm::{add_layer_norm, add_rms_norm};
 pub use aligned::{ALIGNMENT, AlignedVec};
 pub use counting::CountingAllocator;
 pub use decode::{CacheWeights, CachedAttention, attend_cached};
-pub use dropout::dropout;
+pub use dropout::{dropout, dropout_from};
 pub use elementwise::{Binary, Broadcast, affine, binary, binary_reversed, copy, scale};
 pub use embedding::{gather_rows, scatter_add_rows};
 pub use layout::{copy_columns, swap_middle, transpose_last};

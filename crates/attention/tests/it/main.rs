@@ -1,5 +1,6 @@
 //! The tests of the attention family.
 
+mod cases;
 mod causality;
 mod decoding;
 mod expressive;

@@ -1,6 +1,6 @@
 //! Attention by itself: queries, keys and values in, their gradients out. Operations of a causal case are counted half.
 
-use anther_attention::{Mask, ScaledDot, Softmax, attend};
+use anther_attention::{Mask, Softmax, attend_tiled};
 use anther_tensor::{KeySpans, Parameters, Stream, Tape, Tensor, Var};
 
 use crate::case::{Case, Work};
@@ -36,7 +36,7 @@ fn tensors(shape: [usize; 4]) -> [Tensor<f32>; 3] {
 
 fn run<'t>([q, k, v]: &[Var<'t, f32>; 3], spans: Option<&KeySpans>) -> Var<'t, f32> {
     let scale = (q.shape().last_dim() as f64).sqrt().recip();
-    attend(&ScaledDot { scale }, &Softmax, (q, k, v), None, spans, (0.0, Stream::named("attention")))
+    attend_tiled(scale, &Softmax, (q, k, v), spans, (0.0, Stream::named("attention")))
 }
 
 fn forward(shape: [usize; 4], causal: bool) -> Case {

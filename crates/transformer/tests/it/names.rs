@@ -57,8 +57,8 @@ fn the_summary_counts_products_and_parameters() {
     let parameters = Parameters::initialise(&set, 1);
     let summary = ModelSummary::measure(&model, &parameters, 2);
     let (d, ff, v, t) = (4, 16, 5, 6);
-    // Projections, feed-forward and output of one token, and its share of the two products with all keys.
-    assert_eq!(summary.forward_flops_per_token, 2 * (4 * d * d + 2 * d * ff + d * v) + 4 * d * t);
+    // Projections, feed-forward and output of one token, and the two products with the keys it sees: half of them, and its own.
+    assert_eq!(summary.forward_flops_per_token, 2 * (4 * d * d + 2 * d * ff + d * v) + 2 * d * (t + 1));
     assert_eq!(summary.parameters, parameters.count());
     assert_eq!(summary.rows.len(), set.specs().len());
     assert!(summary.activation_bytes > 0);

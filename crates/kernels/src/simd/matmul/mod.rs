@@ -102,7 +102,11 @@ fn tiles<I: Isa>(
                 a: &a[start..][..rows * inner.len()],
                 packed,
                 first_col,
-                ahead: if last { piece.len() * k - inner.start * width::<I>() } else { inner.len() * width::<I>() },
+                ahead: if last {
+                    (piece.len() * k).wrapping_sub(inner.start * width::<I>())
+                } else {
+                    inner.len() * width::<I>()
+                },
                 inner,
                 cols: piece.clone(),
                 write: if slice == 0 { write } else { Write::Add },
