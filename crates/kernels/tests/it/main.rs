@@ -22,6 +22,7 @@ mod random;
 mod reductions;
 mod rotary;
 mod threads;
+mod tiles;
 mod unary;
 mod volume;
 mod weigh;
