@@ -1,5 +1,7 @@
 //! The forward pass of the driver.
 
+use std::ops::Range;
+
 use anther_kernels::{
     self as kernels, PANEL, Scratch, Span, TILE_STRIDE, TileA, TileB, TileProduct, Write, parallel_blocks2,
 };
@@ -19,13 +21,14 @@ pub(super) fn forward<T: Element, W: TileWeigh>(job: &Job<'_, W>, qkv: [&[T]; 3]
     parallel_blocks2(work, (out, queries * dv), (kept, queries), |head, out, kept| {
         let part = |size: usize| head * size..(head + 1) * size;
         let (q, k, v) = (&qkv[0][part(queries * d)], &qkv[1][part(keys * d)], &qkv[2][part(keys * dv)]);
+        let finite = kernels::first_non_finite(v).is_none();
         let mut panels = Scratch::new(keys.next_multiple_of(PANEL) * d);
         kernels::pack_panels(&mut panels, k, d);
         let work = queries * keys * (d + dv);
         parallel_blocks2(work, (out, QUERIES * dv), (kept, QUERIES), |block, out, kept| {
             let first = block * QUERIES;
             let q = &q[first * d..][..kept.len() * d];
-            Block { job, head, first, panels: &panels, values: v }.run(q, out, kept);
+            Block { job, head, first, panels: &panels, values: v, finite }.run(q, out, kept);
         });
     });
 }
@@ -37,6 +40,8 @@ struct Block<'a, T, W> {
     first: usize,
     panels: &'a [T],
     values: &'a [T],
+    /// Whether all values are numbers. Otherwise zero weights do not make them vanish.
+    finite: bool,
 }
 
 impl<T: Element, W: TileWeigh> Block<'_, T, W> {
@@ -69,20 +74,38 @@ impl<T: Element, W: TileWeigh> Block<'_, T, W> {
                 scale_rows(out, &factor[..rows], dv);
             }
             job.drop(&mut tile, self.head, self.first, rows, &keys);
-            let mixed = TileProduct {
-                a: TileA::Rows(&tile),
-                b: TileB::Rows(&self.values[start * dv..], dv),
-                rows,
-                cols: dv,
-                inner: keys.len(),
-                alpha: T::ONE,
-            };
-            kernels::tile_product(mixed, out, dv, Write::Add);
+            self.mix(&tile, &keys, &spans[..rows], out);
         }
         for (r, kept) in kept.iter_mut().enumerate() {
             (factor[r], *kept) = job.weigh.finish(max[r], sum[r]);
         }
         scale_rows(out, &factor[..rows], dv);
+    }
+}
+
+impl<T: Element, W> Block<'_, T, W> {
+    /// Adds the weighted values of a tile. Values that a query does not see have the weight 0, which is as good as leaving them out, unless
+    /// they are infinite or NaN: then each query takes its own ones only.
+    fn mix(&self, tile: &[T], keys: &Range<usize>, spans: &[Span], out: &mut [T]) {
+        let dv = self.job.sizes.dv;
+        let mut product = |rows: Range<usize>, seen: Range<usize>| {
+            let product = TileProduct {
+                a: TileA::Rows(&tile[rows.start * TILE_STRIDE + seen.start..]),
+                b: TileB::Rows(&self.values[(keys.start + seen.start) * dv..], dv),
+                rows: rows.len(),
+                cols: dv,
+                inner: seen.len(),
+                alpha: T::ONE,
+            };
+            kernels::tile_product(product, &mut out[rows.start * dv..], dv, Write::Add);
+        };
+        if self.finite {
+            product(0..spans.len(), 0..keys.len());
+        } else {
+            for (r, span) in spans.iter().enumerate() {
+                product(r..r + 1, span.start as usize..span.end as usize);
+            }
+        }
     }
 }
 
