@@ -1,6 +1,7 @@
 //! Parts of a tiled attention: products, weights and derivatives on tiles of scores that stay in the cache.
 //!
-//! A tile is up to [`TILE_STRIDE`] columns wide and lies in memory with that stride: element (r, c) at `r · TILE_STRIDE + c`. These
+//! A tile is up to [`TILE_STRIDE`] columns wide and lies in memory with that stride: element (r, c) at `r · TILE_STRIDE + c`. Weighing a
+//! tile may write anything into what is left of a row behind its last column. These
 //! functions run on the calling thread; who cuts an attention into tiles shares the tiles out (see [`parallel_blocks2`](crate::parallel_blocks2)).
 
 use crate::check;
@@ -121,9 +122,8 @@ pub fn pack_columns<T: Real>(out: &mut [T], x: &[T], width: usize, step: usize) 
 
 #[track_caller]
 fn check_tile<T>(kernel: &str, tile: &[T], cols: usize, spans: &[Span], rows: &[&[T]]) {
-    let needed = if spans.is_empty() { 0 } else { (spans.len() - 1) * TILE_STRIDE + cols };
     assert!(
-        cols <= TILE_STRIDE && tile.len() >= needed,
+        cols <= TILE_STRIDE && tile.len() >= spans.len() * TILE_STRIDE,
         "kernels::{kernel}: a tile of {} elements has no {} rows of {cols} columns",
         tile.len(),
         spans.len()
@@ -137,7 +137,7 @@ fn check_tile<T>(kernel: &str, tile: &[T], cols: usize, spans: &[Span], rows: &[
 
 /// The next tile of scores of a running softmax. For each row: the new maximum m' = max(m, max s), `factor = e^(m − m')` by which what was
 /// summed before must be multiplied, the weights `e^(s − m')` in place of the scores, zeros outside of the row's span, and their sum added
-/// to `factor · sum`. Starts from `max = −∞`, `sum = 0`. A row that sees nothing of the tile keeps its numbers and has the factor 1.
+/// to `factor · sum`. Weights below e^−87 are 0. Starts from `max = −∞`, `sum = 0`. A row that sees nothing of the tile keeps its numbers and has the factor 1.
 ///
 /// # Panics
 /// When a length or a span does not fit.

@@ -79,13 +79,14 @@ impl<T: Element, W: TileWeigh> Head<'_, T, W> {
             for block in 0..blocks {
                 let first = block * QUERIES;
                 let rows = QUERIES.min(queries - first);
-                let reach = job.reach(self.head, first..first + rows);
+                let queries = first..first + rows;
+                let reach = job.reach(self.head, &queries);
                 let keys = tile_keys.start..tile_keys.end.min(reach.end);
                 if keys.is_empty() || reach.start >= keys.end {
                     continue;
                 }
                 let cols = keys.len();
-                job.tile_spans(self.head, first, &keys, &mut spans[..rows]);
+                job.tile_spans(self.head, &queries, &keys, &mut spans[..rows]);
                 let spans = &spans[..rows];
                 let product = TileProduct {
                     a: TileA::Columns(&q_columns[first * d..], QUERIES),

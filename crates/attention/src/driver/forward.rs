@@ -55,11 +55,12 @@ impl<T: Element, W: TileWeigh> Block<'_, T, W> {
         let [max, sum, factor] = &mut state;
         let mut spans = [Span::default(); QUERIES];
         out.fill(T::ZERO);
-        let reach = job.reach(self.head, self.first..self.first + rows);
+        let queries = self.first..self.first + rows;
+        let reach = job.reach(self.head, &queries);
         let start = reach.start / PANEL * PANEL;
         for start in (start..reach.end).step_by(KEYS) {
             let keys = start..reach.end.min(start + KEYS);
-            job.tile_spans(self.head, self.first, &keys, &mut spans[..rows]);
+            job.tile_spans(self.head, &queries, &keys, &mut spans[..rows]);
             let scores = TileProduct {
                 a: TileA::Columns(&columns, QUERIES),
                 b: TileB::Panels(&self.panels[start * d..]),

@@ -21,6 +21,8 @@ mod backward;
 mod forward;
 mod weigh;
 
+use std::ops::Range;
+
 use anther_kernels::{RandomKey, Span, TILE_STRIDE};
 use anther_tensor::{Backward, Element, KeySpans, Op, Stream, Tensor, Var};
 
@@ -52,35 +54,35 @@ struct Job<'a, W> {
 }
 
 impl<W> Job<'_, W> {
-    /// The keys that query `query` of head number `head` of the whole batch sees.
-    fn span(&self, head: usize, query: usize) -> Span {
-        match self.spans {
-            None => Span::new(0, self.sizes.keys as u32),
-            Some(spans) => {
-                let rows = spans.rows();
-                rows[(head / self.sizes.heads * self.sizes.queries + query) % rows.len()]
-            }
-        }
+    /// The spans of these queries of head number `head` of the whole batch; none if they see all keys.
+    fn spans(&self, head: usize, queries: &Range<usize>) -> Option<&[Span]> {
+        let rows = self.spans?.rows();
+        let sequence = head / self.sizes.heads * self.sizes.queries % rows.len().max(1);
+        Some(&rows[sequence..][queries.clone()])
     }
 
-    /// The keys that any of these queries sees, and how much of a tile of keys each one does.
-    fn reach(&self, head: usize, queries: std::ops::Range<usize>) -> std::ops::Range<usize> {
-        let seen = queries.map(|query| self.span(head, query)).filter(|span| !span.is_empty());
+    /// The keys that any of these queries sees.
+    fn reach(&self, head: usize, queries: &Range<usize>) -> Range<usize> {
+        let Some(spans) = self.spans(head, queries) else { return 0..self.sizes.keys };
+        let seen = spans.iter().filter(|span| !span.is_empty());
         let (start, end) = seen.fold((u32::MAX, 0), |(start, end), span| (start.min(span.start), end.max(span.end)));
         if start < end { start as usize..end as usize } else { 0..0 }
     }
 
-    /// The parts of the tile of `keys` that the queries from `first` on see, counted from its first key.
-    fn tile_spans(&self, head: usize, first: usize, keys: &std::ops::Range<usize>, out: &mut [Span]) {
-        for (i, out) in out.iter_mut().enumerate() {
-            let span = self.span(head, first + i);
-            let within = |key: u32| (key as usize).clamp(keys.start, keys.end) - keys.start;
-            *out = Span::new(within(span.start) as u32, within(span.end) as u32);
+    /// The parts of the tile of `keys` that these queries see, counted from its first key.
+    fn tile_spans(&self, head: usize, queries: &Range<usize>, keys: &Range<usize>, out: &mut [Span]) {
+        let (start, end) = (keys.start as u32, keys.end as u32);
+        match self.spans(head, queries) {
+            None => out.fill(Span::new(0, end - start)),
+            Some(spans) => {
+                let within = |key: u32| key.clamp(start, end) - start;
+                out.iter_mut().zip(spans).for_each(|(out, s)| *out = Span::new(within(s.start), within(s.end)));
+            }
         }
     }
 
     /// Drops weights of a tile, or gradients of them, as dropout on the whole matrix would.
-    fn drop<T: Element>(&self, tile: &mut [T], head: usize, first: usize, rows: usize, keys: &std::ops::Range<usize>) {
+    fn drop<T: Element>(&self, tile: &mut [T], head: usize, first: usize, rows: usize, keys: &Range<usize>) {
         let Some((key, p)) = self.dropout else { return };
         let mut row = [T::ZERO; KEYS];
         let row = &mut row[..keys.len()];

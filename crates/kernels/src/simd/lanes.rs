@@ -21,6 +21,12 @@ fn fold(mut lanes: [f32; LANES], combine: impl Fn(f32, f32) -> f32) -> f32 {
     lanes[0]
 }
 
+/// The sum of the lanes.
+#[inline(always)]
+pub(crate) fn total(lanes: [f32; LANES]) -> f32 {
+    fold(lanes, |a, b| a + b)
+}
+
 /// Σ xᵢ
 #[inline(always)]
 pub(crate) fn sum(x: &[f32]) -> f64 {

@@ -83,6 +83,16 @@ pub(crate) fn exp<I: Isa>(x: f32) -> f32 {
     (exp_m1_near::<I>(r) + 1.0) * first * second
 }
 
+/// [`exp`] of what is at most 88, and 0 below −87, for weights: nothing denormal, so one power of two is enough.
+#[inline(always)]
+pub(crate) fn exp_below<I: Isa>(x: f32) -> f32 {
+    let tiny = x < -87.0;
+    let (rounded, r) = reduce::<I>(if tiny { -87.0 } else { x });
+    let n = (rounded.to_bits() as i32).wrapping_sub(ROUND.to_bits() as i32);
+    let value = (exp_m1_near::<I>(r) + 1.0) * power_of_two(n);
+    if tiny { 0.0 } else { value }
+}
+
 /// ln x = e·ln 2 + ln(1 + f) with x = 2ᵉ(1 + f), 1 + f in [√½, √2). −∞ at 0, NaN below it.
 #[inline(always)]
 pub(crate) fn ln<I: Isa>(x: f32) -> f32 {

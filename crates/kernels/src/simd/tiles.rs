@@ -1,5 +1,6 @@
 //! Bodies of the parts of a tiled attention.
 
+use super::lanes::LANES;
 use super::matmul::Tile;
 use super::{Isa, lanes, math};
 use crate::block::share;
@@ -95,14 +96,20 @@ fn transpose<I: Isa>(out: &mut [f32], step: usize, x: &[f32], rows: usize, width
     }
 }
 
-/// The elements of row `r` within its span; the others of the first `cols` become zero.
+/// The part of row `r` that its span touches, in whole chunks: `hidden` in the places of a chunk that lie outside of the span. What lies
+/// outside of the chunks becomes zero. Loops over whole chunks vectorise; the ends of a causal row would not.
 #[inline(always)]
-fn row(tile: &mut [f32], cols: usize, r: usize, span: Span) -> &mut [f32] {
-    let row = &mut tile[r * TILE_STRIDE..][..cols];
+fn row(tile: &mut [f32], cols: usize, r: usize, span: Span, hidden: f32) -> &mut [[f32; LANES]] {
+    let row = &mut tile[r * TILE_STRIDE..][..TILE_STRIDE];
     let seen = seen(span);
-    row[..seen.start].fill(0.0);
-    row[seen.end..].fill(0.0);
-    &mut row[seen]
+    let chunks = if seen.is_empty() { 0..0 } else { seen.start / LANES * LANES..seen.end.next_multiple_of(LANES) };
+    row[..chunks.start].fill(0.0);
+    row[chunks.end..].iter_mut().take(cols.saturating_sub(chunks.end)).for_each(|x| *x = 0.0);
+    if !seen.is_empty() {
+        row[chunks.start..seen.start].fill(hidden);
+        row[seen.end..chunks.end].fill(hidden);
+    }
+    row[chunks].as_chunks_mut().0
 }
 
 #[inline(always)]
@@ -115,24 +122,37 @@ pub(crate) fn online_softmax<I: Isa>(
     factor: &mut [f32],
 ) {
     for (r, &span) in spans.iter().enumerate() {
-        let row = row(tile, cols, r, span);
+        // A hidden score has the weight e^−∞ = 0.
+        let row = row(tile, cols, r, span, f32::NEG_INFINITY);
         factor[r] = 1.0;
-        if !row.is_empty() {
-            let new = max[r].max(lanes::max(row));
-            factor[r] = math::exp::<I>(max[r] - new);
-            row.iter_mut().for_each(|s| *s = math::exp::<I>(*s - new));
-            sum[r] = factor[r] * sum[r] + lanes::sum(row) as f32;
-            max[r] = new;
+        if row.is_empty() {
+            continue;
         }
+        let new = max[r].max(lanes::max(row.as_flattened()));
+        factor[r] = math::exp::<I>(max[r] - new);
+        let mut sums = [0.0; LANES];
+        for chunk in row {
+            for l in 0..LANES {
+                chunk[l] = math::exp_below::<I>(chunk[l] - new);
+                sums[l] += chunk[l];
+            }
+        }
+        sum[r] = factor[r] * sum[r] + lanes::total(sums);
+        max[r] = new;
     }
 }
 
 #[inline(always)]
 pub(crate) fn online_squash<I: Isa>(tile: &mut [f32], cols: usize, spans: &[Span], sum: &mut [f32]) {
     for (r, &span) in spans.iter().enumerate() {
-        let row = row(tile, cols, r, span);
-        row.iter_mut().for_each(|s| *s = squash(*s));
-        sum[r] += lanes::sum(row) as f32;
+        let mut sums = [0.0; LANES];
+        for chunk in row(tile, cols, r, span, 0.0) {
+            for l in 0..LANES {
+                chunk[l] = squash(chunk[l]);
+                sums[l] += chunk[l];
+            }
+        }
+        sum[r] += lanes::total(sums);
     }
 }
 
@@ -160,11 +180,14 @@ pub(crate) fn softmax_tile_backward<I: Isa>(
     mean: &[f32],
 ) {
     for (r, &span) in spans.iter().enumerate() {
-        let (scores, dweights) = (row(scores, cols, r, span), row(dweights, cols, r, span));
+        let scores = row(scores, cols, r, span, f32::NEG_INFINITY);
+        let dweights = row(dweights, cols, r, span, 0.0);
         let (lse, mean) = (lse[r], mean[r]);
         for (s, d) in scores.iter_mut().zip(dweights) {
-            *s = math::exp::<I>(*s - lse);
-            *d = *s * (*d - mean);
+            for l in 0..LANES {
+                s[l] = math::exp_below::<I>(s[l] - lse);
+                d[l] = s[l] * (d[l] - mean);
+            }
         }
     }
 }
@@ -179,14 +202,16 @@ pub(crate) fn squash_tile_backward<I: Isa>(
     mean: &[f32],
 ) {
     for (r, &span) in spans.iter().enumerate() {
-        let (scores, dweights) = (row(scores, cols, r, span), row(dweights, cols, r, span));
+        let (scores, dweights) = (row(scores, cols, r, span, 0.0), row(dweights, cols, r, span, 0.0));
         let inverse_sum = if sums[r] == 0.0 { 0.0 } else { 1.0 / sums[r] };
         let mean = mean[r];
         for (s, d) in scores.iter_mut().zip(dweights) {
-            let inverse = 1.0 / (1.0 + *s * *s);
-            let slope = 2.0 * *s * inverse * inverse;
-            *d = slope * inverse_sum * (*d - mean);
-            *s = squash(*s) * inverse_sum;
+            for l in 0..LANES {
+                let inverse = 1.0 / (1.0 + s[l] * s[l]);
+                let slope = 2.0 * s[l] * inverse * inverse;
+                d[l] = slope * inverse_sum * (d[l] - mean);
+                s[l] = squash(s[l]) * inverse_sum;
+            }
         }
     }
 }

@@ -218,5 +218,5 @@ fn a_short_operand_is_refused() {
 #[test]
 #[should_panic(expected = "kernels::online_squash: a span passes the 3 columns of the tile")]
 fn a_span_beyond_the_tile_is_refused() {
-    online_squash(&mut [0.0f32; 3], 3, &[Span::new(0, 4)], &mut [0.0]);
+    online_squash(&mut [0.0f32; TILE_STRIDE], 3, &[Span::new(0, 4)], &mut [0.0]);
 }
