@@ -102,11 +102,8 @@ fn tiles<I: Isa>(
                 a: &a[start..][..rows * inner.len()],
                 packed,
                 first_col,
-                ahead: if last {
-                    (piece.len() * k).wrapping_sub(inner.start * width::<I>())
-                } else {
-                    inner.len() * width::<I>()
-                },
+                ahead: (if last { piece.len() * k } else { inner.end * width::<I>() }) as isize
+                    - (inner.start * width::<I>()) as isize,
                 inner,
                 cols: piece.clone(),
                 write: if slice == 0 { write } else { Write::Add },
@@ -125,7 +122,7 @@ struct Slice<'a> {
     first_col: usize,
     inner: Range<usize>,
     /// From a panel to the one that comes after it when all of these columns are done: the next slice, or the next piece.
-    ahead: usize,
+    ahead: isize,
     cols: Range<usize>,
     write: Write,
 }
@@ -147,7 +144,7 @@ impl Slice<'_> {
                 let first_in_block = first - c.cols.start;
                 let corner = c.corner((strip.start, strip.len()), (first_in_block, columns));
                 // Each strip fetches its share of the panel that comes after this one.
-                let ahead = b.as_ptr().wrapping_add(self.ahead + strip.start * depth * width / rows);
+                let ahead = b.as_ptr().wrapping_offset(self.ahead).wrapping_add(strip.start * depth * width / rows);
                 let ahead = (ahead, (depth * width).div_ceil(LINE * strips));
                 let mut tile = Tile::new(a, b, ahead, width, alpha, corner, c.stride(), columns, self.write);
                 let Some(finish) = &mut finish else {
