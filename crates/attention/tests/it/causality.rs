@@ -29,6 +29,10 @@ fn configs() -> Vec<AttentionConfig> {
             configs.push(AttentionConfig { weighing, position, ..AttentionConfig::default() });
         }
     }
+    for preset in AttentionConfig::preset_names().chain(["kgv+expressive+centred", "mlp-qkv+qk-norm+bn-learned"]) {
+        // The tests have masks of their own.
+        configs.push(AttentionConfig { window: None, ..AttentionConfig::preset(preset).unwrap() });
+    }
     configs
 }
 

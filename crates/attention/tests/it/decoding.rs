@@ -59,6 +59,23 @@ fn cached_equals_uncached() {
 }
 
 #[test]
+fn every_preset_decodes() {
+    let names = AttentionConfig::preset_names();
+    for name in names.chain(["kgv+expressive+centred", "mlp-qkv+qk-norm+bn-learned+output-gate", "multi-query+bn"]) {
+        for position in [Position::None, Position::Rotary] {
+            for window in [None, Some(3)] {
+                let preset = AttentionConfig::preset(name).unwrap();
+                let config = AttentionConfig { position, window: window.or(preset.window), ..preset };
+                for length in 1..=17 {
+                    check(&config, &vec![1; length]);
+                }
+                check(&config, &[5, 1, 12, 1, 3]);
+            }
+        }
+    }
+}
+
+#[test]
 #[should_panic(expected = "a key-value cache is for inference, but this tape records")]
 fn nothing_is_trained_through_a_cache() {
     let config = AttentionConfig::default();

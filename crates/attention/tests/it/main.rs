@@ -1,7 +1,11 @@
 //! The tests of the attention family.
 
+mod cases;
 mod causality;
 mod decoding;
 mod expressive;
 mod golden;
+mod golden_slots;
+mod identities;
 mod layers;
+mod slots;
