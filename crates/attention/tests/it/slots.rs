@@ -2,8 +2,10 @@
 
 use anther_attention::{
     After, AttentionConfig, AttentionContext, BatchNormConfig, CentredConfig, Condition, GateConfig, GateForm,
-    GateOrder, LinearConfig, Mask, MlpActivation, MlpConfig, MultiHeadAttention, Position, Project, Role, Weighing,
+    GateOrder, LinearConfig, Mask, MlpActivation, MlpConfig, MultiHeadAttention, Position, Project, QkNormConfig, Role,
+    Weighing,
 };
+use anther_tensor::RandomKey;
 use anther_testkit::{Case, check_all, function, normal};
 
 const WIDTH: usize = 8;
@@ -131,4 +133,57 @@ fn the_control_without_activation() {
     let config = AttentionConfig { project: Project::Mlp(mlp), ..AttentionConfig::default() };
     let case = layer("linear twice", config, Mask::causal(), 2, 4);
     check_all(&[case.zero_gradient("k_proj.0.bias").zero_gradient("k_proj.1.bias")]);
+}
+
+/// One of the choices, from a fixed seed.
+fn pick<T: Clone>(key: RandomKey, at: &mut u64, choices: &[T]) -> T {
+    *at += 1;
+    choices[(key.uniform(*at) * choices.len() as f64) as usize].clone()
+}
+
+/// A combination of slots that no list has thought of, if it is legal.
+fn random_config(number: u64) -> Option<AttentionConfig> {
+    let (key, mut at) = (RandomKey::new(11, number, 0), 0);
+    let maps = [vec![Role::Query], vec![Role::Key, Role::Output], vec![Role::Value, Role::Query, Role::Key]];
+    let mlp = MlpConfig {
+        maps: pick(key, &mut at, &maps),
+        norm: pick(key, &mut at, &[true, false]),
+        hidden: pick(key, &mut at, &[None, Some(6)]),
+        activation: pick(key, &mut at, &[MlpActivation::Relu, MlpActivation::Gelu]),
+    };
+    let gate = GateConfig {
+        order: pick(key, &mut at, &GateOrder::ALL),
+        form: pick(key, &mut at, &[GateForm::Raw, GateForm::Projected]),
+    };
+    let linear = LinearConfig { kv_heads: pick(key, &mut at, &[None, Some(1), Some(2)]) };
+    let bn = BatchNormConfig {
+        beta: 0.7,
+        learned: pick(key, &mut at, &[true, false]),
+        scale: pick(key, &mut at, &[true, false]),
+        eps: 0.5,
+    };
+    let (norm, bn) = (Condition::QkNorm(QkNormConfig::default()), Condition::BatchNorm(bn));
+    let centred = CentredConfig { gain: 0.6, learned: pick(key, &mut at, &[true, false]) };
+    let config = AttentionConfig {
+        project: pick(key, &mut at, &[Project::Linear(linear), Project::Mlp(mlp), Project::Gate(gate)]),
+        condition: pick(key, &mut at, &[vec![], vec![norm.clone()], vec![bn.clone()], vec![norm, bn]]),
+        after: pick(key, &mut at, &[After::None {}, After::OutputGate {}, After::Centred(centred)]),
+        weighing: pick(key, &mut at, &[Weighing::Softmax, Weighing::Expressive]),
+        position: pick(key, &mut at, &[Position::None, Position::Alibi, Position::Rotary]),
+        window: pick(key, &mut at, &[None, None, Some(3)]),
+        // Expressive weights of small scores have steep gradients, which f32 cannot follow far.
+        eps: 1e-2,
+        ..AttentionConfig::default()
+    };
+    config.validate(WIDTH, HEADS).is_ok().then_some(config)
+}
+
+#[test]
+fn random_combinations() {
+    let configs = (0..).filter_map(random_config).take(40).enumerate();
+    let cases = configs.map(|(i, config)| {
+        let (name, mask) = masks()[i % 4].clone();
+        zeroed(layer(&format!("{name} {config:?}"), config.clone(), mask, 2, 5), &config)
+    });
+    check_all(&cases.collect::<Vec<_>>());
 }
