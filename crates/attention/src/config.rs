@@ -162,6 +162,18 @@ impl AttentionConfig {
         self.project.validate_across()
     }
 
+    /// Checks, beside [`AttentionConfig::validate`], that a cache lets the layer decode token by token. Without that, new tokens need an empty cache
+    /// and the whole sequence.
+    pub fn validate_decoding(&self) -> Result<(), ConfigError> {
+        if self.condition.iter().any(|condition| matches!(condition, Condition::Convolution(_))) {
+            return Err(ConfigError::new(
+                "model.attention.condition",
+                "a convolution reads tokens before it, which a cache does not hold; give the whole sequence at once",
+            ));
+        }
+        Ok(())
+    }
+
     /// The factor on the dot product for heads of width `d`.
     pub fn score_scale(&self, d: usize) -> f64 {
         self.scale.unwrap_or_else(|| (d as f64).sqrt().recip())
@@ -172,7 +184,7 @@ impl AttentionConfig {
 mod tests {
     use super::*;
     use crate::after::CentredConfig;
-    use crate::condition::BatchNormConfig;
+    use crate::condition::{BatchNormConfig, ConvolutionConfig};
     use crate::project::{GateConfig, GateOrder, LinearConfig, MlpConfig, Role};
 
     fn message(change: impl FnOnce(&mut AttentionConfig), width: usize, heads: usize) -> String {
@@ -221,6 +233,8 @@ mod tests {
         assert!(message(|c| c.condition = vec![bn(|c| c.eps = 0.0)], 8, 2).starts_with(condition));
         assert!(message(|c| c.condition = vec![bn(|c| c.beta = f64::NAN)], 8, 2).starts_with(condition));
         assert!(message(|c| c.condition = vec![bn(|_| ()), bn(|c| c.beta = 0.5)], 8, 2).contains("twice"));
+        let long = vec![Condition::Convolution(ConvolutionConfig { taps: 0 })];
+        assert!(message(|c| c.condition = long, 8, 2).contains("0 taps is not between 1 and"));
         let expressive = message(|c| (c.weighing, c.condition) = (Weighing::Expressive, vec![bn(|_| ())]), 8, 2);
         assert!(expressive.contains("use it with weighing = \"softmax\""), "{expressive}");
         let gain = After::Centred(CentredConfig { gain: f64::INFINITY, learned: false });

@@ -120,7 +120,8 @@ impl MultiHeadAttention {
     /// length of the cache as its past. A few new tokens read keys and values where they lie.
     ///
     /// # Panics
-    /// If the shapes do not fit, the cache is full, or the tape records: a cache is for inference, and no gradient flows through it.
+    /// If the shapes do not fit, the cache is full, or the tape records: a cache is for inference, and no gradient flows through it. If the cache
+    /// has tokens and [`AttentionConfig::validate_decoding`] refuses the configuration.
     #[track_caller]
     pub fn forward_cached<'t, T: Element>(
         &self,
@@ -140,6 +141,11 @@ impl MultiHeadAttention {
         context: &AttentionContext<T>,
         cache: Option<&mut KeyValueCache<T>>,
     ) -> Var<'t, T> {
+        if let (Some(false), Err(error)) =
+            (cache.as_ref().map(|cache| cache.is_empty()), self.config.validate_decoding())
+        {
+            panic!("forward_cached: {error}");
+        }
         let (queries, keys, values) = self.project(x, memory, context);
         let spans = context.spans.as_ref();
         let (all_keys, all_values) = self.seen(&keys, &values, cache.as_deref());

@@ -1,7 +1,7 @@
 //! Mechanisms by name.
 
 use crate::after::{After, CentredConfig};
-use crate::condition::{BatchNormConfig, Condition, QkNormConfig};
+use crate::condition::{BatchNormConfig, Condition, ConvolutionConfig, QkNormConfig};
 use crate::config::{AttentionConfig, ConfigError, Weighing};
 use crate::project::{GateConfig, GateForm, GateOrder, LinearConfig, MlpConfig, Project};
 
@@ -12,7 +12,7 @@ const WINDOW: usize = 16;
 type Part = fn(&mut AttentionConfig);
 
 /// Names and what they mean, in the order in which messages list them.
-const PRESETS: [(&str, Part); 14] = [
+const PRESETS: [(&str, Part); 15] = [
     ("dot", |_| ()),
     ("multi-query", |c| c.project = Project::Linear(LinearConfig { kv_heads: Some(1) })),
     ("mlp-qkv-marian", |c| c.project = Project::Mlp(MlpConfig::marian())),
@@ -22,6 +22,7 @@ const PRESETS: [(&str, Part); 14] = [
     ("kgv-projected", |c| {
         c.project = Project::Gate(GateConfig { order: GateOrder::KgV, form: GateForm::Projected });
     }),
+    ("conv", |c| c.condition.push(Condition::Convolution(ConvolutionConfig::default()))),
     ("qk-norm", |c| c.condition.push(Condition::QkNorm(QkNormConfig::default()))),
     ("bn", |c| c.condition.push(Condition::BatchNorm(BatchNormConfig::default()))),
     ("bn-learned", |c| {

@@ -3,7 +3,7 @@
 
     python3 make.py --reference DIR --out DIR
 
-DIR of --reference holds ref_p12.py (projections by networks), ref_p3.py (Attention-BN), ref_p4.py (gated projections) and
+DIR of --reference holds ref_p12.py (projections by networks), ref_p3.py (Attention-BN, convolution), ref_p4.py (gated projections) and
 ref_p5.py (expressive attention). Each golden file names the program that made its numbers and the
 SHA-256 of it. The numbers are small on purpose: an op that is right on 3 x 5 x 4 is right, and a reader can look at them.
 """
@@ -200,6 +200,43 @@ def attention_bn(ref):
     return cases
 
 
+def attention_conv(ref):
+    """Causal convolution of queries and keys in a layer with linear projections, all gradients. Matrices are [out, in]."""
+    rng = np.random.default_rng(3062406)
+    heads, length, d = 2, 5, 3
+    width = heads * d
+    cases = []
+    for taps in (1, 3, 7):
+        x, dy = rng.standard_normal((2, length, width))
+        p = {f"{c}_proj.weight": rng.standard_normal((width, width)) * 0.5 for c in "qkvo"}
+        p.update({f"{c}_proj.bias": rng.standard_normal(width) * 0.1 for c in "qkvo"})
+        kernel = rng.standard_normal((width, taps))
+        q, k, v = (x @ p[f"{c}_proj.weight"].T + p[f"{c}_proj.bias"] for c in "qkv")
+        qc, kc = ref.dwconv1d(q, kernel, True), ref.dwconv1d(k, kernel, True)
+        mask = np.tril(np.ones((length, length), bool))
+        merged, inner = np.zeros_like(q), {c: np.zeros_like(q) for c in "qkv"}
+        dmerged = dy @ p["o_proj.weight"]
+        for h in range(heads):
+            at = slice(h * d, (h + 1) * d)
+            merged[:, at], cache = ref.core_fwd(qc[:, at], kc[:, at], v[:, at], d ** -0.5, mask)
+            for c, g in zip("qkv", ref.core_bwd(cache, dmerged[:, at])):
+                inner[c][:, at] = g
+        y = merged @ p["o_proj.weight"].T + p["o_proj.bias"]
+        inner["q"], dq_kernel = ref.dwconv1d_bwd(q, kernel, inner["q"], True)
+        inner["k"], dk_kernel = ref.dwconv1d_bwd(k, kernel, inner["k"], True)
+        grads = {}
+        for c, source, g in [(c, x, inner[c]) for c in "qkv"] + [("o", merged, dy)]:
+            grads[f"{c}_proj.weight"], grads[f"{c}_proj.bias"] = g.T @ source, g.sum(0)
+        grads["x"] = sum(inner[c] @ p[f"{c}_proj.weight"] for c in "qkv")[None]
+        for where, taken in ((p, kernel), (grads, dq_kernel + dk_kernel)):
+            where["qk_conv.own"] = taken[:, -1]
+            if taps > 1:
+                where["qk_conv.past"] = taken[:, :-1].T
+        scalars = {"heads": heads, "taps": taps}
+        cases.append(case(f"taps-{taps}", scalars, x=x[None], y=y[None], dy=dy[None], **named(p, grads)))
+    return cases
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--reference", required=True, help="folder of the reference programs")
@@ -207,7 +244,7 @@ def main():
     args = parser.parse_args()
     files = {
         "ref_p12.py": {"mlp_projection": mlp_projection},
-        "ref_p3.py": {"attention_bn": attention_bn},
+        "ref_p3.py": {"attention_bn": attention_bn, "attention_conv": attention_conv},
         "ref_p4.py": {"gated_projection": gated_projection},
         "ref_p5.py": {"attention_core": attention, "multi_head_attention": multi_head},
     }

@@ -1,23 +1,28 @@
 //! The condition slot: what happens to queries and keys, head by head, between projection and score.
 
 mod batch_norm;
+mod convolution;
 mod qk_norm;
 
 use anther_tensor::{Element, KeySpans, Scope, Var};
 use serde::{Deserialize, Serialize};
 
 pub use batch_norm::BatchNormConfig;
+pub use convolution::ConvolutionConfig;
 pub use qk_norm::QkNormConfig;
 
 use crate::config::ConfigError;
 use batch_norm::BatchNorm;
+use convolution::Convolution;
 use qk_norm::QkNorm;
 
-/// A condition on queries and keys. A layer has each kind at most once; normalisation comes before rotary positions, the shift of Attention-BN
-/// after them.
+/// A condition on queries and keys. A layer has each kind at most once: convolution comes first, then normalisation, then rotary positions, then
+/// the shift of Attention-BN.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Condition {
+    /// Convolution over the tokens; see [`ConvolutionConfig`].
+    Convolution(ConvolutionConfig),
     /// Query–key normalisation; see [`QkNormConfig`].
     QkNorm(QkNormConfig),
     /// Attention-BN; see [`BatchNormConfig`].
@@ -33,6 +38,10 @@ pub(crate) fn validate(conditions: &[Condition]) -> Result<(), ConfigError> {
             return refuse("a kind of condition is there twice; keep one".into());
         }
         let (eps, beta) = match condition {
+            Condition::Convolution(config) if !(1..=1 << 10).contains(&config.taps) => {
+                return refuse(format!("a convolution of {} taps is not between 1 and {}", config.taps, 1 << 10));
+            }
+            Condition::Convolution(_) => continue,
             Condition::QkNorm(config) => (config.eps, 1.0),
             Condition::BatchNorm(config) => (config.eps, config.beta),
         };
@@ -49,6 +58,7 @@ pub(crate) fn validate(conditions: &[Condition]) -> Result<(), ConfigError> {
 /// The conditions of one layer.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Conditions {
+    convolution: Option<Convolution>,
     qk_norm: Option<QkNorm>,
     batch_norm: Option<BatchNorm>,
 }
@@ -58,6 +68,9 @@ impl Conditions {
         let mut conditions = Conditions::default();
         for condition in config {
             match condition {
+                Condition::Convolution(config) => {
+                    conditions.convolution = Some(Convolution::new(scope, config, heads * d));
+                }
                 Condition::QkNorm(config) => conditions.qk_norm = Some(QkNorm::new(scope, config, d)),
                 Condition::BatchNorm(config) => conditions.batch_norm = Some(BatchNorm::new(scope, config, heads)),
             }
@@ -77,6 +90,10 @@ impl Conditions {
         queries: Var<'t, T>,
         keys: Var<'t, T>,
     ) -> (Var<'t, T>, Var<'t, T>) {
+        let (queries, keys) = match &self.convolution {
+            Some(convolution) => (convolution.forward(&queries), convolution.forward(&keys)),
+            None => (queries, keys),
+        };
         match &self.qk_norm {
             Some(norm) => norm.forward(&queries, &keys),
             None => (queries, keys),

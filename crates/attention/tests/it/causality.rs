@@ -52,7 +52,8 @@ fn the_future_changes_nothing() {
 #[test]
 fn tokens_outside_the_window_change_nothing() {
     let length = 7;
-    for config in configs() {
+    // A convolution mixes tokens before the window is looked through.
+    for config in configs().into_iter().filter(|config| config.validate_decoding().is_ok()) {
         let before = input(1, length);
         let mut after = before.clone();
         after.data_mut()[..3 * WIDTH].fill(-50.0);

@@ -1,8 +1,8 @@
 //! The slots in a whole layer equal independent numpy programs: output, gradient of the input and of every parameter.
 
 use anther_attention::{
-    AttentionConfig, AttentionContext, BatchNormConfig, Condition, GateConfig, GateOrder, Mask, MlpConfig,
-    MultiHeadAttention, Project,
+    AttentionConfig, AttentionContext, BatchNormConfig, Condition, ConvolutionConfig, GateConfig, GateOrder, Mask,
+    MlpConfig, MultiHeadAttention, Project,
 };
 use anther_tensor::{Element, ParamSet, Parameters, Tape, Tensor};
 use anther_testkit::{Golden, GoldenCase, assert_close};
@@ -120,6 +120,18 @@ fn attention_bn_equals_the_reference() {
         if !(causal && scale) {
             layer::<f32>(&case, &config, &mask);
         }
+    }
+}
+
+#[test]
+fn convolved_attention_equals_the_reference() {
+    for case in cases("attention_conv.json", 3) {
+        let taps = case.scalar("taps") as usize;
+        let condition = vec![Condition::Convolution(ConvolutionConfig { taps })];
+        let config = AttentionConfig { condition, ..AttentionConfig::default() };
+        let gradients = if taps == 1 { 10 } else { 11 };
+        assert_eq!(layer::<f64>(&case, &config, &Mask::causal()), gradients, "{}", case.name);
+        layer::<f32>(&case, &config, &Mask::causal());
     }
 }
 

@@ -151,6 +151,15 @@ fn a_centring_of_0_and_a_shift_of_0_are_attention() {
     }
 }
 
+#[test]
+fn a_convolution_begins_as_attention() {
+    let x = noise([2, 6, WIDTH], 8);
+    let config = AttentionConfig::preset("conv").unwrap();
+    for mask in masks() {
+        assert_eq!(untouched(&config, &mask, &x), untouched(&AttentionConfig::default(), &mask, &x));
+    }
+}
+
 /// The rows of the centred operator sum to 0, so a constant added to all values changes nothing; γ = 1 of the plain operator would add it.
 #[test]
 fn a_constant_added_to_values_does_not_pass_centred_attention() {

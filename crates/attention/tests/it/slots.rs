@@ -1,9 +1,9 @@
 //! Every slot, alone and combined, goes through every check of the registry: gradients of inputs and parameters, levels, threads.
 
 use anther_attention::{
-    After, AttentionConfig, AttentionContext, BatchNormConfig, CentredConfig, Condition, GateConfig, GateForm,
-    GateOrder, LinearConfig, Mask, MlpActivation, MlpConfig, MultiHeadAttention, Position, Project, QkNormConfig, Role,
-    Weighing,
+    After, AttentionConfig, AttentionContext, BatchNormConfig, CentredConfig, Condition, ConvolutionConfig, GateConfig,
+    GateForm, GateOrder, LinearConfig, Mask, MlpActivation, MlpConfig, MultiHeadAttention, Position, Project,
+    QkNormConfig, Role, Weighing,
 };
 use anther_tensor::RandomKey;
 use anther_testkit::{Case, check_all, function, normal};
@@ -162,11 +162,16 @@ fn random_config(number: u64) -> Option<AttentionConfig> {
         scale: pick(key, &mut at, &[true, false]),
         eps: 0.5,
     };
+    let conv = Condition::Convolution(ConvolutionConfig { taps: pick(key, &mut at, &[2, 3, 6]) });
     let (norm, bn) = (Condition::QkNorm(QkNormConfig::default()), Condition::BatchNorm(bn));
     let centred = CentredConfig { gain: 0.6, learned: pick(key, &mut at, &[true, false]) };
     let config = AttentionConfig {
         project: pick(key, &mut at, &[Project::Linear(linear), Project::Mlp(mlp), Project::Gate(gate)]),
-        condition: pick(key, &mut at, &[vec![], vec![norm.clone()], vec![bn.clone()], vec![norm, bn]]),
+        condition: pick(
+            key,
+            &mut at,
+            &[vec![], vec![norm.clone()], vec![bn.clone()], vec![bn, conv.clone(), norm], vec![conv]],
+        ),
         after: pick(key, &mut at, &[After::None {}, After::OutputGate {}, After::Centred(centred)]),
         weighing: pick(key, &mut at, &[Weighing::Softmax, Weighing::Expressive]),
         position: pick(key, &mut at, &[Position::None, Position::Alibi, Position::Rotary]),
