@@ -77,6 +77,7 @@ pub struct CheckpointArgs {
 Examples:
   anther train nt-expressive --json
   anther train shakespeare-char --data-dir datasets --set model.width=64 --set train.batch=8
+  anther train nt-dot --attention kgv+centred
   anther train my.toml --out runs/mine --seed 3 --threads 2
   anther train --resume runs/mine --set train.steps=5000
 
@@ -85,6 +86,9 @@ pub struct TrainArgs {
     /// Name of a recipe (see `anther recipes`), or path to a .toml file
     #[arg(value_name = "RECIPE", required_unless_present = "resume", conflicts_with = "resume")]
     pub recipe: Option<String>,
+    /// Use another attention than the recipe, such as kgv, or bn+centred; a wrong name lists all
+    #[arg(long, value_name = "PRESET", conflicts_with = "resume")]
+    pub attention: Option<String>,
     /// Change a key of the recipe, such as train.steps=100; may be given several times
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
@@ -185,6 +189,9 @@ pub struct InspectArgs {
     /// Name of a recipe, path to a .toml file, or directory of a run
     #[arg(value_name = "RECIPE|RUN")]
     pub what: String,
+    /// Use another attention than the recipe, such as kgv, or bn+centred; a wrong name lists all
+    #[arg(long, value_name = "PRESET")]
+    pub attention: Option<String>,
     /// Change a key of the recipe, such as model.width=64; may be given several times
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,

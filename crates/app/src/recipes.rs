@@ -97,12 +97,15 @@ impl Source {
         Ok(Source { name, origin, text })
     }
 
-    /// The recipe with the edits of `--set`, checked.
+    /// The recipe with the preset of `--attention` and the edits of `--set`, checked.
     ///
     /// # Errors
     /// A mistake of usage that names the key and where it was set.
-    pub fn resolve(&self, edits: &[String]) -> Result<Recipe, Failure> {
-        Ok(Recipe::read(&self.text, &self.origin, edits)?)
+    pub fn resolve(&self, attention: Option<&str>, edits: &[String]) -> Result<Recipe, Failure> {
+        Ok(match attention {
+            Some(preset) => Recipe::read_with_attention(&self.text, &self.origin, preset, edits)?,
+            None => Recipe::read(&self.text, &self.origin, edits)?,
+        })
     }
 }
 
@@ -125,7 +128,7 @@ mod tests {
     fn every_built_in_recipe_is_valid_and_describes_itself() {
         for recipe in BUILT_IN {
             let source = Source::find(recipe.name).unwrap();
-            assert!(source.resolve(&[]).is_ok(), "{}", recipe.name);
+            assert!(source.resolve(None, &[]).is_ok(), "{}", recipe.name);
             assert!(source.description().len() > 20, "{}", recipe.name);
         }
     }

@@ -3,8 +3,11 @@
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::after::After;
+use crate::condition::{self, Condition};
 use crate::position::alibi::Slopes;
 use crate::position::{Pairing, Position};
+use crate::project::Project;
 
 /// Why a configuration cannot be built.
 #[derive(Clone, Debug, PartialEq, Error)]
@@ -58,8 +61,14 @@ pub struct AttentionConfig {
     pub window: Option<usize>,
     /// The probability of dropout on the weights.
     pub dropout: f64,
-    /// Whether the four projections have biases.
+    /// Whether the projections have biases.
     pub bias: bool,
+    /// What happens to queries and keys between projection and score.
+    pub condition: Vec<Condition>,
+    /// How tokens become queries, keys and values, and heads tokens again.
+    pub project: Project,
+    /// What happens after mixing.
+    pub after: After,
 }
 
 impl Default for AttentionConfig {
@@ -75,6 +84,9 @@ impl Default for AttentionConfig {
             window: None,
             dropout: 0.0,
             bias: true,
+            condition: Vec::new(),
+            project: Project::default(),
+            after: After::default(),
         }
     }
 }
@@ -121,6 +133,44 @@ impl AttentionConfig {
                 "a window of 0 keys sees nothing; choose at least 1 or leave it out".into(),
             );
         }
+        if self.weighing == Weighing::Expressive
+            && self.condition.iter().any(|condition| matches!(condition, Condition::BatchNorm(_)))
+        {
+            return refuse(
+                "model.attention.condition",
+                "batch-norm moves all scores of a query alike, which only a softmax does not see; use it with weighing = \"softmax\"".into(),
+            );
+        }
+        self.project.validate(heads)?;
+        condition::validate(&self.condition)?;
+        self.after.validate()
+    }
+
+    /// Checks, beside [`AttentionConfig::validate`], that keys and values may come from another sequence than queries.
+    pub fn validate_across(&self, width: usize, heads: usize) -> Result<(), ConfigError> {
+        self.validate(width, heads)?;
+        let refuse = |key: &str, reason: &str| Err(ConfigError::new(key, reason));
+        if matches!(self.position, Position::Alibi | Position::Rotary) {
+            return refuse(
+                "model.attention.position",
+                "distances between two sequences mean nothing; use none, learned or sinusoidal",
+            );
+        }
+        if self.window.is_some() {
+            return refuse("model.attention.window", "a window over another sequence means nothing; leave it out");
+        }
+        self.project.validate_across()
+    }
+
+    /// Checks, beside [`AttentionConfig::validate`], that a cache lets the layer decode token by token. Without that, new tokens need an empty cache
+    /// and the whole sequence.
+    pub fn validate_decoding(&self) -> Result<(), ConfigError> {
+        if self.condition.iter().any(|condition| matches!(condition, Condition::Convolution(_))) {
+            return Err(ConfigError::new(
+                "model.attention.condition",
+                "a convolution reads tokens before it, which a cache does not hold; give the whole sequence at once",
+            ));
+        }
         Ok(())
     }
 
@@ -133,6 +183,9 @@ impl AttentionConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::after::CentredConfig;
+    use crate::condition::{BatchNormConfig, ConvolutionConfig};
+    use crate::project::{GateConfig, GateOrder, LinearConfig, MlpConfig, Role};
 
     fn message(change: impl FnOnce(&mut AttentionConfig), width: usize, heads: usize) -> String {
         let mut config = AttentionConfig::default();
@@ -155,5 +208,57 @@ mod tests {
         assert!(message(|c| c.dropout = 1.0, 8, 2).starts_with("model.attention.dropout"));
         assert!(message(|c| c.window = Some(0), 8, 2).starts_with("model.attention.window"));
         assert!(message(|c| c.rotary_base = 1.0, 8, 2).starts_with("model.attention.rotary_base"));
+    }
+
+    #[test]
+    fn a_refusal_of_a_slot_names_the_slot() {
+        let gelu = |maps| Project::Mlp(MlpConfig { maps, ..MlpConfig::default() });
+        let grouped = |kv_heads| Project::Linear(LinearConfig { kv_heads: Some(kv_heads) });
+        let bn = |change: fn(&mut BatchNormConfig)| {
+            let mut config = BatchNormConfig::default();
+            change(&mut config);
+            Condition::BatchNorm(config)
+        };
+        let project = "model.attention.project";
+        assert!(message(|c| c.project = gelu(vec![]), 8, 2).starts_with(&format!("{project}.maps: no map")));
+        let twice = vec![Role::Key, Role::Key];
+        assert!(
+            message(|c| c.project = gelu(twice), 8, 2).starts_with(&format!("{project}.maps: a map is named twice"))
+        );
+        let empty = Project::Mlp(MlpConfig { hidden: Some(0), ..MlpConfig::default() });
+        assert!(message(|c| c.project = empty, 8, 2).starts_with(&format!("{project}.hidden: 0 is not between 1")));
+        assert!(message(|c| c.project = grouped(0), 8, 2).starts_with(&format!("{project}.kv_heads: 0 do not divide")));
+        assert!(message(|c| c.project = grouped(3), 8, 4).starts_with(&format!("{project}.kv_heads: 3 do not divide")));
+        let condition = "model.attention.condition";
+        assert!(message(|c| c.condition = vec![bn(|c| c.eps = 0.0)], 8, 2).starts_with(condition));
+        assert!(message(|c| c.condition = vec![bn(|c| c.beta = f64::NAN)], 8, 2).starts_with(condition));
+        assert!(message(|c| c.condition = vec![bn(|_| ()), bn(|c| c.beta = 0.5)], 8, 2).contains("twice"));
+        let long = vec![Condition::Convolution(ConvolutionConfig { taps: 0 })];
+        assert!(message(|c| c.condition = long, 8, 2).contains("0 taps is not between 1 and"));
+        let expressive = message(|c| (c.weighing, c.condition) = (Weighing::Expressive, vec![bn(|_| ())]), 8, 2);
+        assert!(expressive.contains("use it with weighing = \"softmax\""), "{expressive}");
+        let gain = After::Centred(CentredConfig { gain: f64::INFINITY, learned: false });
+        assert!(message(|c| c.after = gain, 8, 2).starts_with("model.attention.after.gain"));
+    }
+
+    #[test]
+    fn what_means_nothing_across_sequences_is_refused_there() {
+        let across = |change: &dyn Fn(&mut AttentionConfig)| {
+            let mut config = AttentionConfig::default();
+            change(&mut config);
+            assert_eq!(config.validate(8, 2), Ok(()));
+            config.validate_across(8, 2).map_err(|error| error.to_string())
+        };
+        for order in GateOrder::ALL {
+            let result = across(&|c| c.project = Project::Gate(GateConfig { order, ..GateConfig::default() }));
+            match order {
+                GateOrder::KgV | GateOrder::VgK => assert_eq!(result, Ok(())),
+                GateOrder::QgV | GateOrder::QgK => assert!(result.unwrap_err().contains("see its own future")),
+                GateOrder::KgQ | GateOrder::VgQ => assert!(result.unwrap_err().contains("unrelated token")),
+            }
+        }
+        assert!(across(&|c| c.position = Position::Rotary).unwrap_err().starts_with("model.attention.position"));
+        assert!(across(&|c| c.window = Some(2)).unwrap_err().starts_with("model.attention.window"));
+        assert_eq!(across(&|_| ()), Ok(()));
     }
 }

@@ -47,4 +47,10 @@ impl<T: Element> AttentionContext<T> {
             (config.position == Position::Rotary).then(|| rotary::tables(config.rotary_base, d, length, past));
         AttentionContext { spans: mask.spans(batch, length, keys, past), bias, rotation }
     }
+
+    /// The context of attention from `queries` tokens of one sequence to `keys` tokens of another. The rules of the mask but its padding lengths
+    /// would compare positions of the two.
+    pub fn across(mask: &Mask, batch: usize, queries: usize, keys: usize) -> Self {
+        AttentionContext { spans: mask.spans(batch, queries, keys, 0), bias: None, rotation: None }
+    }
 }

@@ -1,19 +1,24 @@
 //! A family of attention mechanisms, taken apart into slots that combine freely.
 //!
 //! ```text
-//! x → project → split heads → position → score → mask → weigh → dropout → mix → merge heads → project
+//! x → project → split heads → condition, position → score → mask → weigh → dropout → mix → after → merge heads → project
 //! ```
 //!
+//! - [`Project`] is how tokens become queries, keys and values: linear maps, small networks (arXiv 2310.11398), or a gate that spends the projection
+//!   of one of them on another (arXiv 2305.10991).
+//! - [`Condition`] is what happens to queries and keys of a head: convolution, query–key normalisation, or the shift of Attention-BN (arXiv 2406.13781).
 //! - [`Score`] says how a query meets a key, [`Weigh`] how the scores of a query become weights. The pair is what
 //!   most papers change: [`ScaledDot`] with [`Softmax`] is the usual attention, [`ScaledDot`] with [`Expressive`] is expressive attention
 //!   (arXiv 2407.18601).
 //! - A [`Mask`] is a span of keys for each query. The weighing owns what masking means; no large negative number ever enters
 //!   a score, and a query that sees no key gets zeros.
 //! - [`Position`] is where order enters: added to the input, rotated into queries and keys, or a bias on the scores.
+//! - [`After`] is what happens to what was gathered: centring (arXiv 2306.01610), or a gate on the output.
 //! - [`attend`] is the composed form of all of it, out of ordinary ops: the definition that faster forms are tested against.
 //! - [`attend_tiled`] is the fast form, forward and backward: the same tile by tile, for every weighing that is a [`TileWeigh`]. Its memory
 //!   grows with the length and not with its square.
 //! - [`MultiHeadAttention`] is the layer, built from a validated [`AttentionConfig`]; [`KeyValueCache`] lets it decode token by token.
+//!   [`AttentionConfig::preset`] knows mechanisms by name.
 //!
 //! ```
 //! use anther_attention::{AttentionConfig, AttentionContext, Mask, MultiHeadAttention, Weighing};
@@ -31,7 +36,9 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod after;
 mod cache;
+mod condition;
 mod config;
 mod context;
 mod core;
@@ -39,10 +46,15 @@ mod driver;
 mod mask;
 mod multi_head;
 pub mod position;
+mod preset;
+mod project;
 mod score;
+pub mod statistics;
 mod weigh;
 
+pub use after::{After, CentredConfig};
 pub use cache::KeyValueCache;
+pub use condition::{BatchNormConfig, Condition, ConvolutionConfig, QkNormConfig};
 pub use config::{AttentionConfig, ConfigError, Weighing};
 pub use context::AttentionContext;
 pub use core::attend;
@@ -50,6 +62,7 @@ pub use driver::{Normaliser, TileWeigh, attend_tiled};
 pub use mask::Mask;
 pub use multi_head::MultiHeadAttention;
 pub use position::Position;
+pub use project::{GateConfig, GateForm, GateOrder, LinearConfig, MlpActivation, MlpConfig, Project, Role};
 pub use score::{ScaledDot, Score};
 pub use weigh::{Expressive, Softmax, Weigh};
 

@@ -1,30 +1,31 @@
-//! Multi-head self-attention with linear projections.
+//! The multi-head layer: the slots of a configuration, one after the other.
 
 use anther_kernels::CacheWeights;
-use anther_tensor::layers::Linear;
 use anther_tensor::{Element, Init, Scope, Stream, Var};
 
+use crate::after::Afterwards;
 use crate::cache::KeyValueCache;
+use crate::condition::Conditions;
 use crate::config::{AttentionConfig, ConfigError, Weighing};
 use crate::context::AttentionContext;
 use crate::core::attend;
 use crate::driver::{TileWeigh, attend_tiled};
+use crate::project::Projections;
 use crate::score::ScaledDot;
 use crate::weigh::{Expressive, Softmax, Weigh};
 
 /// Up to so many new tokens meet a cache one by one; more are worth products of whole matrices.
 const FEW_QUERIES: usize = 8;
 
-/// Multi-head self-attention: `y = merge(attend(split(x W_qᵀ), split(x W_kᵀ), split(x W_vᵀ))) W_oᵀ`.
+/// Multi-head attention: `y = merge(attend(split(x W_qᵀ), split(x W_kᵀ), split(x W_vᵀ))) W_oᵀ`, or what the slots of the configuration make of it.
 ///
-/// Parameters `q_proj`, `k_proj`, `v_proj`, `o_proj`, each `weight` `[width, width]` and, if wanted, `bias` `[width]`.
-/// Cost 8·length·width² for the projections and 4·length·keys·width for the core, of each sequence.
+/// Parameters `q_proj`, `k_proj`, `v_proj`, `o_proj`, each `weight` `[width, width]` and, if wanted, `bias` `[width]`; the slots add and replace some.
+/// Cost 8·length·width² for linear projections and 4·length·keys·width for the core, of each sequence.
 #[derive(Clone, Debug)]
 pub struct MultiHeadAttention {
-    q_proj: Linear,
-    k_proj: Linear,
-    v_proj: Linear,
-    o_proj: Linear,
+    project: Projections,
+    conditions: Conditions,
+    after: Afterwards,
     heads: usize,
     d: usize,
     config: AttentionConfig,
@@ -58,14 +59,13 @@ impl MultiHeadAttention {
         output_init: Init,
     ) -> Result<Self, ConfigError> {
         config.validate(width, heads)?;
-        let mut project = |name: &str, init| Linear::with_init(&mut scope.child(name), width, width, config.bias, init);
+        let d = width / heads;
         Ok(MultiHeadAttention {
-            q_proj: project("q_proj", init),
-            k_proj: project("k_proj", init),
-            v_proj: project("v_proj", init),
-            o_proj: project("o_proj", output_init),
+            project: Projections::new(scope, &config.project, width, heads, config.bias, init, output_init),
+            conditions: Conditions::new(scope, &config.condition, heads, d),
+            after: Afterwards::new(scope, &config.after, width, heads, config.bias, init),
             heads,
-            d: width / heads,
+            d,
             config: config.clone(),
             dropout: scope.stream("dropout"),
         })
@@ -82,7 +82,24 @@ impl MultiHeadAttention {
     /// If the shapes do not fit.
     #[track_caller]
     pub fn forward<'t, T: Element>(&self, x: &Var<'t, T>, context: &AttentionContext<T>) -> Var<'t, T> {
-        self.o_proj.forward(&self.core(x, context, None))
+        self.project.output(&self.core(x, x, context, None), None)
+    }
+
+    /// Attention from `x`, `[batch, queries, width]`, to `memory`, `[batch, keys, width]`, in a context made by [`AttentionContext::across`].
+    ///
+    /// # Panics
+    /// If the shapes do not fit, or if the configuration is for one sequence only: [`AttentionConfig::validate_across`] says so before.
+    #[track_caller]
+    pub fn forward_across<'t, T: Element>(
+        &self,
+        x: &Var<'t, T>,
+        memory: &Var<'t, T>,
+        context: &AttentionContext<T>,
+    ) -> Var<'t, T> {
+        if let Err(error) = self.config.validate_across(self.heads * self.d, self.heads) {
+            panic!("forward_across: {error}");
+        }
+        self.project.output(&self.core(x, memory, context, None), None)
     }
 
     /// `residual + forward(x)`, or `residual + forward_cached(x)` with a cache, the sum fused into the output projection.
@@ -97,14 +114,15 @@ impl MultiHeadAttention {
         context: &AttentionContext<T>,
         cache: Option<&mut KeyValueCache<T>>,
     ) -> Var<'t, T> {
-        self.o_proj.forward_residual(&self.core(x, context, cache), residual)
+        self.project.output(&self.core(x, x, context, cache), Some(residual))
     }
 
     /// The same for tokens that follow those in `cache`, which they join. The context must have been made with the
     /// length of the cache as its past. A few new tokens read keys and values where they lie.
     ///
     /// # Panics
-    /// If the shapes do not fit, the cache is full, or the tape records: a cache is for inference, and no gradient flows through it.
+    /// If the shapes do not fit, the cache is full, or the tape records: a cache is for inference, and no gradient flows through it. If the cache
+    /// has tokens and [`AttentionConfig::validate_decoding`] refuses the configuration.
     #[track_caller]
     pub fn forward_cached<'t, T: Element>(
         &self,
@@ -112,22 +130,51 @@ impl MultiHeadAttention {
         context: &AttentionContext<T>,
         cache: &mut KeyValueCache<T>,
     ) -> Var<'t, T> {
-        self.o_proj.forward(&self.core(x, context, Some(cache)))
+        self.project.output(&self.core(x, x, context, Some(cache)), None)
     }
 
-    /// Everything before the output projection, with the heads side by side: `[batch, length, width]`.
+    /// Everything before the output projection, with the heads side by side: `[batch, queries, width]`.
+    #[track_caller]
     fn core<'t, T: Element>(
         &self,
         x: &Var<'t, T>,
+        memory: &Var<'t, T>,
         context: &AttentionContext<T>,
         cache: Option<&mut KeyValueCache<T>>,
     ) -> Var<'t, T> {
-        let (queries, keys, values) = self.project(x, context);
+        if let (Some(false), Err(error)) =
+            (cache.as_ref().map(|cache| cache.is_empty()), self.config.validate_decoding())
+        {
+            panic!("forward_cached: {error}");
+        }
+        let (queries, keys, values) = self.project(x, memory, context);
+        let spans = context.spans.as_ref();
+        let (all_keys, all_values) = self.seen(&keys, &values, cache.as_deref());
+        let queries = self.conditions.after_position(&queries, &all_keys, spans);
         let mixed = match cache {
             None => self.mix(&queries, &keys, &values, context),
             Some(cache) => self.mix_cached(&queries, &keys, &values, context, cache),
         };
-        mixed.merge_heads()
+        let mixed = self.after.on_heads(mixed, &all_values, spans);
+        self.after.on_merged(mixed.merge_heads(), x)
+    }
+
+    /// Keys and values of all tokens, those of the cache before the new ones, as far as a slot reads them. Copying them costs a new token about what
+    /// attending to them does.
+    fn seen<'t, T: Element>(
+        &self,
+        keys: &Var<'t, T>,
+        values: &Var<'t, T>,
+        cache: Option<&KeyValueCache<T>>,
+    ) -> (Var<'t, T>, Var<'t, T>) {
+        let wanted = self.conditions.read_all_keys() || self.after.reads_all_values();
+        let Some(cache) = cache.filter(|cache| wanted && !cache.is_empty()) else {
+            return (keys.clone(), values.clone());
+        };
+        let tape = keys.tape();
+        let (past_keys, past_values) = cache.tokens();
+        let join = |past, new| tape.concat(2, &[&tape.constant(past), new]);
+        (join(past_keys, keys), join(past_values, values))
     }
 
     /// As [`MultiHeadAttention::mix`], over the tokens of the cache and the new ones, which join it.
@@ -155,18 +202,21 @@ impl MultiHeadAttention {
         tape.constant(cache.attend(queries.value(), scale, weights, context.bias.as_ref(), context.spans.as_ref()))
     }
 
-    /// Queries, keys and values `[batch, heads, length, d]`, rotated if the positions are rotary.
+    /// Queries of `x`, keys and values of `memory`, `[batch, heads, length, d]` each, conditioned, and rotated if the positions are rotary.
+    #[track_caller]
     fn project<'t, T: Element>(
         &self,
         x: &Var<'t, T>,
+        memory: &Var<'t, T>,
         context: &AttentionContext<T>,
     ) -> (Var<'t, T>, Var<'t, T>, Var<'t, T>) {
         let rotate = |x: Var<'t, T>| match &context.rotation {
             Some((cos, sin)) => x.rotary(cos, sin, self.config.rotary_pairing.into()),
             None => x,
         };
-        let heads = |layer: &Linear| layer.forward(x).split_heads(self.heads);
-        (rotate(heads(&self.q_proj)), rotate(heads(&self.k_proj)), heads(&self.v_proj))
+        let [queries, keys, values] = self.project.forward(x, memory);
+        let (queries, keys) = self.conditions.before_position(queries, keys);
+        (rotate(queries), rotate(keys), values)
     }
 
     /// The weighted means of the values, `[batch, heads, length, d]`.

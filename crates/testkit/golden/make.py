@@ -3,7 +3,8 @@
 
     python3 make.py --reference DIR --out DIR
 
-DIR of --reference holds ref_p5.py (expressive attention). Each golden file names the program that made its numbers and the
+DIR of --reference holds ref_p12.py (projections by networks), ref_p3.py (Attention-BN, convolution), ref_p4.py (gated projections) and
+ref_p5.py (expressive attention). Each golden file names the program that made its numbers and the
 SHA-256 of it. The numbers are small on purpose: an op that is right on 3 x 5 x 4 is right, and a reader can look at them.
 """
 import argparse
@@ -76,16 +77,184 @@ def multi_head(ref):
     return cases
 
 
+def named(parameters, gradients):
+    """Parameters under our names, and their gradients under the same names after a `d`."""
+    return {**parameters, **{f"d{name}": g for name, g in gradients.items()}}
+
+
+def mlp_projection(ref):
+    """The two forms of the paper's code, all gradients. Matrices are [out, in]; loss = sum(y * dy)."""
+    batch, length, keys, width, heads = 2, 5, 4, 8, 2
+    causal = np.triu(np.full((length, length), -1e30), 1)[None, None]
+    padding = np.zeros((batch, 1, 1, keys))
+    padding[1, 0, 0, 3] = -1e30
+    cases = []
+    for name, kind in (("marian-causal", "marian"), ("marian-across", "marian"), ("roberta-full", "roberta")):
+        x, memory = ref.T(ref.fill(1, (batch, length, width), 1.0)), ref.T(ref.fill(2, (batch, keys, width), 1.0))
+        dy, p = ref.fill(3, (batch, length, width), 1.0), ref.p1_params(width, kind)
+        if name == "roberta-full":
+            y = ref.p1_roberta(x, np.zeros((1, 1, 1, length)), p, heads)[0]
+        elif name == "marian-across":
+            y = ref.p1_marian(x, memory, padding, p, heads)[0]
+        else:
+            y = ref.p1_marian(x, x, causal, p, heads)[0]
+        ref.wsum(y, dy).backward()
+        parts = {"w": "weight", "b": "bias", "w1": "0.weight", "b1": "0.bias", "g": "1.weight", "be": "1.bias"}
+        last = "3" if kind == "marian" else "2"
+        parts.update({"w2": f"{last}.weight", "b2": f"{last}.bias"})
+        ours = {key: f"{key[0]}_proj.{parts[key[2:]]}" for key in p}
+        arrays = named({ours[key]: p[key].v for key in p}, {ours[key]: p[key].g for key in p})
+        if name == "marian-across":
+            arrays.update(memory=memory.v, dmemory=memory.g)
+        cases.append(case(name, {"heads": heads}, x=x.v, dx=x.g, dy=dy, y=y.v, **arrays))
+    return cases
+
+
+def gated_projection(ref):
+    """KgV with all gradients, in one sequence and across two, and the output of all six orders. Matrices become [out, in]."""
+    rng = np.random.default_rng(230510991)
+    width, heads, length, keys = 6, 3, 5, 7
+    cases = []
+    for order in ("kqv", "vqk", "kvq", "qvk", "qkv", "vkq"):
+        name = ref.pair_name(order).lower()
+        raw, gated = name[0], name[2]
+        other = next(c for c in "qkv" if c not in (raw, gated))
+        letters = {"Wg": "g", "Wq": other, "Wv": gated, "Wo": "o"}
+        for where in ("causal", "across") if name in ("kgv", "vgk") else ("causal",):
+            p = {w: rng.standard_normal((width, width)) * 0.5 for w in letters}
+            p.update({w.replace("W", "b"): rng.standard_normal(width) * 0.1 for w in letters})
+            x = rng.standard_normal((length, width))
+            memory = x if where == "causal" else rng.standard_normal((keys, width))
+            dy = rng.standard_normal((length, width))
+            if where == "causal":
+                mask = np.triu(np.ones((length, length)), 1)
+            else:
+                mask = np.zeros((length, keys))
+                mask[:, -2:] = 1
+            y = ref.gated_attention(p, x, memory, memory, mask, heads, order)
+            arrays = {}
+            for w, letter in letters.items():
+                arrays[f"{letter}_proj.weight"], arrays[f"{letter}_proj.bias"] = p[w].T, p[w.replace("W", "b")]
+            if name == "kgv":
+                again, cache = ref.kgv_forward(p, x, memory, memory, mask, heads)
+                assert np.allclose(again, y, rtol=0, atol=1e-13)
+                g = ref.kgv_backward(p, cache, dy)
+                for w, letter in letters.items():
+                    arrays[f"d{letter}_proj.weight"], arrays[f"d{letter}_proj.bias"] = g[w].T, g[w.replace("W", "b")]
+                if where == "causal":
+                    arrays["dx"] = (g["xq"] + g["xk"] + g["xv"])[None]
+                else:
+                    arrays.update(dx=g["xq"][None], dmemory=(g["xk"] + g["xv"])[None])
+            if where == "across":
+                arrays["memory"] = memory[None]
+            cases.append(case(f"{name}-{where}", {"heads": heads}, x=x[None], y=y[None], dy=dy[None], **arrays))
+    return cases
+
+
+def attention_bn(ref):
+    """Attention-BN in a layer with linear projections: full and padded with all gradients, causal without. Matrices are [out, in]."""
+    rng = np.random.default_rng(240613781)
+    batch, heads, length, d = 2, 2, 5, 3
+    width, eps = heads * d, 1e-5
+    cases = []
+    for mask in ("full", "padded", "causal"):
+        for scale in (False, True):
+            x, dy = rng.standard_normal((2, batch, length, width))
+            p = {f"{c}_proj.weight": rng.standard_normal((width, width)) * 0.5 for c in "qkvo"}
+            p.update({f"{c}_proj.bias": rng.standard_normal(width) * 0.1 for c in "qkvo"})
+            p["bn_beta"] = rng.uniform(0.3, 1.2, heads)
+            lengths = [length, 3] if mask == "padded" else [length, length]
+            project = lambda c, x: x @ p[f"{c}_proj.weight"].T + p[f"{c}_proj.bias"]
+            y, dx = np.zeros_like(x), np.zeros_like(x)
+            grads = {name: np.zeros_like(value) for name, value in p.items()}
+            for b in range(batch):
+                q, k, v = (project(c, x[b]) for c in "qkv")
+                valid = (np.arange(length) < lengths[b]).astype(float)
+                merged, caches = np.zeros_like(q), []
+                for h in range(heads):
+                    at = slice(h * d, (h + 1) * d)
+                    if mask == "causal":
+                        merged[:, at] = ref.attn_bn_causal(q[:, at], k[:, at], v[:, at], p["bn_beta"][h], eps, scale)
+                    else:
+                        out, cache = ref.attn_bn_fwd(q[:, at], k[:, at], v[:, at], p["bn_beta"][h], eps, scale, valid)
+                        merged[:, at] = out
+                        caches.append(cache)
+                y[b] = project("o", merged)
+                if mask == "causal":
+                    continue
+                dmerged = dy[b] @ p["o_proj.weight"]
+                inner = {c: np.zeros_like(q) for c in "qkv"}
+                for h, cache in enumerate(caches):
+                    at = slice(h * d, (h + 1) * d)
+                    *dqkv, dbeta = ref.attn_bn_bwd(cache, dmerged[:, at])
+                    for c, g in zip("qkv", dqkv):
+                        inner[c][:, at] = g
+                    grads["bn_beta"][h] += dbeta
+                for c, source, g in [(c, x[b], inner[c]) for c in "qkv"] + [("o", merged, dy[b])]:
+                    grads[f"{c}_proj.weight"] += g.T @ source
+                    grads[f"{c}_proj.bias"] += g.sum(0)
+                dx[b] = sum(inner[c] @ p[f"{c}_proj.weight"] for c in "qkv")
+            arrays = p if mask == "causal" else named(p, {**grads, "x": dx})
+            scalars = {"heads": heads, "eps": eps, "scale": float(scale)}
+            cases.append(case(f"{mask}-{scale}", scalars, x=x, y=y, dy=dy, lengths=lengths, **arrays))
+    return cases
+
+
+def attention_conv(ref):
+    """Causal convolution of queries and keys in a layer with linear projections, all gradients. Matrices are [out, in]."""
+    rng = np.random.default_rng(3062406)
+    heads, length, d = 2, 5, 3
+    width = heads * d
+    cases = []
+    for taps in (1, 3, 7):
+        x, dy = rng.standard_normal((2, length, width))
+        p = {f"{c}_proj.weight": rng.standard_normal((width, width)) * 0.5 for c in "qkvo"}
+        p.update({f"{c}_proj.bias": rng.standard_normal(width) * 0.1 for c in "qkvo"})
+        kernel = rng.standard_normal((width, taps))
+        q, k, v = (x @ p[f"{c}_proj.weight"].T + p[f"{c}_proj.bias"] for c in "qkv")
+        qc, kc = ref.dwconv1d(q, kernel, True), ref.dwconv1d(k, kernel, True)
+        mask = np.tril(np.ones((length, length), bool))
+        merged, inner = np.zeros_like(q), {c: np.zeros_like(q) for c in "qkv"}
+        dmerged = dy @ p["o_proj.weight"]
+        for h in range(heads):
+            at = slice(h * d, (h + 1) * d)
+            merged[:, at], cache = ref.core_fwd(qc[:, at], kc[:, at], v[:, at], d ** -0.5, mask)
+            for c, g in zip("qkv", ref.core_bwd(cache, dmerged[:, at])):
+                inner[c][:, at] = g
+        y = merged @ p["o_proj.weight"].T + p["o_proj.bias"]
+        inner["q"], dq_kernel = ref.dwconv1d_bwd(q, kernel, inner["q"], True)
+        inner["k"], dk_kernel = ref.dwconv1d_bwd(k, kernel, inner["k"], True)
+        grads = {}
+        for c, source, g in [(c, x, inner[c]) for c in "qkv"] + [("o", merged, dy)]:
+            grads[f"{c}_proj.weight"], grads[f"{c}_proj.bias"] = g.T @ source, g.sum(0)
+        grads["x"] = sum(inner[c] @ p[f"{c}_proj.weight"] for c in "qkv")[None]
+        for where, taken in ((p, kernel), (grads, dq_kernel + dk_kernel)):
+            where["qk_conv.own"] = taken[:, -1]
+            if taps > 1:
+                where["qk_conv.past"] = taken[:, :-1].T
+        scalars = {"heads": heads, "taps": taps}
+        cases.append(case(f"taps-{taps}", scalars, x=x[None], y=y[None], dy=dy[None], **named(p, grads)))
+    return cases
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--reference", required=True, help="folder of the reference programs")
     parser.add_argument("--out", required=True, help="folder for the golden files")
     args = parser.parse_args()
-    ref, sha256 = load(args.reference, "ref_p5.py")
-    generator = {"script": "ref_p5.py", "sha256": sha256}
-    for name, cases in (("attention_core", attention(ref)), ("multi_head_attention", multi_head(ref))):
-        path = pathlib.Path(args.out) / f"{name}.json"
-        path.write_text(json.dumps({"generator": generator, "cases": cases}, separators=(",", ":")) + "\n")
+    files = {
+        "ref_p12.py": {"mlp_projection": mlp_projection},
+        "ref_p3.py": {"attention_bn": attention_bn, "attention_conv": attention_conv},
+        "ref_p4.py": {"gated_projection": gated_projection},
+        "ref_p5.py": {"attention_core": attention, "multi_head_attention": multi_head},
+    }
+    for script, made in files.items():
+        ref, sha256 = load(args.reference, script)
+        generator = {"script": script, "sha256": sha256}
+        for name, make in made.items():
+            path = pathlib.Path(args.out) / f"{name}.json"
+            text = json.dumps({"generator": generator, "cases": make(ref)}, separators=(",", ":"))
+            path.write_text(text + "\n")
 
 
 if __name__ == "__main__":

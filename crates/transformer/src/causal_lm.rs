@@ -171,7 +171,8 @@ impl CausalLm {
     /// Logits `[batch, vocab_size]` after the last of new tokens `[batch, length]`, which join the cache.
     ///
     /// # Panics
-    /// If there are no new tokens or they do not fit the rest of the context.
+    /// If there are no new tokens or they do not fit the rest of the context, or if the cache has tokens and the attention cannot decode token by token
+    /// ([`anther_attention::AttentionConfig::validate_decoding`]).
     #[track_caller]
     pub fn decode<T: Element>(&self, tape: &Tape<T>, ids: &Ids, cache: &mut LmCache<T>) -> Tensor<T> {
         let hidden = self.hidden(tape, ids, Some(cache));

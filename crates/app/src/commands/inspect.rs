@@ -41,16 +41,18 @@ pub fn run(args: &InspectArgs) -> Result<u8, Failure> {
 fn find(args: &InspectArgs) -> Result<(Recipe, CausalLm, Parameters<f32>), Failure> {
     let path = Path::new(&args.what);
     if path.is_dir() {
-        if let Some(edit) = args.set.first() {
+        let edit = args.set.first().map(|edit| format!("--set {edit}"));
+        let preset = args.attention.as_ref().map(|preset| format!("--attention {preset}"));
+        if let Some(argument) = edit.or(preset) {
             return Err(Failure::usage(anyhow::anyhow!(
-                "the argument `--set {edit}` cannot be used with a run, whose model is what it is; name a recipe"
+                "the argument `{argument}` cannot be used with a run, whose model is what it is; name a recipe"
             )));
         }
         let trained = TrainedModel::load(path, Which::Latest, false)?;
         let model = trained.model.recomputing(trained.recipe.train.recompute);
         return Ok((trained.recipe, model, trained.parameters));
     }
-    let recipe = Source::find(&args.what)?.resolve(&args.set)?;
+    let recipe = Source::find(&args.what)?.resolve(args.attention.as_deref(), &args.set)?;
     memory::check(&recipe)?;
     let task = task::of_recipe(&recipe, &data_dir(&args.data))?;
     let tokens = task.symbols().count();

@@ -58,7 +58,7 @@ fn start(args: &TrainArgs, recipe: &str) -> Result<(String, Trainer), Failure> {
     let source = Source::find(recipe)?;
     let mut edits = args.set.clone();
     edits.extend(args.seed.map(|seed| format!("train.seed={seed}")));
-    let resolved = source.resolve(&edits)?;
+    let resolved = source.resolve(args.attention.as_deref(), &edits)?;
     memory::check(&resolved)?;
     let out = match &args.out {
         Some(directory) => Out::Directory(directory.clone()),

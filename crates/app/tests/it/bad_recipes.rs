@@ -30,6 +30,7 @@ const EDITS: &[(&str, &[&str])] = &[
     ("model.dropout=1", &["model.dropout: 1 is not in [0, 1)"]),
     ("model.attention.scale=0", &["model.attention.scale: 0 is not a positive"]),
     ("model.attention.weighing=hard", &["`model.attention.weighing`", "hard", "expressive"]),
+    ("model.attention.project.kind=conv", &["`model.attention.project.kind`", "conv", "linear"]),
     ("model=3", &["`model`"]),
 ];
 
@@ -51,6 +52,17 @@ fn the_nearest_recipe_is_named() {
         .run(&["train", "banana"])
         .refuses(2, &["no recipe `banana`", "nt-expressive, nt-dot, nt-multitask, shakespeare-char"]);
     place.run(&["inspect", "shakespeare-chars"]).refuses(2, &["did you mean `shakespeare-char`?"]);
+}
+
+#[test]
+fn a_wrong_preset_is_answered_with_all_of_them() {
+    let place = Place::new();
+    let words = ["there is no preset `kvg`; choose from dot, multi-query, ", "kgv, ", "window, or join some with +"];
+    place.run(&["train", "nt-dot", "--attention", "kvg"]).refuses(2, &words);
+    place
+        .run(&["inspect", "nt-dot", "--attention", "kgv+mlp-qkv"])
+        .refuses(2, &["`mlp-qkv`", "set project", "keep one"]);
+    assert!(!place.path("runs").exists(), "a refusal left a run behind");
 }
 
 #[test]

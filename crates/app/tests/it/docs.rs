@@ -5,6 +5,7 @@ use std::path::Path;
 use std::process::Command;
 
 use anther_train::recipe::Recipe;
+use anther_transformer::AttentionConfig;
 
 fn document(name: &str) -> String {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
@@ -26,16 +27,8 @@ fn row(page: &str, table: &str, key: &str) -> Option<(String, usize)> {
 fn every_key_of_a_recipe_is_explained_with_its_default() {
     let page = document("docs/recipes.md");
     let defaults = Recipe::default().to_toml().unwrap().parse::<toml::Table>().unwrap();
-    let mut tables: Vec<(String, &toml::Table)> = Vec::new();
-    for (name, table) in &defaults {
-        let table = table.as_table().expect("a recipe is made of tables");
-        tables.push((name.clone(), table));
-        for (inner, table) in table.iter().filter_map(|(inner, value)| Some((inner, value.as_table()?))) {
-            tables.push((format!("{name}.{inner}"), table));
-        }
-    }
     let mut explained = 0;
-    for (name, table) in tables {
+    for (name, table) in tables("", &defaults) {
         for (key, value) in table.iter().filter(|(_, value)| !value.is_table()) {
             let (default, place) = row(&page, &name, key).unwrap_or_else(|| panic!("{name}.{key} is not explained"));
             let default = default.split(", ").nth(place).unwrap_or_else(|| panic!("{name}.{key} has no default"));
@@ -54,11 +47,50 @@ fn every_key_of_a_recipe_is_explained_with_its_default() {
         ("model", "init_std"),
         ("model.attention", "scale"),
         ("model.attention", "window"),
+        ("model.attention.project", "kv_heads"),
+        ("model.attention.project", "hidden"),
         ("train", "target"),
     ] {
         assert!(row(&page, table, key).is_some(), "{table}.{key} is not explained");
     }
     assert!(explained >= 45, "only {explained} keys were found");
+}
+
+/// A table and the tables inside it, with their paths. Those of a list are one table, with its path in brackets.
+fn tables(path: &str, table: &toml::Table) -> Vec<(String, toml::Table)> {
+    let mut all = Vec::new();
+    if !path.is_empty() {
+        all.push((path.to_owned(), table.clone()));
+    }
+    for (key, value) in table {
+        let path = if path.is_empty() { key.clone() } else { format!("{path}.{key}") };
+        match value {
+            toml::Value::Table(table) => all.extend(tables(&path, table)),
+            toml::Value::Array(list) => {
+                all.extend(list.iter().filter_map(toml::Value::as_table).flat_map(|t| tables(&format!("[{path}]"), t)));
+            }
+            _ => {}
+        }
+    }
+    all
+}
+
+#[test]
+fn every_preset_is_listed_and_its_keys_are_explained() {
+    let page = document("docs/recipes.md");
+    let mut explained = 0;
+    for preset in AttentionConfig::preset_names() {
+        assert!(page.contains(&format!("`{preset}`")), "the preset {preset} is not listed");
+        let recipe = Recipe::read_with_attention("", "none", preset, &[] as &[&str]).unwrap();
+        let recipe = recipe.to_toml().unwrap().parse::<toml::Table>().unwrap();
+        for (name, table) in tables("", &recipe).into_iter().filter(|(name, _)| name.contains("model.attention")) {
+            for (key, _) in table.iter().filter(|(_, value)| !value.is_table()) {
+                assert!(row(&page, &name, key).is_some(), "{name}.{key}, which {preset} sets, is not explained");
+                explained += 1;
+            }
+        }
+    }
+    assert!(explained >= 100, "only {explained} keys were found");
 }
 
 #[test]

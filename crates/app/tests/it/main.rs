@@ -1,5 +1,6 @@
 //! The program from outside: what it prints, how it exits, what it leaves on the disk.
 
+mod attention;
 mod bad_data;
 mod bad_flags;
 mod bad_recipes;

@@ -59,6 +59,29 @@ fn cached_equals_uncached() {
 }
 
 #[test]
+fn every_preset_decodes() {
+    let names = AttentionConfig::preset_names();
+    for name in names.chain(["kgv+expressive+centred", "mlp-qkv+qk-norm+bn-learned+output-gate", "multi-query+bn"]) {
+        for position in [Position::None, Position::Rotary] {
+            for window in [None, Some(3)] {
+                let preset = AttentionConfig::preset(name).unwrap();
+                let config = AttentionConfig { position, window: window.or(preset.window), ..preset };
+                if config.validate_decoding().is_err() {
+                    assert_eq!(name, "conv", "only this one says that it does not");
+                    // All tokens at once join an empty cache.
+                    check(&config, &[9]);
+                    continue;
+                }
+                for length in 1..=17 {
+                    check(&config, &vec![1; length]);
+                }
+                check(&config, &[5, 1, 12, 1, 3]);
+            }
+        }
+    }
+}
+
+#[test]
 #[should_panic(expected = "a key-value cache is for inference, but this tape records")]
 fn nothing_is_trained_through_a_cache() {
     let config = AttentionConfig::default();
@@ -67,6 +90,12 @@ fn nothing_is_trained_through_a_cache() {
     let tape = Tape::recording(&Parameters::<f64>::initialise(&set, 5));
     let context = AttentionContext::new(&config, &Mask::causal(), 1, 1, 0, HEADS, D);
     layer.forward_cached(&tape.constant(Tensor::ones([1, 1, WIDTH])), &context, &mut layer.cache(1, 2));
+}
+
+#[test]
+#[should_panic(expected = "forward_cached: model.attention.condition: a convolution reads tokens before it")]
+fn a_convolution_does_not_decode_token_by_token() {
+    check(&AttentionConfig::preset("conv").unwrap(), &[1, 1]);
 }
 
 #[test]

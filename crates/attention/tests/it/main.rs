@@ -5,4 +5,7 @@ mod causality;
 mod decoding;
 mod expressive;
 mod golden;
+mod golden_slots;
+mod identities;
 mod layers;
+mod slots;

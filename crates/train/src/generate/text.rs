@@ -25,7 +25,7 @@ impl TrainedModel {
     ///
     /// The continuation depends on the weights, the prompt, the sampling and the seed only. While prompt and continuation fit
     /// the context, keys and values are kept and a token costs one pass over one token; after that the model sees the last
-    /// `context` tokens and each token costs a pass over all of them.
+    /// `context` tokens and each token costs a pass over all of them, as it does from the start for an attention that cannot decode token by token.
     ///
     /// # Errors
     /// [`GenerateError`]; what was given to `each` before stays valid.
@@ -46,11 +46,12 @@ impl TrainedModel {
         let context = self.model.config().context;
         let random = RandomKey::new(seed, Stream::named("generate").id(), 0);
         let mut cache = self.model.cache(1);
+        let by_token = self.model.config().attention.validate_decoding().is_ok();
         let mut candidates = Vec::new();
         let mut text = String::new();
         for drawn in 0..length {
             // The tokens that the cache has not seen, or the whole window once it has moved.
-            if tokens.len() > context {
+            if tokens.len() > context || !by_token {
                 cache.clear();
             }
             let window = tokens.len().min(context);

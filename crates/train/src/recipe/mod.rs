@@ -77,6 +77,37 @@ impl Recipe {
         Ok(recipe)
     }
 
+    /// As [`Recipe::read`], with the attention of a preset ([`AttentionConfig::with_preset`]) in the place of that of the text. The edits come
+    /// after it, and so may change what the preset sets.
+    ///
+    /// # Errors
+    /// As [`Recipe::read`], and for a name that is not a preset.
+    ///
+    /// ```
+    /// use anther_train::recipe::Recipe;
+    ///
+    /// let edits = ["model.attention.project.order=vgk"];
+    /// let recipe = Recipe::read_with_attention("", "my.toml", "kgv+centred", &edits)?;
+    /// assert!(recipe.to_toml()?.contains("order = \"vgk\""));
+    /// # Ok::<(), anther_train::recipe::RecipeError>(())
+    /// ```
+    ///
+    /// [`AttentionConfig::with_preset`]: anther_transformer::AttentionConfig::with_preset
+    pub fn read_with_attention(
+        text: &str,
+        origin: &str,
+        preset: &str,
+        edits: &[impl AsRef<str>],
+    ) -> Result<Self, RecipeError> {
+        let mut recipe: Recipe = settings::read(text, origin, &[] as &[&str])?;
+        recipe.model.attention = recipe
+            .model
+            .attention
+            .with_preset(preset)
+            .map_err(|mistake| RecipeError::Invalid { origin: origin.to_owned(), mistake })?;
+        Recipe::read(&recipe.to_toml()?, origin, edits)
+    }
+
     /// The recipe with every default written out.
     ///
     /// # Errors

@@ -23,6 +23,8 @@ fn a_resolved_recipe_reads_back_the_same() {
         &[][..],
         TEXT,
         &["data.rules=[\"sum\", \"diff\"]", "train.target=0.999", "model.attention.weighing=expressive"],
+        &["model.attention.project={kind=\"mlp\", maps=[\"key\"], hidden=5}", "model.attention.after.kind=centred"],
+        &["model.attention.condition=[{kind=\"qk-norm\"}, {kind=\"batch-norm\", beta=0.5}]"],
         &["data.rule=latin", "data.n=7", "train.learning_rate=1e-4", "model.init_std=0.02", "train.optimizer=nesterov"],
     ] {
         let recipe = read(edits).unwrap();
@@ -50,7 +52,7 @@ fn the_limits_themselves_are_allowed() {
 }
 
 /// Edits of the default recipe, the key that the message must name, and a word of the reason.
-const REFUSED: [(&[&str], &str, &str); 54] = [
+const REFUSED: [(&[&str], &str, &str); 61] = [
     (&["train.steps=0"], "train.steps", "between 1 and"),
     (&["train.batch=0"], "train.batch", "between 1 and"),
     (&["train.accumulate=0"], "train.accumulate", "between 1 and"),
@@ -108,6 +110,21 @@ const REFUSED: [(&[&str], &str, &str); 54] = [
         "data.embedding",
         "a model.width of 31, not 32",
     ),
+    (
+        &["model.attention.project.kind=conv"],
+        "model.attention.project",
+        "unknown choice `conv`; expected one of `linear`",
+    ),
+    (&["model.attention.project.order=vgk"], "model.attention.project.kind", "has no default; add it"),
+    (&["model.attention.project={kind=\"gate\", ordre=\"vgk\"}"], "model.attention.project.ordre", "did you mean"),
+    (&["model.attention.project={kind=\"mlp\", maps=[]}"], "model.attention.project.maps", "no map is a network"),
+    (&["model.attention.condition=[{kind=\"batch-norm\", eps=0}]"], "model.attention.condition", "an eps of 0"),
+    (&["model.attention.after={kind=\"none\", gain=1.0}"], "model.attention.after.gain", "unknown key"),
+    (
+        &["model.attention.condition=[{kind=\"batch-norm\"}]", "model.attention.weighing=expressive"],
+        "model.attention.condition",
+        "softmax",
+    ),
     (&["model.vocab_size=9"], "model.vocab_size", "unknown key"),
 ];
 
@@ -131,4 +148,30 @@ fn a_key_in_the_wrong_table_is_found() {
     assert!(error.contains("did you mean `model.attention.weighing`?"), "{error}");
     let error = read(&["train.targt=1"]).unwrap_err().to_string();
     assert!(error.contains("did you mean `train.target`?"), "{error}");
+}
+
+#[test]
+fn a_preset_replaces_the_attention_of_a_recipe_and_edits_come_after_it() {
+    let text = "[model.attention]\nweighing = \"expressive\"\nscale = 0.1\nposition = \"rotary\"\n[train]\nseed = 3\n";
+    let read = |preset, edits: &[&str]| Recipe::read_with_attention(text, "test.toml", preset, edits);
+    let with = |edits: &[&str]| Recipe::read(text, "test.toml", edits).unwrap();
+    let kgv = "model.attention.project.kind=gate";
+    assert_eq!(read("expressive", &[]).unwrap(), with(&[]));
+    assert_eq!(read("kgv+expressive", &["train.seed=4"]).unwrap(), with(&[kgv, "train.seed=4"]));
+    let dot = read("dot", &[]).unwrap().model.attention;
+    assert_eq!((dot.weighing, dot.scale), Default::default(), "the factor was chosen for the other weighing");
+    assert_eq!(dot.position, with(&[]).model.attention.position);
+    let bn = read("bn", &["model.attention.weighing=expressive"]).unwrap_err().to_string();
+    assert!(bn.contains("test.toml cannot be run: model.attention.condition: batch-norm"), "{bn}");
+    let unknown = read("sparse", &[]).unwrap_err().to_string();
+    assert!(unknown.contains("there is no preset `sparse`; choose from dot, "), "{unknown}");
+}
+
+#[test]
+fn every_preset_is_a_recipe() {
+    for name in anther_transformer::AttentionConfig::preset_names() {
+        let recipe = Recipe::read_with_attention("", "test.toml", name, &[] as &[&str]).unwrap();
+        let text = recipe.to_toml().unwrap();
+        assert_eq!(Recipe::read(&text, "again.toml", &[] as &[&str]).unwrap(), recipe, "{name}: {text}");
+    }
 }

@@ -1,0 +1,116 @@
+//! The condition slot: what happens to queries and keys, head by head, between projection and score.
+
+mod batch_norm;
+mod convolution;
+mod qk_norm;
+
+use anther_tensor::{Element, KeySpans, Scope, Var};
+use serde::{Deserialize, Serialize};
+
+pub use batch_norm::BatchNormConfig;
+pub use convolution::ConvolutionConfig;
+pub use qk_norm::QkNormConfig;
+
+use crate::config::ConfigError;
+use batch_norm::BatchNorm;
+use convolution::Convolution;
+use qk_norm::QkNorm;
+
+/// A condition on queries and keys. A layer has each kind at most once: convolution comes first, then normalisation, then rotary positions, then
+/// the shift of Attention-BN.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum Condition {
+    /// Convolution over the tokens; see [`ConvolutionConfig`].
+    Convolution(ConvolutionConfig),
+    /// Query–key normalisation; see [`QkNormConfig`].
+    QkNorm(QkNormConfig),
+    /// Attention-BN; see [`BatchNormConfig`].
+    BatchNorm(BatchNormConfig),
+}
+
+/// Checks the conditions of a layer.
+pub(crate) fn validate(conditions: &[Condition]) -> Result<(), ConfigError> {
+    let refuse = |reason: String| Err(ConfigError::new("model.attention.condition", reason));
+    let kind = std::mem::discriminant::<Condition>;
+    for (i, condition) in conditions.iter().enumerate() {
+        if conditions[..i].iter().any(|other| kind(other) == kind(condition)) {
+            return refuse("a kind of condition is there twice; keep one".into());
+        }
+        let (eps, beta) = match condition {
+            Condition::Convolution(config) if !(1..=1 << 10).contains(&config.taps) => {
+                return refuse(format!("a convolution of {} taps is not between 1 and {}", config.taps, 1 << 10));
+            }
+            Condition::Convolution(_) => continue,
+            Condition::QkNorm(config) => (config.eps, 1.0),
+            Condition::BatchNorm(config) => (config.eps, config.beta),
+        };
+        if !((eps as f32).is_normal() && eps > 0.0) {
+            return refuse(format!("an eps of {eps} is not a positive number that f32 holds"));
+        }
+        if !(beta as f32).is_finite() {
+            return refuse(format!("a beta of {beta} is not a finite number that f32 holds"));
+        }
+    }
+    Ok(())
+}
+
+/// The conditions of one layer.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Conditions {
+    convolution: Option<Convolution>,
+    qk_norm: Option<QkNorm>,
+    batch_norm: Option<BatchNorm>,
+}
+
+impl Conditions {
+    pub(crate) fn new(scope: &mut Scope<'_>, config: &[Condition], heads: usize, d: usize) -> Self {
+        let mut conditions = Conditions::default();
+        for condition in config {
+            match condition {
+                Condition::Convolution(config) => {
+                    conditions.convolution = Some(Convolution::new(scope, config, heads * d));
+                }
+                Condition::QkNorm(config) => conditions.qk_norm = Some(QkNorm::new(scope, config, d)),
+                Condition::BatchNorm(config) => conditions.batch_norm = Some(BatchNorm::new(scope, config, heads)),
+            }
+        }
+        conditions
+    }
+
+    /// Whether [`Conditions::after_position`] reads the keys.
+    pub(crate) fn read_all_keys(&self) -> bool {
+        self.batch_norm.is_some()
+    }
+
+    /// New queries and keys `[batch, heads, length, d]`, before they are rotated.
+    #[track_caller]
+    pub(crate) fn before_position<'t, T: Element>(
+        &self,
+        queries: Var<'t, T>,
+        keys: Var<'t, T>,
+    ) -> (Var<'t, T>, Var<'t, T>) {
+        let (queries, keys) = match &self.convolution {
+            Some(convolution) => (convolution.forward(&queries), convolution.forward(&keys)),
+            None => (queries, keys),
+        };
+        match &self.qk_norm {
+            Some(norm) => norm.forward(&queries, &keys),
+            None => (queries, keys),
+        }
+    }
+
+    /// Queries after rotation, given all keys that they may see.
+    #[track_caller]
+    pub(crate) fn after_position<'t, T: Element>(
+        &self,
+        queries: &Var<'t, T>,
+        keys: &Var<'t, T>,
+        spans: Option<&KeySpans>,
+    ) -> Var<'t, T> {
+        match &self.batch_norm {
+            Some(norm) => norm.shift(queries, keys, spans),
+            None => queries.clone(),
+        }
+    }
+}

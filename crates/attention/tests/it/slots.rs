@@ -1,0 +1,194 @@
+//! Every slot, alone and combined, goes through every check of the registry: gradients of inputs and parameters, levels, threads.
+
+use anther_attention::{
+    After, AttentionConfig, AttentionContext, BatchNormConfig, CentredConfig, Condition, ConvolutionConfig, GateConfig,
+    GateForm, GateOrder, LinearConfig, Mask, MlpActivation, MlpConfig, MultiHeadAttention, Position, Project,
+    QkNormConfig, Role, Weighing,
+};
+use anther_tensor::RandomKey;
+use anther_testkit::{Case, check_all, function, normal};
+
+const WIDTH: usize = 8;
+const HEADS: usize = 4;
+
+fn masks() -> [(&'static str, Mask); 4] {
+    [
+        ("full", Mask::full()),
+        ("causal", Mask::causal()),
+        ("padded", Mask::causal().padded(vec![5, 2])),
+        ("window", Mask::causal().within(2)),
+    ]
+}
+
+fn layer(label: &str, config: AttentionConfig, mask: Mask, batch: usize, length: usize) -> Case {
+    Case::module("attention slots", label, vec![normal([batch, length, WIDTH])], |scope| {
+        let layer = MultiHeadAttention::new(scope, &config, WIDTH, HEADS).unwrap();
+        function!((layer: MultiHeadAttention, config: AttentionConfig, mask: Mask), |x| {
+            let (batch, length) = (x[0].shape()[0], x[0].shape()[1]);
+            let context = AttentionContext::new(config, mask, batch, length, 0, HEADS, WIDTH / HEADS);
+            layer.forward(&x[0], &context)
+        })
+    })
+}
+
+/// The biases whose gradient is 0: under softmax what shifts all scores of a query alike, unless rotation, a norm or the statistics of
+/// Attention-BN see it, and under centring what is added to all values alike.
+fn cancelled(config: &AttentionConfig) -> Vec<&'static str> {
+    let mut names = Vec::new();
+    if config.weighing == Weighing::Softmax && config.position != Position::Rotary && config.condition.is_empty() {
+        names.extend(match &config.project {
+            Project::Mlp(mlp) if mlp.maps.contains(&Role::Key) => {
+                Some(if mlp.norm { "k_proj.3.bias" } else { "k_proj.2.bias" })
+            }
+            Project::Linear(_) | Project::Mlp(_) => Some("k_proj.bias"),
+            Project::Gate(GateConfig { order: GateOrder::VgQ | GateOrder::QgV, .. }) => Some("k_proj.bias"),
+            Project::Gate(GateConfig { order: GateOrder::VgK | GateOrder::QgK, form: GateForm::Raw }) => {
+                Some("k_proj.bias")
+            }
+            Project::Gate(_) => None,
+        });
+    }
+    if config.after == After::Centred(CentredConfig::default()) {
+        names.push("v_proj.bias");
+    }
+    names
+}
+
+fn zeroed(case: Case, config: &AttentionConfig) -> Case {
+    cancelled(config).into_iter().fold(case, Case::zero_gradient)
+}
+
+fn check_on_all_masks(configs: impl IntoIterator<Item = (String, AttentionConfig)>) {
+    let mut cases = Vec::new();
+    for (name, config) in configs {
+        for (mask_name, mask) in masks() {
+            let case = layer(&format!("{name}, {mask_name}"), config.clone(), mask, 2, 5);
+            cases.push(zeroed(case, &config));
+        }
+    }
+    check_all(&cases);
+}
+
+#[test]
+fn every_preset() {
+    let presets = AttentionConfig::preset_names().map(|name| (name.to_owned(), AttentionConfig::preset(name).unwrap()));
+    check_on_all_masks(presets);
+}
+
+#[test]
+fn presets_that_combine() {
+    let names =
+        ["kgv+expressive", "kgv+bn-learned+centred", "mlp-qkv-roberta+qk-norm+output-gate", "multi-query+qk-norm+bn"];
+    check_on_all_masks(names.map(|name| {
+        let config = AttentionConfig::preset(name).unwrap();
+        (name.to_owned(), AttentionConfig { position: Position::Rotary, ..config })
+    }));
+}
+
+#[test]
+fn every_order_and_form_of_the_gate() {
+    let mut configs = Vec::new();
+    for order in GateOrder::ALL {
+        for form in [GateForm::Raw, GateForm::Projected] {
+            let project = Project::Gate(GateConfig { order, form });
+            configs.push((format!("{order:?} {form:?}"), AttentionConfig { project, ..AttentionConfig::default() }));
+        }
+    }
+    check_on_all_masks(configs);
+}
+
+#[test]
+fn other_settings() {
+    let with = |project: Project| AttentionConfig { project, ..AttentionConfig::default() };
+    let mlp = |change: fn(&mut MlpConfig)| {
+        let mut config = MlpConfig::roberta();
+        change(&mut config);
+        config
+    };
+    let bn = |bn: BatchNormConfig| AttentionConfig {
+        condition: vec![Condition::BatchNorm(bn)],
+        ..AttentionConfig::default()
+    };
+    let scaled = BatchNormConfig { scale: true, learned: true, beta: 0.5, eps: 0.1 };
+    let centred = After::Centred(CentredConfig { gain: 0.5, learned: true });
+    let grouped = with(Project::Linear(LinearConfig { kv_heads: Some(2) }));
+    let big = AttentionConfig::preset("kgv+bn+centred").unwrap();
+    let gelu = with(Project::Mlp(mlp(|c| (c.activation, c.hidden) = (MlpActivation::Gelu, Some(5)))));
+    check_all(&[
+        layer("grouped heads", grouped.clone(), Mask::causal(), 2, 4).zero_gradient("k_proj.bias"),
+        layer("GELU, own width", gelu, Mask::causal(), 1, 4).zero_gradient("k_proj.2.bias"),
+        layer("no biases", AttentionConfig { bias: false, ..with(Project::Mlp(mlp(|_| ()))) }, Mask::full(), 1, 3),
+        layer("scaled BN", bn(scaled.clone()), Mask::full(), 2, 5),
+        layer("scaled BN, padded", bn(scaled), Mask::full().padded(vec![3, 5]), 2, 5),
+        layer("learned centring", AttentionConfig { after: centred, ..grouped }, Mask::causal(), 2, 5)
+            .zero_gradient("k_proj.bias"),
+        zeroed(layer("above the thread threshold", big.clone(), Mask::causal(), 4, 65).big(), &big),
+    ]);
+}
+
+/// Two linear layers without anything between them: no gradient is zero that the network would have, but two biases cancel.
+#[test]
+fn the_control_without_activation() {
+    let mlp = MlpConfig { activation: MlpActivation::None, ..MlpConfig::roberta() };
+    let config = AttentionConfig { project: Project::Mlp(mlp), ..AttentionConfig::default() };
+    let case = layer("linear twice", config, Mask::causal(), 2, 4);
+    check_all(&[case.zero_gradient("k_proj.0.bias").zero_gradient("k_proj.1.bias")]);
+}
+
+/// One of the choices, from a fixed seed.
+fn pick<T: Clone>(key: RandomKey, at: &mut u64, choices: &[T]) -> T {
+    *at += 1;
+    choices[(key.uniform(*at) * choices.len() as f64) as usize].clone()
+}
+
+/// A combination of slots that no list has thought of, if it is legal.
+fn random_config(number: u64) -> Option<AttentionConfig> {
+    let (key, mut at) = (RandomKey::new(11, number, 0), 0);
+    let maps = [vec![Role::Query], vec![Role::Key, Role::Output], vec![Role::Value, Role::Query, Role::Key]];
+    let mlp = MlpConfig {
+        maps: pick(key, &mut at, &maps),
+        norm: pick(key, &mut at, &[true, false]),
+        hidden: pick(key, &mut at, &[None, Some(6)]),
+        activation: pick(key, &mut at, &[MlpActivation::Relu, MlpActivation::Gelu]),
+    };
+    let gate = GateConfig {
+        order: pick(key, &mut at, &GateOrder::ALL),
+        form: pick(key, &mut at, &[GateForm::Raw, GateForm::Projected]),
+    };
+    let linear = LinearConfig { kv_heads: pick(key, &mut at, &[None, Some(1), Some(2)]) };
+    let bn = BatchNormConfig {
+        beta: 0.7,
+        learned: pick(key, &mut at, &[true, false]),
+        scale: pick(key, &mut at, &[true, false]),
+        eps: 0.5,
+    };
+    let conv = Condition::Convolution(ConvolutionConfig { taps: pick(key, &mut at, &[2, 3, 6]) });
+    let (norm, bn) = (Condition::QkNorm(QkNormConfig::default()), Condition::BatchNorm(bn));
+    let centred = CentredConfig { gain: 0.6, learned: pick(key, &mut at, &[true, false]) };
+    let config = AttentionConfig {
+        project: pick(key, &mut at, &[Project::Linear(linear), Project::Mlp(mlp), Project::Gate(gate)]),
+        condition: pick(
+            key,
+            &mut at,
+            &[vec![], vec![norm.clone()], vec![bn.clone()], vec![bn, conv.clone(), norm], vec![conv]],
+        ),
+        after: pick(key, &mut at, &[After::None {}, After::OutputGate {}, After::Centred(centred)]),
+        weighing: pick(key, &mut at, &[Weighing::Softmax, Weighing::Expressive]),
+        position: pick(key, &mut at, &[Position::None, Position::Alibi, Position::Rotary]),
+        window: pick(key, &mut at, &[None, None, Some(3)]),
+        // Expressive weights of small scores have steep gradients, which f32 cannot follow far.
+        eps: 1e-2,
+        ..AttentionConfig::default()
+    };
+    config.validate(WIDTH, HEADS).is_ok().then_some(config)
+}
+
+#[test]
+fn random_combinations() {
+    let configs = (0..).filter_map(random_config).take(40).enumerate();
+    let cases = configs.map(|(i, config)| {
+        let (name, mask) = masks()[i % 4].clone();
+        zeroed(layer(&format!("{name} {config:?}"), config.clone(), mask, 2, 5), &config)
+    });
+    check_all(&cases.collect::<Vec<_>>());
+}
