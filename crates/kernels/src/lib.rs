@@ -119,7 +119,7 @@ pub use scratch::Scratch;
 pub use softmax::{softmax, softmax_backward};
 pub use spans::{Span, Spans};
 pub use swiglu::{swiglu, swiglu_backward};
-pub use threads::{blocks2 as parallel_blocks2, blocks3 as parallel_blocks3, blocks4 as parallel_blocks4, threads};
+pub use threads::{blocks2 as parallel_blocks2, blocks3 as parallel_blocks3, threads};
 pub use tiles::{
     PANEL, TILE_STRIDE, TileA, TileB, TileProduct, online_softmax, online_squash, pack_columns, pack_panels,
     softmax_tile_backward, squash_tile_backward, tile_product,

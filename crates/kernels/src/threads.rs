@@ -98,7 +98,7 @@ pub fn blocks3<A: Send, B: Send, C: Send>(
 }
 
 /// Like [`blocks2`] over four destinations, the first two of which are cut alike, and so are the last two.
-pub fn blocks4<A: Send, B: Send>(
+pub(crate) fn blocks4<A: Send, B: Send>(
     work: usize,
     ([a0, a1], size_a): ([&mut [A]; 2], usize),
     ([b0, b1], size_b): ([&mut [B]; 2], usize),
