@@ -3,6 +3,7 @@
 use crate::real::Real;
 use crate::spans::Span;
 use crate::tiles::{PANEL, TILE_STRIDE, TileA, TileB, TileProduct, seen};
+use crate::unary::Unary;
 use crate::write::Write;
 
 pub(crate) fn tile_product<T: Real>(args: &TileProduct<'_, T>, c: &mut [T], c_step: usize, write: Write) {
@@ -79,9 +80,8 @@ pub(crate) fn online_squash<T: Real>(tile: &mut [T], cols: usize, spans: &[Span]
     });
 }
 
-/// s² / (1 + s²), also where s² overflows.
 fn squash<T: Real>(s: T) -> T {
-    if s.abs() > T::ONE { T::ONE / (T::ONE + T::ONE / s / s) } else { s * s / (T::ONE + s * s) }
+    T::from_f64(super::unary::value(Unary::Squash, s.to_f64()))
 }
 
 pub(crate) fn softmax_tile_backward<T: Real>(

@@ -21,7 +21,7 @@ pub(crate) fn unary_backward<T: Real>(op: Unary, dx: &mut [T], dy: &[T], saved: 
 }
 
 /// f(x), for either element type in `f64`.
-fn value(op: Unary, x: f64) -> f64 {
+pub(super) fn value(op: Unary, x: f64) -> f64 {
     match op {
         Unary::Exp => x.exp(),
         Unary::Ln => x.ln(),

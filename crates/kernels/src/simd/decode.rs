@@ -33,7 +33,7 @@ pub(crate) fn attend_cached<I: Isa>(
                 lanes::sum(weights)
             }
             CacheWeights::Squash { eps } => {
-                weights.iter_mut().for_each(|s| *s = squash(*s));
+                weights.iter_mut().for_each(|s| *s = math::squash(*s));
                 if let Some(bias) = bias {
                     weights.iter_mut().zip(bias).for_each(|(w, &b)| *w *= b);
                 }
@@ -46,15 +46,6 @@ pub(crate) fn attend_cached<I: Isa>(
             mix::<I>(out, weights, &values[keys.start * dv..keys.end * dv], (1.0 / denominator) as f32);
         }
     }
-}
-
-/// x² / (1 + x²), also where x² overflows.
-#[inline(always)]
-fn squash(x: f32) -> f32 {
-    let inverse = 1.0 / x;
-    let large = 1.0 / (1.0 + inverse * inverse);
-    let small = x * x / (1.0 + x * x);
-    if x.abs() > 1.0 { large } else { small }
 }
 
 /// `scores[j] = scale · ⟨query, keys[j]⟩`

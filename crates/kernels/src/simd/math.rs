@@ -93,6 +93,14 @@ pub(crate) fn exp_below<I: Isa>(x: f32) -> f32 {
     if tiny { 0.0 } else { value }
 }
 
+/// x² / (1 + x²), also where x² overflows.
+#[inline(always)]
+pub(crate) fn squash(x: f32) -> f32 {
+    // The result rounds to 1 long before the square overflows.
+    let square = if x.abs() > 1e9 { 1e18 } else { x * x };
+    square / (1.0 + square)
+}
+
 /// ln x = e·ln 2 + ln(1 + f) with x = 2ᵉ(1 + f), 1 + f in [√½, √2). −∞ at 0, NaN below it.
 #[inline(always)]
 pub(crate) fn ln<I: Isa>(x: f32) -> f32 {

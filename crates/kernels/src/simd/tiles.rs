@@ -148,25 +148,11 @@ pub(crate) fn online_squash<I: Isa>(tile: &mut [f32], cols: usize, spans: &[Span
         let mut sums = [0.0; LANES];
         for chunk in row(tile, cols, r, span, 0.0) {
             for l in 0..LANES {
-                chunk[l] = squash(chunk[l]);
+                chunk[l] = math::squash(chunk[l]);
                 sums[l] += chunk[l];
             }
         }
         sum[r] += lanes::total(sums);
-    }
-}
-
-/// s² / (1 + s²), also where s² overflows: one division, of the smaller of 1 and s² forms.
-#[inline(always)]
-fn squash(s: f32) -> f32 {
-    let square = s * s;
-    let weight = square / (1.0 + square);
-    if square < f32::INFINITY {
-        weight
-    } else if s.is_nan() {
-        s
-    } else {
-        1.0
     }
 }
 
@@ -210,7 +196,7 @@ pub(crate) fn squash_tile_backward<I: Isa>(
                 let inverse = 1.0 / (1.0 + s[l] * s[l]);
                 let slope = 2.0 * s[l] * inverse * inverse;
                 d[l] = slope * inverse_sum * (d[l] - mean);
-                s[l] = squash(s[l]) * inverse_sum;
+                s[l] = math::squash(s[l]) * inverse_sum;
             }
         }
     }

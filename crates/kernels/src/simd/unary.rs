@@ -3,7 +3,8 @@
 use std::f32::consts::FRAC_2_SQRT_PI;
 
 use super::math::{
-    TURN_LIMIT, cos, erf, exp, gelu, gelu_tanh, ln, normal, sigmoid, sigmoid_and_slope, silu, sin, softplus, tanh,
+    TURN_LIMIT, cos, erf, exp, gelu, gelu_tanh, ln, normal, sigmoid, sigmoid_and_slope, silu, sin, softplus, squash,
+    tanh,
 };
 use super::{Isa, map};
 use crate::unary::Unary;
@@ -63,11 +64,7 @@ pub(crate) fn unary<I: Isa>(op: Unary, out: &mut [f32], x: &[f32], write: Write)
             let power = exp::<I>(x);
             if x > 0.0 { x + 1.0 } else { power }
         }),
-        Unary::Squash => map!(write, out, x, |&x| {
-            // The result rounds to 1 long before the square overflows.
-            let square = if x.abs() > 1e9 { 1e18 } else { x * x };
-            square / (1.0 + square)
-        }),
+        Unary::Squash => map!(write, out, x, |&x| squash(x)),
     }
 }
 

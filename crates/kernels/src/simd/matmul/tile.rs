@@ -50,24 +50,8 @@ impl<'a> Tile<'a> {
         write: Write,
     ) -> Self {
         let depth = b.len() / width;
-        Tile {
-            a: a.as_ptr(),
-            a_step: a.len() / depth.max(1),
-            along: false,
-            b: b.as_ptr(),
-            ahead,
-            width,
-            depth,
-            alpha,
-            from: corner,
-            from_stride: stride,
-            add: write == Write::Add,
-            to: corner,
-            to_stride: stride,
-            columns,
-            bias: None,
-            operands: PhantomData,
-        }
+        let a = (a.as_ptr(), a.len() / depth.max(1), false);
+        Tile { ahead, ..Tile::at(a, (b.as_ptr(), width), depth, alpha, corner, stride, columns, write) }
     }
 
     /// A tile of an operand that lies as [`TileProduct`](crate::tiles::TileProduct) says, at these places.
