@@ -8,6 +8,7 @@ use crate::condition::{self, Condition};
 use crate::position::alibi::Slopes;
 use crate::position::{Pairing, Position};
 use crate::project::Project;
+use crate::score::ScoreConfig;
 
 /// Why a configuration cannot be built.
 #[derive(Clone, Debug, PartialEq, Error)]
@@ -35,15 +36,25 @@ pub enum Weighing {
     Softmax,
     /// [`crate::Expressive`]
     Expressive,
+    /// [`crate::Sigmoid`]
+    Sigmoid,
+    /// [`crate::ReluPower`] with the power 1.
+    Relu,
+    /// [`crate::ReluPower`] with the power 2.
+    ReluSquared,
 }
 
 /// The slots of an attention layer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AttentionConfig {
+    /// How a query meets a key.
+    pub score: ScoreConfig,
     /// How scores become weights.
     pub weighing: Weighing,
-    /// The factor on the dot product; without it 1/√d. The program that expressive attention was read from uses 1.
+    /// Whether each head learns the score of a key without a value, which takes its share of a softmax; see [`crate::Softmax`].
+    pub sinks: bool,
+    /// The factor c of the scores that have one; without it 1/√d. The program that expressive attention was read from uses 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scale: Option<f64>,
     /// The ε of expressive attention.
@@ -74,7 +85,9 @@ pub struct AttentionConfig {
 impl Default for AttentionConfig {
     fn default() -> Self {
         AttentionConfig {
+            score: ScoreConfig::default(),
             weighing: Weighing::Softmax,
+            sinks: false,
             scale: None,
             eps: 1e-6,
             position: Position::Learned,
@@ -133,14 +146,23 @@ impl AttentionConfig {
                 "a window of 0 keys sees nothing; choose at least 1 or leave it out".into(),
             );
         }
-        if self.weighing == Weighing::Expressive
+        if (self.weighing != Weighing::Softmax || self.sinks || self.score != ScoreConfig::default())
             && self.condition.iter().any(|condition| matches!(condition, Condition::BatchNorm(_)))
         {
             return refuse(
                 "model.attention.condition",
-                "batch-norm moves all scores of a query alike, which only a softmax does not see; use it with weighing = \"softmax\"".into(),
+                "batch-norm moves all dot products of a query alike, which only a softmax without sinks does not see; use it with \
+                 weighing = \"softmax\", sinks = false and the dot score"
+                    .into(),
             );
         }
+        if self.sinks && self.weighing != Weighing::Softmax {
+            return refuse(
+                "model.attention.sinks",
+                "a sink takes its share of a softmax; use it with weighing = \"softmax\" or set it to false".into(),
+            );
+        }
+        self.score.validate()?;
         self.project.validate(heads)?;
         condition::validate(&self.condition)?;
         self.after.validate()
@@ -150,7 +172,7 @@ impl AttentionConfig {
     pub fn validate_across(&self, width: usize, heads: usize) -> Result<(), ConfigError> {
         self.validate(width, heads)?;
         let refuse = |key: &str, reason: &str| Err(ConfigError::new(key, reason));
-        if matches!(self.position, Position::Alibi | Position::Rotary) {
+        if matches!(self.position, Position::Alibi | Position::Relative | Position::Rotary) {
             return refuse(
                 "model.attention.position",
                 "distances between two sequences mean nothing; use none, learned or sinusoidal",
@@ -186,6 +208,7 @@ mod tests {
     use crate::after::CentredConfig;
     use crate::condition::{BatchNormConfig, ConvolutionConfig};
     use crate::project::{GateConfig, GateOrder, LinearConfig, MlpConfig, Role};
+    use crate::score::{CosineConfig, NeuralConfig};
 
     fn message(change: impl FnOnce(&mut AttentionConfig), width: usize, heads: usize) -> String {
         let mut config = AttentionConfig::default();
@@ -237,6 +260,13 @@ mod tests {
         assert!(message(|c| c.condition = long, 8, 2).contains("0 taps is not between 1 and"));
         let expressive = message(|c| (c.weighing, c.condition) = (Weighing::Expressive, vec![bn(|_| ())]), 8, 2);
         assert!(expressive.contains("use it with weighing = \"softmax\""), "{expressive}");
+        let neural = ScoreConfig::Neural(NeuralConfig::default());
+        assert!(message(|c| (c.score, c.condition) = (neural, vec![bn(|_| ())]), 8, 2).contains("the dot score"));
+        assert!(message(|c| (c.sinks, c.weighing) = (true, Weighing::Relu), 8, 2).starts_with("model.attention.sinks"));
+        let neural = ScoreConfig::Neural(NeuralConfig { width: 0, ..NeuralConfig::default() });
+        assert!(message(|c| c.score = neural, 8, 2).starts_with("model.attention.score.width: 0 is not between"));
+        let cosine = ScoreConfig::Cosine(CosineConfig { temperature: f64::NAN });
+        assert!(message(|c| c.score = cosine, 8, 2).starts_with("model.attention.score.temperature"));
         let gain = After::Centred(CentredConfig { gain: f64::INFINITY, learned: false });
         assert!(message(|c| c.after = gain, 8, 2).starts_with("model.attention.after.gain"));
     }

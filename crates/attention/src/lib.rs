@@ -45,6 +45,7 @@ mod core;
 mod driver;
 mod mask;
 mod multi_head;
+mod pattern;
 pub mod position;
 mod preset;
 mod project;
@@ -57,14 +58,20 @@ pub use cache::KeyValueCache;
 pub use condition::{BatchNormConfig, Condition, ConvolutionConfig, QkNormConfig};
 pub use config::{AttentionConfig, ConfigError, Weighing};
 pub use context::AttentionContext;
-pub use core::attend;
-pub use driver::{Normaliser, TileWeigh, attend_tiled};
+pub use core::{attend, attention_weights};
+pub use driver::{
+    Distances, Normaliser, Operands, Pairs, Rows, TileGradients, TileScore, TileWeigh, attend_boxed, attend_tiled,
+};
 pub use mask::Mask;
 pub use multi_head::MultiHeadAttention;
+pub use pattern::{Pattern, Seen};
 pub use position::Position;
 pub use project::{GateConfig, GateForm, GateOrder, LinearConfig, MlpActivation, MlpConfig, Project, Role};
-pub use score::{ScaledDot, Score};
-pub use weigh::{Expressive, Softmax, Weigh};
+pub use score::{
+    CosineConfig, Distance, DotScore, Neural, NeuralConfig, OfDot, PairGradients, PairScore, Pairwise, ScaledDot,
+    Score, ScoreActivation, ScoreConfig, SquaredDot, Yat,
+};
+pub use weigh::{Expressive, ReluPower, Sigmoid, Softmax, Weigh};
 
 // The example of the README is a test.
 #[cfg(doctest)]

@@ -2,8 +2,8 @@
 
 use anther_attention::{
     After, AttentionConfig, AttentionContext, BatchNormConfig, CentredConfig, Condition, ConvolutionConfig, GateConfig,
-    GateForm, GateOrder, LinearConfig, Mask, MlpActivation, MlpConfig, MultiHeadAttention, Position, Project,
-    QkNormConfig, Role, Weighing,
+    GateForm, GateOrder, LinearConfig, Mask, MlpActivation, MlpConfig, MultiHeadAttention, NeuralConfig, Position,
+    Project, QkNormConfig, Role, ScoreActivation, ScoreConfig, Weighing,
 };
 use anther_tensor::RandomKey;
 use anther_testkit::{Case, check_all, function, normal};
@@ -35,7 +35,12 @@ fn layer(label: &str, config: AttentionConfig, mask: Mask, batch: usize, length:
 /// Attention-BN see it, and under centring what is added to all values alike.
 fn cancelled(config: &AttentionConfig) -> Vec<&'static str> {
     let mut names = Vec::new();
-    if config.weighing == Weighing::Softmax && config.position != Position::Rotary && config.condition.is_empty() {
+    let softmax = config.weighing == Weighing::Softmax && !config.sinks;
+    if softmax && matches!(config.score, ScoreConfig::Neural(_)) {
+        names.push("score.out.bias");
+    }
+    let dot = config.score == ScoreConfig::default();
+    if softmax && dot && config.position != Position::Rotary && config.condition.is_empty() {
         names.extend(match &config.project {
             Project::Mlp(mlp) if mlp.maps.contains(&Role::Key) => {
                 Some(if mlp.norm { "k_proj.3.bias" } else { "k_proj.2.bias" })
@@ -164,6 +169,13 @@ fn random_config(number: u64) -> Option<AttentionConfig> {
     };
     let conv = Condition::Convolution(ConvolutionConfig { taps: pick(key, &mut at, &[2, 3, 6]) });
     let (norm, bn) = (Condition::QkNorm(QkNormConfig::default()), Condition::BatchNorm(bn));
+    // tanh has no kinks for finite differences to meet.
+    let neural = ScoreConfig::Neural(NeuralConfig {
+        width: pick(key, &mut at, &[2, 5]),
+        second_layer: pick(key, &mut at, &[false, true]),
+        activation: ScoreActivation::Tanh,
+        bias_init: None,
+    });
     let centred = CentredConfig { gain: 0.6, learned: pick(key, &mut at, &[true, false]) };
     let config = AttentionConfig {
         project: pick(key, &mut at, &[Project::Linear(linear), Project::Mlp(mlp), Project::Gate(gate)]),
@@ -173,8 +185,14 @@ fn random_config(number: u64) -> Option<AttentionConfig> {
             &[vec![], vec![norm.clone()], vec![bn.clone()], vec![bn, conv.clone(), norm], vec![conv]],
         ),
         after: pick(key, &mut at, &[After::None {}, After::OutputGate {}, After::Centred(centred)]),
-        weighing: pick(key, &mut at, &[Weighing::Softmax, Weighing::Expressive]),
-        position: pick(key, &mut at, &[Position::None, Position::Alibi, Position::Rotary]),
+        weighing: pick(key, &mut at, &[Weighing::Softmax, Weighing::Softmax, Weighing::Expressive, Weighing::Sigmoid]),
+        score: pick(
+            key,
+            &mut at,
+            &[ScoreConfig::default(), neural, ScoreConfig::Distance {}, ScoreConfig::SquaredDot {}],
+        ),
+        sinks: pick(key, &mut at, &[false, true]),
+        position: pick(key, &mut at, &[Position::None, Position::Alibi, Position::Rotary, Position::Relative]),
         window: pick(key, &mut at, &[None, None, Some(3)]),
         // Expressive weights of small scores have steep gradients, which f32 cannot follow far.
         eps: 1e-2,
@@ -185,7 +203,7 @@ fn random_config(number: u64) -> Option<AttentionConfig> {
 
 #[test]
 fn random_combinations() {
-    let configs = (0..).filter_map(random_config).take(40).enumerate();
+    let configs = (0..).filter_map(random_config).take(60).enumerate();
     let cases = configs.map(|(i, config)| {
         let (name, mask) = masks()[i % 4].clone();
         zeroed(layer(&format!("{name} {config:?}"), config.clone(), mask, 2, 5), &config)
