@@ -105,5 +105,6 @@ GEMM = [
 ]
 BATCHED = [(96, 256, 256, 64), (256, 128, 128, 32)]
 ATTENTION = [(8, 8, 512, 64), (1, 8, 4096, 64)]
+MECHANISM = (1, 8, 1024, 64)
 GPT = dict(layers=6, width=384, heads=6, hidden=1536, context=256, batch=8, vocabulary=8192)
 PROMPT, GENERATED = 16, 224

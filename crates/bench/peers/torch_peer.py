@@ -104,6 +104,66 @@ def ops():
             op("attn", size, [shape] * 3, lambda q, k, v, _, c=causal: F.scaled_dot_product_attention(q, k, v, is_causal=c))
 
 
+def mechanisms():
+    """The mechanisms as one writes them with ordinary operations, forward and backward into fresh gradients."""
+    batch, heads, length, d = shape = common.MECHANISM
+    size = "B{}H{}T{}D{}".format(*shape)
+
+    def add(name, causal, parameters, score, values=lambda k, v, p: v, weigh=None):
+        def build():
+            mask = torch.ones(length, length, dtype=torch.bool).tril() if causal else None
+            leaves = [torch.randn(shape, requires_grad=True) for _ in range(3)]
+            leaves += [(torch.randn(s) * s[-1] ** -0.5).requires_grad_() for s in parameters]
+            cotangent = torch.randn(shape)
+
+            def softmax(s):
+                return torch.softmax(s if mask is None else s.masked_fill(~mask, float("-inf")), -1)
+
+            def run():
+                for leaf in leaves:
+                    leaf.grad = None
+                q, k, v, *p = leaves
+                weights = (weigh or (lambda s, _: softmax(s)))(score(q, k, p, mask), mask)
+                (weights @ values(k, v, p)).backward(cotangent)
+
+            return run
+
+        CASES[f"attn_fwdbwd_{name}_{size}_{'causal' if causal else 'full'}"] = build
+
+    def dot(q, k, p, mask):
+        return q @ k.mT * d**-0.5
+
+    def expressive(s, mask):
+        weights = s * s / (1 + s * s)
+        weights = weights if mask is None else weights * mask
+        return weights / (weights.sum(-1, keepdim=True) + 1e-6)
+
+    def neural(q, k, p, mask):
+        wq, bq, wk, bk, w1, b1, w2, b2, w3, b3 = p
+        width = len(bq)
+        a = F.linear(F.linear(q, wq, bq), w1[:, :width], b1)
+        b = F.linear(F.linear(k, wk, bk), w1[:, width:])
+        hidden = torch.relu(F.linear(torch.relu(a.unsqueeze(3) + b.unsqueeze(2)), w2, b2))
+        return F.linear(hidden, w3, b3).squeeze(-1)
+
+    def shifted(q, k, p, mask):
+        if mask is None:
+            mean = k.mean(2, keepdim=True)
+        else:
+            mean = k.cumsum(2) / torch.arange(1, length + 1).view(length, 1)
+        return dot(q - 0.5 * mean, k, p, mask)
+
+    for causal in (False, True):
+        add("dot", causal, [], dot)
+        add("expressive", causal, [], dot, weigh=expressive)
+        for width in (2, 8, 16):
+            m = max(width // 2, 1)
+            parameters = [(width, d), (width,), (width, d), (width,), (width, 2 * width), (width,), (m, width), (m,), (1, m), (1,)]
+            add(f"neural_d{width}", causal, parameters, neural)
+        add("bn", causal, [], shifted)
+        add("kgv", causal, [(d, d), (d,)], dot, values=lambda k, v, p: v * torch.sigmoid(F.linear(k, p[0], p[1])))
+
+
 @case("adamw_10M")
 def adamw():
     parameters = [torch.randn(500, 500, requires_grad=True) for _ in range(40)]
@@ -199,4 +259,5 @@ def startup():
 
 products()
 ops()
+mechanisms()
 common.serve("torch", torch.__version__, THREADS, CASES)

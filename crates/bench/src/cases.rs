@@ -7,6 +7,7 @@ mod gemm;
 pub mod gpt;
 pub mod limits;
 mod loss;
+mod mechanisms;
 pub mod startup;
 mod train;
 
@@ -22,6 +23,7 @@ pub fn all(threads: usize, anther: Option<&std::path::Path>) -> Vec<Case> {
     cases.extend(elementwise::cases());
     cases.extend(loss::cases());
     cases.extend(attention::cases());
+    cases.extend(mechanisms::cases());
     cases.extend(train::cases());
     cases.extend(decode::cases());
     cases.extend(anther.map(startup::case));

@@ -16,7 +16,7 @@
 //! - [`matmul`](fn@matmul), [`matmul_fused`], [`matmul_batched`]: matrix products
 //! - [`softmax`](fn@softmax), [`normalize`](fn@normalize): weights over the keys of a [`Span`]
 //! - [`tile_product`], [`online_softmax`], [`online_squash`]: what a tiled attention is made of, on tiles that stay in the cache
-//! - [`vectorize`]: loops of a caller, compiled for the level in force
+//! - [`vectorize`], [`Lanes`]: loops of a caller, compiled for the level in force, and arithmetic for them
 //! - [`attend_cached`]: a few queries over a key–value cache
 //! - [`layer_norm`], [`rms_norm`], [`cross_entropy`], [`rotary`](fn@rotary), [`gather_rows`], [`swiglu`](fn@swiglu): parts of a transformer
 //! - [`swap_middle`], [`transpose_last`], [`copy_columns`]: layout
@@ -66,6 +66,7 @@ mod decode;
 mod dropout;
 mod elementwise;
 mod embedding;
+mod lanes;
 mod layout;
 mod level;
 mod loss;
@@ -101,6 +102,7 @@ pub use decode::{CacheWeights, CachedAttention, attend_cached};
 pub use dropout::{dropout, dropout_from};
 pub use elementwise::{Binary, Broadcast, affine, binary, binary_reversed, copy, scale};
 pub use embedding::{gather_rows, scatter_add_rows};
+pub use lanes::Lanes;
 pub use layout::{copy_columns, swap_middle, transpose_last};
 pub use level::{Level, LevelError, level, parse_level, set_default_level, with_level};
 pub use loss::{cross_entropy, cross_entropy_backward, cross_entropy_in_place};

@@ -162,7 +162,8 @@ macro_rules! function {
     (|$x:ident| $body:expr $(,)?) => { $crate::function!(@define (), $x, _, $body) };
 }
 
-/// A [`Case`] of an op: its name as the op itself gives it, a label, the inputs, and a body as in [`function!`](crate::function).
+/// A [`Case`] of an op: its name as the op itself gives it, a label, the inputs (a list, or the name of a vector), and a body as in
+/// [`function!`](crate::function).
 ///
 /// ```
 /// use anther_testkit::{case, check, normal};
@@ -174,5 +175,8 @@ macro_rules! function {
 macro_rules! case {
     ($op:literal, $label:expr, [$($input:expr),* $(,)?], $($function:tt)+) => {
         $crate::Case::new($op, $label, vec![$($input),*], $crate::function!($($function)+))
+    };
+    ($op:literal, $label:expr, $inputs:ident, $($function:tt)+) => {
+        $crate::Case::new($op, $label, $inputs, $crate::function!($($function)+))
     };
 }

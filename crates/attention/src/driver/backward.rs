@@ -3,7 +3,9 @@
 use std::ops::Range;
 use std::slice::ChunksMut;
 
-use anther_kernels::{self as kernels, PANEL, Scratch, TILE_STRIDE, TileA, TileB, TileProduct, Write, parallel_each};
+use anther_kernels::{
+    self as kernels, Lanes, PANEL, Scratch, TILE_STRIDE, TileA, TileB, TileProduct, Write, parallel_each,
+};
 use anther_tensor::Element;
 
 use super::job::{Job, TileMask};
@@ -133,7 +135,7 @@ impl<T: Element> Task<'_, T> {
         let mut v_panels = Scratch::new(self.keys.len().next_multiple_of(PANEL) * dv);
         kernels::pack_panels(&mut k_panels, k, d);
         kernels::pack_panels(&mut v_panels, v, dv);
-        let mut params = vec![[T::ZERO; PANEL]; self.params.len()];
+        let mut params = vec![Lanes::zero(); self.params.len()];
         for member in 0..group {
             let head = self.kv_head * group + member;
             let part = |size: usize| head * size..(head + 1) * size;
@@ -177,7 +179,7 @@ impl<T: Element> Task<'_, T> {
             }
         }
         for (sum, lanes) in self.params.iter_mut().zip(&params) {
-            *sum = lanes.iter().copied().sum();
+            *sum = lanes.total();
         }
     }
 }
@@ -208,7 +210,7 @@ struct HeadGradients<'a, T> {
     dq: &'a mut [T],
     dk: &'a mut [T],
     dv: &'a mut [T],
-    params: &'a mut [[T; PANEL]],
+    params: &'a mut [Lanes<T>],
     bias: &'a mut [T],
 }
 

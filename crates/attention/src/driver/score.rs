@@ -1,6 +1,6 @@
 //! What a score tells the driver: the scores of a tile of pairs, and what their gradients mean for queries and keys.
 
-use anther_kernels::{self as kernels, PANEL, Span, TILE_STRIDE, TileA, TileB, TileProduct, Write};
+use anther_kernels::{self as kernels, Lanes, Span, TILE_STRIDE, TileA, TileB, TileProduct, Write};
 use anther_tensor::Element;
 
 use super::QUERIES;
@@ -56,7 +56,7 @@ pub struct TileGradients<'a, T> {
     /// Those of the keys lane by lane, laid out as [`Pairs::key_panels`]; empty unless [`TileScore::panels`].
     pub key_panels: &'a mut [T],
     /// Those of the numbers that all pairs share, [`PANEL`] lanes each, which are added up in the end.
-    pub params: &'a mut [[T; PANEL]],
+    pub params: &'a mut [Lanes<T>],
 }
 
 impl<T: Element> Pairs<'_, T> {

@@ -1,6 +1,6 @@
 //! Neural attention: the score is a small network of query and key.
 
-use anther_kernels::{self as kernels, PANEL, Write};
+use anther_kernels::{self as kernels, Lanes, Write};
 use anther_tensor::{Element, Trans, Unary, Var};
 use serde::{Deserialize, Serialize};
 
@@ -93,37 +93,41 @@ impl Score for Neural {
     }
 }
 
-/// One unit for all keys of a panel.
-type Lane<T> = [T; PANEL];
+// What is done to each unit alike runs over all numbers in one loop. As a loop over lanes within a loop over units the compiler may make vectors across units,
+// which are far apart. Closures that are called more than once would not be inlined, and so run without the instructions of the level.
+
+/// `sum += x`
+#[inline(always)]
+fn add<T: Element>(sum: &mut [Lanes<T>], x: &[Lanes<T>]) {
+    for (sum, &x) in Lanes::numbers_mut(sum).iter_mut().zip(Lanes::numbers(x)) {
+        *sum += x;
+    }
+}
 
 /// σ of lanes, in `y`; `x` is kept for σ′ if that needs it.
 #[inline(always)]
-fn activate<T: Element>(activation: ScoreActivation, x: &[Lane<T>], y: &mut [Lane<T>]) {
+fn activate<T: Element>(activation: ScoreActivation, x: &[Lanes<T>], y: &mut [Lanes<T>]) {
     match activation {
         ScoreActivation::Relu => {
-            for (y, x) in y.iter_mut().zip(x) {
-                for c in 0..PANEL {
-                    y[c] = x[c].max(T::ZERO);
-                }
+            for (y, &x) in Lanes::numbers_mut(y).iter_mut().zip(Lanes::numbers(x)) {
+                *y = if x > T::ZERO { x } else { T::ZERO };
             }
         }
-        other => kernels::unary(other.into(), y.as_flattened_mut(), x.as_flattened(), Write::Set),
+        other => kernels::unary(other.into(), Lanes::numbers_mut(y), Lanes::numbers(x), Write::Set),
     }
 }
 
 /// Multiplies gradients by σ′.
 #[inline(always)]
-fn chain<T: Element>(activation: ScoreActivation, d: &mut [Lane<T>], x: &[Lane<T>], y: &[Lane<T>]) {
+fn chain<T: Element>(activation: ScoreActivation, d: &mut [Lanes<T>], x: &[Lanes<T>], y: &[Lanes<T>]) {
     match activation {
         ScoreActivation::Relu => {
-            for (d, y) in d.iter_mut().zip(y) {
-                for c in 0..PANEL {
-                    d[c] = if y[c] > T::ZERO { d[c] } else { T::ZERO };
-                }
+            for (d, &y) in Lanes::numbers_mut(d).iter_mut().zip(Lanes::numbers(y)) {
+                *d = if y > T::ZERO { *d } else { T::ZERO };
             }
         }
         other => {
-            let (d, x, y) = (d.as_flattened_mut(), x.as_flattened(), y.as_flattened());
+            let (d, x, y) = (Lanes::numbers_mut(d), Lanes::numbers(x), Lanes::numbers(y));
             kernels::unary_backward_in_place(other.into(), d, x, y);
         }
     }
@@ -131,11 +135,11 @@ fn chain<T: Element>(activation: ScoreActivation, d: &mut [Lane<T>], x: &[Lane<T
 
 /// The units of a panel: before and after σ, for both layers, and a place for gradients.
 struct Units<'a, T> {
-    sums: &'a mut [Lane<T>],
-    first: &'a mut [Lane<T>],
-    second_sums: &'a mut [Lane<T>],
-    second: &'a mut [Lane<T>],
-    gradients: &'a mut [Lane<T>],
+    sums: &'a mut [Lanes<T>],
+    first: &'a mut [Lanes<T>],
+    second_sums: &'a mut [Lanes<T>],
+    second: &'a mut [Lanes<T>],
+    gradients: &'a mut [Lanes<T>],
 }
 
 /// The shared numbers by their names.
@@ -148,7 +152,7 @@ struct Weights<'a, T> {
 
 impl Neural {
     #[inline(always)]
-    fn split<'a, T>(&self, h: usize, scratch: &'a mut [Lane<T>]) -> Units<'a, T> {
+    fn split<'a, T>(&self, h: usize, scratch: &'a mut [Lanes<T>]) -> Units<'a, T> {
         let m = self.second.unwrap_or(0);
         let (sums, rest) = scratch.split_at_mut(h);
         let (first, rest) = rest.split_at_mut(h);
@@ -168,37 +172,40 @@ impl Neural {
 
     /// Fills the units and gives the scores.
     #[inline(always)]
-    fn run<T: Element>(&self, a: &[T], b: &[Lane<T>], weights: &Weights<'_, T>, units: &mut Units<'_, T>) -> Lane<T> {
-        for ((sum, &a), b) in units.sums.iter_mut().zip(a).zip(b) {
-            for c in 0..PANEL {
-                sum[c] = a + b[c];
-            }
+    fn run<T: Element>(
+        &self,
+        a: &[Lanes<T>],
+        b: &[Lanes<T>],
+        weights: &Weights<'_, T>,
+        units: &mut Units<'_, T>,
+    ) -> Lanes<T> {
+        let pairs = Lanes::numbers(a).iter().zip(Lanes::numbers(b));
+        for (sum, (&a, &b)) in Lanes::numbers_mut(units.sums).iter_mut().zip(pairs) {
+            *sum = a + b;
         }
         activate(self.activation, units.sums, units.first);
         let last = if self.second.is_some() {
             let rows = weights.w2.chunks_exact(a.len()).zip(weights.b2);
             for (out, (row, &bias)) in units.second_sums.iter_mut().zip(rows) {
-                let mut sum = [bias; PANEL];
-                for (&w, unit) in row.iter().zip(&*units.first) {
-                    for c in 0..PANEL {
-                        sum[c] = w.mul_add(unit[c], sum[c]);
-                    }
-                }
-                *out = sum;
+                *out = dot(row, units.first, bias);
             }
             activate(self.activation, units.second_sums, units.second);
             &*units.second
         } else {
             &*units.first
         };
-        let mut score = [weights.b3; PANEL];
-        for (&w, unit) in weights.w3.iter().zip(last) {
-            for c in 0..PANEL {
-                score[c] = w.mul_add(unit[c], score[c]);
-            }
-        }
-        score
+        dot(weights.w3, last, weights.b3)
     }
+}
+
+/// `start + Σ_l w_l x_l`
+#[inline(always)]
+fn dot<T: Element>(w: &[T], x: &[Lanes<T>], start: T) -> Lanes<T> {
+    let mut sum = Lanes::splat(start);
+    for (&w, &x) in w.iter().zip(x) {
+        sum = Lanes::splat(w).mul_add(x, sum);
+    }
+    sum
 }
 
 impl PairScore for Neural {
@@ -207,18 +214,18 @@ impl PairScore for Neural {
     }
 
     #[inline(always)]
-    fn score<T: Element>(&self, a: &[T], b: &[Lane<T>], params: &[T], scratch: &mut [Lane<T>]) -> Lane<T> {
+    fn score<T: Element>(&self, a: &[Lanes<T>], b: &[Lanes<T>], params: &[T], scratch: &mut [Lanes<T>]) -> Lanes<T> {
         self.run(a, b, &self.weights(a.len(), params), &mut self.split(a.len(), scratch))
     }
 
     #[inline(always)]
     fn differentiate<T: Element>(
         &self,
-        a: &[T],
-        b: &[Lane<T>],
+        a: &[Lanes<T>],
+        b: &[Lanes<T>],
         params: &[T],
-        dscores: &Lane<T>,
-        scratch: &mut [Lane<T>],
+        dscores: Lanes<T>,
+        scratch: &mut [Lanes<T>],
         into: PairGradients<'_, T>,
     ) {
         let h = a.len();
@@ -230,42 +237,29 @@ impl PairScore for Neural {
         let (dw2, rest) = into.params.split_at_mut(m * h);
         let (db2, rest) = rest.split_at_mut(m);
         let (dw3, db3) = rest.split_at_mut(weights.w3.len());
-        for c in 0..PANEL {
-            db3[0][c] += dscores[c];
-        }
+        db3[0] += dscores;
         let (last, d_last) = if m == 0 { (&*units.first, &mut *d_first) } else { (&*units.second, &mut *d_second) };
-        for (((dw, d), &w), unit) in dw3.iter_mut().zip(d_last).zip(weights.w3).zip(last) {
-            for c in 0..PANEL {
-                dw[c] = dscores[c].mul_add(unit[c], dw[c]);
-                d[c] = dscores[c] * w;
-            }
+        for o in 0..weights.w3.len() {
+            dw3[o] = dscores.mul_add(last[o], dw3[o]);
+            d_last[o] = dscores * Lanes::splat(weights.w3[o]);
         }
         if m > 0 {
             chain(self.activation, d_second, units.second_sums, units.second);
-            for (db, d) in db2.iter_mut().zip(&*d_second) {
-                for c in 0..PANEL {
-                    db[c] += d[c];
-                }
-            }
+            add(db2, d_second);
             for (l, d_first) in d_first.iter_mut().enumerate() {
-                let mut sum = [T::ZERO; PANEL];
-                for (o, d) in d_second.iter().enumerate() {
-                    let (w, unit, dw) = (weights.w2[o * h + l], &units.first[l], &mut dw2[o * h + l]);
-                    for c in 0..PANEL {
-                        sum[c] = w.mul_add(d[c], sum[c]);
-                        dw[c] = d[c].mul_add(unit[c], dw[c]);
-                    }
+                let unit = units.first[l];
+                let mut sum = Lanes::zero();
+                for (o, &d) in d_second.iter().enumerate() {
+                    sum = Lanes::splat(weights.w2[o * h + l]).mul_add(d, sum);
+                    let dw = &mut dw2[o * h + l];
+                    *dw = d.mul_add(unit, *dw);
                 }
                 *d_first = sum;
             }
         }
         chain(self.activation, d_first, units.sums, units.first);
-        for ((d, da), db) in d_first.iter().zip(into.query).zip(into.keys) {
-            for c in 0..PANEL {
-                da[c] += d[c];
-                db[c] += d[c];
-            }
-        }
+        add(into.query, d_first);
+        add(into.keys, d_first);
     }
 
     fn flops(&self, h: usize) -> usize {

@@ -1,13 +1,13 @@
 //! Scores that are any function of a query and a key.
 
-use anther_kernels::{PANEL, Scratch, TILE_STRIDE, Vectorize, vectorize};
+use anther_kernels::{Lanes, PANEL, Scratch, TILE_STRIDE, Vectorize, vectorize};
 use anther_tensor::Element;
 
 use crate::driver::{Pairs, TileGradients, TileScore};
 
 /// A score that is any function of a query, a key and numbers that all pairs share. It is written for one query and [`PANEL`] keys at once: where the
-/// formula has a number of the key or of the pair, the code has a *lane* of such numbers, an array over the keys, and a loop over it. The compiler makes
-/// vector instructions of these loops. [`Pairwise`] makes a [`TileScore`] of it.
+/// formula has a number of the key or of the pair, the code has [`Lanes`] of them, one for each key, with the same arithmetic, and the compiler makes vector
+/// instructions of it. [`Pairwise`] makes a [`TileScore`] of it.
 ///
 /// The lanes of keys that the query does not see, or that do not exist, hold anything; their `dscores` are 0.
 ///
@@ -19,23 +19,23 @@ pub trait PairScore: Clone + Send + Sync + 'static {
         0
     }
 
-    /// The scores of a query `[d]` and keys `[d]` lanes.
+    /// The scores of a query `[d]`, each number of which fills its lanes, and keys `[d]`.
     fn score<T: Element>(
         &self,
-        query: &[T],
-        keys: &[[T; PANEL]],
+        query: &[Lanes<T>],
+        keys: &[Lanes<T>],
         params: &[T],
-        scratch: &mut [[T; PANEL]],
-    ) -> [T; PANEL];
+        scratch: &mut [Lanes<T>],
+    ) -> Lanes<T>;
 
     /// Adds `∂L/∂s · ∂s/∂x` to the gradient of each x, lane by lane, given the lane of `∂L/∂s`.
     fn differentiate<T: Element>(
         &self,
-        query: &[T],
-        keys: &[[T; PANEL]],
+        query: &[Lanes<T>],
+        keys: &[Lanes<T>],
         params: &[T],
-        dscores: &[T; PANEL],
-        scratch: &mut [[T; PANEL]],
+        dscores: Lanes<T>,
+        scratch: &mut [Lanes<T>],
         into: PairGradients<'_, T>,
     );
 
@@ -46,11 +46,11 @@ pub trait PairScore: Clone + Send + Sync + 'static {
 /// The gradients of a query, of keys, and of the numbers that all pairs share. All have lanes, which are added up where there is one number for all keys.
 pub struct PairGradients<'a, T> {
     /// `[d]`
-    pub query: &'a mut [[T; PANEL]],
+    pub query: &'a mut [Lanes<T>],
     /// `[d]`
-    pub keys: &'a mut [[T; PANEL]],
+    pub keys: &'a mut [Lanes<T>],
     /// `[n]`
-    pub params: &'a mut [[T; PANEL]],
+    pub params: &'a mut [Lanes<T>],
 }
 
 /// A [`PairScore`] as the driver takes it.
@@ -63,21 +63,23 @@ impl<T: Element, S: PairScore> TileScore<T> for Pairwise<S> {
     }
 
     fn score(&self, pairs: &Pairs<'_, T>, scores: &mut [T], _: &mut [T]) {
-        let mut scratch = Scratch::new(self.0.scratch(pairs.d) * PANEL);
+        let mut scratch = Scratch::new((self.0.scratch(pairs.d) + pairs.d) * PANEL);
         scratch.fill(T::ZERO);
-        vectorize(Values { of: &self.0, pairs, scores, scratch: scratch.as_chunks_mut().0 });
+        let (query, scratch) = Lanes::of_mut(&mut scratch).split_at_mut(pairs.d);
+        vectorize(Values { of: &self.0, pairs, scores, scratch, query });
     }
 
     fn differentiate(&self, pairs: &Pairs<'_, T>, dscores: &mut [T], _: &[T], into: &mut TileGradients<'_, T>) {
-        let mut scratch = Scratch::new((self.0.scratch(pairs.d) + pairs.d) * PANEL);
+        let mut scratch = Scratch::new((self.0.scratch(pairs.d) + 2 * pairs.d) * PANEL);
         scratch.fill(T::ZERO);
         // Behind the last key the tile may hold anything.
         let cols = pairs.cols();
         for row in dscores.chunks_mut(TILE_STRIDE).take(pairs.rows()) {
             row[cols..cols.next_multiple_of(PANEL)].fill(T::ZERO);
         }
-        let (dquery, scratch) = scratch.as_chunks_mut().0.split_at_mut(pairs.d);
-        vectorize(Gradients { of: &self.0, pairs, dscores, scratch, dquery, into });
+        let (query, scratch) = Lanes::of_mut(&mut scratch).split_at_mut(pairs.d);
+        let (dquery, scratch) = scratch.split_at_mut(pairs.d);
+        vectorize(Gradients { of: &self.0, pairs, dscores, scratch, query, dquery, into });
     }
 
     fn flops(&self, d: usize) -> usize {
@@ -92,11 +94,21 @@ fn panels<T>(pairs: &Pairs<'_, T>, r: usize) -> std::ops::Range<usize> {
     if span.is_empty() { 0..0 } else { span.start as usize / PANEL..(span.end as usize).div_ceil(PANEL) }
 }
 
+/// Each number in all lanes.
+#[inline(always)]
+fn fill<T: Element>(lanes: &mut [Lanes<T>], numbers: &[T]) {
+    for (lanes, &x) in lanes.iter_mut().zip(numbers) {
+        lanes.0.fill(x);
+    }
+}
+
 struct Values<'a, 'b, T, S> {
     of: &'a S,
     pairs: &'a Pairs<'b, T>,
     scores: &'a mut [T],
-    scratch: &'a mut [[T; PANEL]],
+    scratch: &'a mut [Lanes<T>],
+    /// One query, each number in all lanes.
+    query: &'a mut [Lanes<T>],
 }
 
 impl<T: Element, S: PairScore> Vectorize for Values<'_, '_, T, S> {
@@ -105,12 +117,12 @@ impl<T: Element, S: PairScore> Vectorize for Values<'_, '_, T, S> {
     #[inline(always)]
     fn run(self) {
         let Pairs { queries, key_panels, d, params, .. } = *self.pairs;
-        let keys = key_panels.as_chunks::<PANEL>().0;
+        let keys = Lanes::of(key_panels);
         for r in 0..self.pairs.spans.len() {
-            let query = &queries[r * d..][..d];
-            let scores = self.scores[r * TILE_STRIDE..][..TILE_STRIDE].as_chunks_mut::<PANEL>().0;
+            fill(self.query, &queries[r * d..][..d]);
+            let scores = Lanes::of_mut(&mut self.scores[r * TILE_STRIDE..][..TILE_STRIDE]);
             for panel in panels(self.pairs, r) {
-                scores[panel] = self.of.score(query, &keys[panel * d..][..d], params, self.scratch);
+                scores[panel] = self.of.score(self.query, &keys[panel * d..][..d], params, self.scratch);
             }
         }
     }
@@ -120,9 +132,10 @@ struct Gradients<'a, 'b, 'c, T, S> {
     of: &'a S,
     pairs: &'a Pairs<'b, T>,
     dscores: &'a [T],
-    scratch: &'a mut [[T; PANEL]],
-    /// The gradient of one query, lane by lane.
-    dquery: &'a mut [[T; PANEL]],
+    scratch: &'a mut [Lanes<T>],
+    /// One query, each number in all lanes, and its gradient lane by lane.
+    query: &'a mut [Lanes<T>],
+    dquery: &'a mut [Lanes<T>],
     into: &'a mut TileGradients<'c, T>,
 }
 
@@ -132,19 +145,19 @@ impl<T: Element, S: PairScore> Vectorize for Gradients<'_, '_, '_, T, S> {
     #[inline(always)]
     fn run(self) {
         let Pairs { queries, key_panels, d, params, .. } = *self.pairs;
-        let keys = key_panels.as_chunks::<PANEL>().0;
-        let dkeys = self.into.key_panels.as_chunks_mut::<PANEL>().0;
+        let keys = Lanes::of(key_panels);
+        let dkeys = Lanes::of_mut(self.into.key_panels);
         for r in 0..self.pairs.spans.len() {
-            let query = &queries[r * d..][..d];
-            let dscores = self.dscores[r * TILE_STRIDE..][..TILE_STRIDE].as_chunks::<PANEL>().0;
-            self.dquery.fill([T::ZERO; PANEL]);
+            fill(self.query, &queries[r * d..][..d]);
+            let dscores = Lanes::of(&self.dscores[r * TILE_STRIDE..][..TILE_STRIDE]);
+            self.dquery.fill(Lanes::zero());
             for panel in panels(self.pairs, r) {
                 let into =
                     PairGradients { query: self.dquery, keys: &mut dkeys[panel * d..][..d], params: self.into.params };
-                self.of.differentiate(query, &keys[panel * d..][..d], params, &dscores[panel], self.scratch, into);
+                self.of.differentiate(self.query, &keys[panel * d..][..d], params, dscores[panel], self.scratch, into);
             }
             for (sum, lanes) in self.into.queries[r * d..][..d].iter_mut().zip(&*self.dquery) {
-                *sum += lanes.iter().copied().sum();
+                *sum += lanes.total();
             }
         }
     }

@@ -7,5 +7,6 @@ mod expressive;
 mod golden;
 mod golden_slots;
 mod identities;
+mod laplace;
 mod layers;
 mod slots;

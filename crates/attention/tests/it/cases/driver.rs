@@ -5,7 +5,7 @@ use anther_attention::{
     ScoreActivation, Seen, Sigmoid, Softmax, SquaredDot, TileScore, Weigh, Yat, attend, attend_boxed,
 };
 use anther_tensor::{Element, ParamSet, Parameters, RandomKey, Randomness, Span, Stream, Tape, Tensor, Var};
-use anther_testkit::{Case, assert_close, check, function, normal};
+use anther_testkit::{Case, assert_close, case, check, normal};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum ScoreKind {
@@ -195,10 +195,13 @@ fn cases(mechanism: Mechanism, p: f64, shapes: &[Shape]) -> Vec<Case> {
             let label = format!("{mechanism:?}, {mask}, {s:?}");
             let inputs: Vec<_> = s.inputs(mechanism).iter().map(|shape| normal(shape.as_slice())).collect();
             let (s, mechanism) = (*s, mechanism);
-            let function = function!((s: Shape = s, mechanism: Mechanism = mechanism, seen: Seen = seen, p: f64 = p), |x| {
-                s.run(*mechanism, x, seen, *p)
-            });
-            let case = Case::new("tiled_attention", label, inputs, function);
+            let case = case!(
+                "tiled_attention",
+                label,
+                inputs,
+                (s: Shape = s, mechanism: Mechanism = mechanism, seen: Seen = seen, p: f64 = p),
+                |x| s.run(*mechanism, x, seen, *p)
+            );
             let case = case.tolerance(2e-4, 2e-5);
             cases.push(if s.queries * s.keys > 100 { case.big() } else { case });
         }
