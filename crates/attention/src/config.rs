@@ -35,6 +35,8 @@ pub enum Weighing {
     Softmax,
     /// [`crate::Expressive`]
     Expressive,
+    /// [`crate::linear_attention`] of φ(q) and φ(k), φ = elu + 1: no score, and a state instead of keys and values.
+    Linear,
 }
 
 /// The slots of an attention layer.
@@ -46,7 +48,7 @@ pub struct AttentionConfig {
     /// The factor on the dot product; without it 1/√d. The program that expressive attention was read from uses 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scale: Option<f64>,
-    /// The ε of expressive attention.
+    /// The ε of expressive and of linear attention.
     pub eps: f64,
     /// How the order of tokens is known.
     pub position: Position,
@@ -133,6 +135,9 @@ impl AttentionConfig {
                 "a window of 0 keys sees nothing; choose at least 1 or leave it out".into(),
             );
         }
+        if self.weighing == Weighing::Linear {
+            self.validate_linear()?;
+        }
         if self.weighing == Weighing::Expressive
             && self.condition.iter().any(|condition| matches!(condition, Condition::BatchNorm(_)))
         {
@@ -144,6 +149,47 @@ impl AttentionConfig {
         self.project.validate(heads)?;
         condition::validate(&self.condition)?;
         self.after.validate()
+    }
+
+    /// Linear attention has features, and neither scores nor weights.
+    fn validate_linear(&self) -> Result<(), ConfigError> {
+        let refuse = |key: &str, reason: &str| Err(ConfigError::new(&format!("model.attention.{key}"), reason));
+        if self.position == Position::Alibi {
+            return refuse(
+                "position",
+                "linear attention has no scores that a bias could be added to; use another position",
+            );
+        }
+        if self.window.is_some() {
+            return refuse(
+                "window",
+                "the running state of linear attention forgets no token; leave the window out or use another weighing",
+            );
+        }
+        if self.dropout > 0.0 {
+            return refuse("dropout", "linear attention never makes the weights that would be dropped; set it to 0");
+        }
+        if self.scale.is_some() {
+            return refuse("scale", "linear attention has no dot product of queries and keys to scale; leave it out");
+        }
+        Ok(())
+    }
+
+    /// Whether linear attention normalises its features with statistics of all keys.
+    fn is_linear_bn(&self) -> bool {
+        self.weighing == Weighing::Linear && self.condition.iter().any(|c| matches!(c, Condition::BatchNorm(_)))
+    }
+
+    /// Checks, beside [`AttentionConfig::validate`], that queries may be kept from what follows them: the mechanism has a form under a causal mask.
+    pub fn validate_causal(&self) -> Result<(), ConfigError> {
+        if self.is_linear_bn() {
+            return Err(ConfigError::new(
+                "model.attention.condition",
+                "batch-norm under linear attention moves all keys whenever another one is seen, so each query of a causal mask would need keys of its \
+                 own and no running state serves them; use weighing = \"softmax\", or attention in both directions",
+            ));
+        }
+        Ok(())
     }
 
     /// Checks, beside [`AttentionConfig::validate`], that keys and values may come from another sequence than queries.
@@ -171,6 +217,7 @@ impl AttentionConfig {
                 "a convolution reads tokens before it, which a cache does not hold; give the whole sequence at once",
             ));
         }
+        self.validate_causal()?;
         Ok(())
     }
 
@@ -237,8 +284,34 @@ mod tests {
         assert!(message(|c| c.condition = long, 8, 2).contains("0 taps is not between 1 and"));
         let expressive = message(|c| (c.weighing, c.condition) = (Weighing::Expressive, vec![bn(|_| ())]), 8, 2);
         assert!(expressive.contains("use it with weighing = \"softmax\""), "{expressive}");
+        let linear = |change: fn(&mut AttentionConfig)| {
+            let message = message(|c| (c.weighing = Weighing::Linear, change(c)).1, 8, 2);
+            message.strip_prefix("model.attention.").unwrap_or(&message).to_owned()
+        };
+        assert!(linear(|c| c.position = Position::Alibi).starts_with("position: linear attention has no scores"));
+        assert!(
+            linear(|c| c.window = Some(4))
+                .starts_with("window: the running state of linear attention forgets no token")
+        );
+        assert!(linear(|c| c.dropout = 0.1).starts_with("dropout: linear attention never makes the weights"));
+        assert!(linear(|c| c.scale = Some(0.5)).starts_with("scale: linear attention has no dot product"));
         let gain = After::Centred(CentredConfig { gain: f64::INFINITY, learned: false });
         assert!(message(|c| c.after = gain, 8, 2).starts_with("model.attention.after.gain"));
+    }
+
+    #[test]
+    fn what_a_causal_mask_has_no_form_of_is_refused_there() {
+        let config = AttentionConfig::preset("linear+bn").unwrap();
+        assert_eq!(config.validate(8, 2), Ok(()));
+        assert_eq!(config.validate_across(8, 2), Ok(()));
+        for refusal in [config.validate_causal(), config.validate_decoding()] {
+            assert!(
+                refusal.unwrap_err().to_string().contains("each query of a causal mask would need keys of its own")
+            );
+        }
+        for name in AttentionConfig::preset_names() {
+            assert_eq!(AttentionConfig::preset(name).unwrap().validate_causal(), Ok(()), "{name}");
+        }
     }
 
     #[test]

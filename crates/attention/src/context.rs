@@ -39,7 +39,8 @@ impl<T: Element> AttentionContext<T> {
         let bias = (config.position == Position::Alibi).then(|| {
             let bias = alibi::bias(config.alibi_slopes, heads, length, keys, past);
             match config.weighing {
-                Weighing::Softmax => Softmax.prepare_bias(bias),
+                // Linear attention has no bias: `validate` refuses it.
+                Weighing::Softmax | Weighing::Linear => Softmax.prepare_bias(bias),
                 Weighing::Expressive => Expressive { eps: config.eps }.prepare_bias(bias),
             }
         });

@@ -17,6 +17,7 @@
 //! - [`attend`] is the composed form of all of it, out of ordinary ops: the definition that faster forms are tested against.
 //! - [`attend_tiled`] is the fast form, forward and backward: the same tile by tile, for every weighing that is a [`TileWeigh`]. Its memory
 //!   grows with the length and not with its square.
+//! - [`linear_attention`] is a driver of its own for weights that are products of features: a running state takes the place of keys and values.
 //! - [`MultiHeadAttention`] is the layer, built from a validated [`AttentionConfig`]; [`KeyValueCache`] lets it decode token by token.
 //!   [`AttentionConfig::preset`] knows mechanisms by name.
 //!
@@ -43,6 +44,7 @@ mod config;
 mod context;
 mod core;
 mod driver;
+mod linear;
 mod mask;
 mod multi_head;
 pub mod position;
@@ -59,6 +61,7 @@ pub use config::{AttentionConfig, ConfigError, Weighing};
 pub use context::AttentionContext;
 pub use core::attend;
 pub use driver::{Normaliser, TileWeigh, attend_tiled};
+pub use linear::linear_attention;
 pub use mask::Mask;
 pub use multi_head::MultiHeadAttention;
 pub use position::Position;

@@ -10,6 +10,7 @@ use crate::config::{AttentionConfig, ConfigError, Weighing};
 use crate::context::AttentionContext;
 use crate::core::attend;
 use crate::driver::{TileWeigh, attend_tiled};
+use crate::linear;
 use crate::project::Projections;
 use crate::score::ScaledDot;
 use crate::weigh::{Expressive, Softmax, Weigh};
@@ -73,6 +74,12 @@ impl MultiHeadAttention {
 
     /// An empty cache for this layer.
     pub fn cache<T: Element>(&self, batch: usize, capacity: usize) -> KeyValueCache<T> {
+        if self.config.weighing == Weighing::Linear
+            && !self.conditions.read_all_keys()
+            && !self.after.reads_all_values()
+        {
+            return KeyValueCache::of_state(batch, self.heads, self.d, capacity);
+        }
         KeyValueCache::new(batch, self.heads, self.d, capacity)
     }
 
@@ -150,7 +157,10 @@ impl MultiHeadAttention {
         let (queries, keys, values) = self.project(x, memory, context);
         let spans = context.spans.as_ref();
         let (all_keys, all_values) = self.seen(&keys, &values, cache.as_deref());
-        let queries = self.conditions.after_position(&queries, &all_keys, spans);
+        let (queries, keys) = match self.config.weighing {
+            Weighing::Linear => self.conditions.on_features(&queries, &keys, spans),
+            _ => (self.conditions.after_position(&queries, &all_keys, spans), keys),
+        };
         let mixed = match cache {
             None => self.mix(&queries, &keys, &values, context),
             Some(cache) => self.mix_cached(&queries, &keys, &values, context, cache),
@@ -189,14 +199,20 @@ impl MultiHeadAttention {
     ) -> Var<'t, T> {
         let tape = queries.tape();
         assert!(!tape.is_recording(), "a key-value cache is for inference, but this tape records");
+        if self.config.weighing == Weighing::Linear && cache.is_state() {
+            let (queries, keys) = (queries.elu_plus_one(), keys.elu_plus_one());
+            let qkv = (queries.value(), keys.value(), values.value());
+            return tape.constant(cache.attend_state(qkv, context.spans.as_ref(), self.config.eps));
+        }
         cache.append(keys.value(), values.value());
-        if queries.shape()[2] > FEW_QUERIES {
+        if queries.shape()[2] > FEW_QUERIES || self.config.weighing == Weighing::Linear {
             let (keys, values) = cache.tokens();
             return self.mix(queries, &tape.constant(keys), &tape.constant(values), context);
         }
         let weights = match self.config.weighing {
             Weighing::Softmax => CacheWeights::Softmax,
             Weighing::Expressive => CacheWeights::Squash { eps: T::from_f64(self.config.eps) },
+            Weighing::Linear => unreachable!("reads a state, or all tokens"),
         };
         let scale = T::from_f64(self.config.score_scale(self.d));
         tape.constant(cache.attend(queries.value(), scale, weights, context.bias.as_ref(), context.spans.as_ref()))
@@ -233,6 +249,7 @@ impl MultiHeadAttention {
         match self.config.weighing {
             Weighing::Softmax => mix(scale, &Softmax, qkv, context, dropout),
             Weighing::Expressive => mix(scale, &Expressive { eps: self.config.eps }, qkv, context, dropout),
+            Weighing::Linear => linear::attend(qkv, context.spans.as_ref(), self.config.eps),
         }
     }
 }

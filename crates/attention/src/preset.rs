@@ -12,7 +12,7 @@ const WINDOW: usize = 16;
 type Part = fn(&mut AttentionConfig);
 
 /// Names and what they mean, in the order in which messages list them.
-const PRESETS: [(&str, Part); 15] = [
+const PRESETS: [(&str, Part); 16] = [
     ("dot", |_| ()),
     ("multi-query", |c| c.project = Project::Linear(LinearConfig { kv_heads: Some(1) })),
     ("mlp-qkv-marian", |c| c.project = Project::Mlp(MlpConfig::marian())),
@@ -29,6 +29,7 @@ const PRESETS: [(&str, Part); 15] = [
         c.condition.push(Condition::BatchNorm(BatchNormConfig { learned: true, ..BatchNormConfig::default() }));
     }),
     ("expressive", |c| c.weighing = Weighing::Expressive),
+    ("linear", |c| c.weighing = Weighing::Linear),
     ("centred", |c| c.after = After::Centred(CentredConfig::default())),
     ("output-gate", |c| c.after = After::OutputGate {}),
     ("window", |c| c.window = Some(WINDOW)),

@@ -167,7 +167,8 @@ impl CausalLmConfig {
                 ),
             );
         }
-        self.attention.validate(self.width, self.heads)
+        self.attention.validate(self.width, self.heads)?;
+        self.attention.validate_causal()
     }
 
     /// Width inside the feed-forward block.

@@ -15,6 +15,9 @@
 //! Cost length·d a head beside the attention itself. "Batch" means the tokens of one sequence: there are no running averages, training and inference
 //! are the same, and another sequence of the batch changes nothing. The gradient flows through the statistics.
 //!
+//! Linear attention sees a shift of all scores of a query, so there both sides are normalised, q̂ = (q − βμ) ⊙ r and k̂ = (k − βμ) ⊙ r. Then
+//! keys depend on the statistics, and all queries of a sequence must see the same keys: a causal mask has no such form with a running state.
+//!
 //! The text of the paper was not at hand: the definition is recalled, β less surely than the rest (there a constant, chosen for each task), and
 //! that centring without `scale` is enough is recalled too. ε is that of batch normalisation elsewhere. The forms under a causal mask, under a window
 //! and with padding are ours: statistics of what the query sees, because those of the whole sequence would show it the future. With `scale`
@@ -70,13 +73,58 @@ impl BatchNorm {
         keys: &Var<'t, T>,
         spans: Option<&KeySpans>,
     ) -> Var<'t, T> {
-        let [_, heads, length, _] = *queries.shape() else { unreachable!("heads have four axes") };
+        let shifted = self.centre(queries, keys, spans);
+        if self.scale {
+            shifted / span_variance(keys, spans, queries.shape()[2]).affine(1.0, self.eps)
+        } else {
+            shifted
+        }
+    }
+
+    /// q̂ and k̂ from queries `[batch, heads, queries, d]` and keys `[batch, heads, keys, d]`.
+    ///
+    /// # Panics
+    /// If queries of one sequence see different keys.
+    #[track_caller]
+    pub(super) fn shift_both<'t, T: Element>(
+        &self,
+        queries: &Var<'t, T>,
+        keys: &Var<'t, T>,
+        spans: Option<&KeySpans>,
+    ) -> (Var<'t, T>, Var<'t, T>) {
+        let of_keys = spans.map(|spans| repeated(spans, keys.shape()[2]));
+        let normalise = |x: &Var<'t, T>, spans: Option<&KeySpans>| {
+            let centred = self.centre(x, keys, spans);
+            if !self.scale {
+                return centred;
+            }
+            centred / span_variance(keys, spans, x.shape()[2]).affine(1.0, self.eps).sqrt()
+        };
+        (normalise(queries, spans), normalise(keys, of_keys.as_ref()))
+    }
+
+    /// `x − βμ`, row by row with the mean of the keys that its span has.
+    #[track_caller]
+    fn centre<'t, T: Element>(&self, x: &Var<'t, T>, keys: &Var<'t, T>, spans: Option<&KeySpans>) -> Var<'t, T> {
+        let [_, heads, length, _] = *x.shape() else { unreachable!("heads have four axes") };
         let mean = span_mean(keys, spans, length);
         let shift = match self.learned {
-            Some(beta) => mean * queries.param(beta).reshape([heads, 1, 1]),
+            Some(beta) => mean * x.param(beta).reshape([heads, 1, 1]),
             None => mean.scale(self.beta),
         };
-        let shifted = queries - shift;
-        if self.scale { shifted / span_variance(keys, spans, length).affine(1.0, self.eps) } else { shifted }
+        x - shift
     }
+}
+
+/// The one span that all queries of a sequence have, once for each of `keys` rows.
+#[track_caller]
+fn repeated(spans: &KeySpans, keys: usize) -> KeySpans {
+    let rows = spans.rows().chunks(spans.queries().max(1)).flat_map(|rows| {
+        assert!(
+            rows.iter().all(|row| *row == rows[0]),
+            "batch-norm under linear attention: queries of one sequence see different keys, and each would need keys of its own"
+        );
+        vec![rows[0]; keys]
+    });
+    KeySpans::new(rows.collect(), keys)
 }

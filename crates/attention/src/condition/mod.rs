@@ -100,6 +100,21 @@ impl Conditions {
         }
     }
 
+    /// Queries and keys after rotation, for features that a shift of all scores of a query does change; all keys of a sequence are seen by all its
+    /// queries.
+    #[track_caller]
+    pub(crate) fn on_features<'t, T: Element>(
+        &self,
+        queries: &Var<'t, T>,
+        keys: &Var<'t, T>,
+        spans: Option<&KeySpans>,
+    ) -> (Var<'t, T>, Var<'t, T>) {
+        match &self.batch_norm {
+            Some(norm) => norm.shift_both(queries, keys, spans),
+            None => (queries.clone(), keys.clone()),
+        }
+    }
+
     /// Queries after rotation, given all keys that they may see.
     #[track_caller]
     pub(crate) fn after_position<'t, T: Element>(

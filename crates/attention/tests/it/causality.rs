@@ -29,10 +29,15 @@ fn configs() -> Vec<AttentionConfig> {
             configs.push(AttentionConfig { weighing, position, ..AttentionConfig::default() });
         }
     }
-    for preset in AttentionConfig::preset_names().chain(["kgv+expressive+centred", "mlp-qkv+qk-norm+bn-learned"]) {
+    for preset in AttentionConfig::preset_names().chain([
+        "kgv+expressive+centred",
+        "mlp-qkv+qk-norm+bn-learned",
+        "linear+kgv+centred",
+    ]) {
         // The tests have masks of their own.
         configs.push(AttentionConfig { window: None, ..AttentionConfig::preset(preset).unwrap() });
     }
+    configs.retain(|config| config.validate_causal().is_ok());
     configs
 }
 
@@ -63,7 +68,9 @@ fn the_future_changes_nothing() {
 fn tokens_outside_the_window_change_nothing() {
     let length = 7;
     // A convolution mixes tokens before the window is looked through.
-    for config in configs().into_iter().filter(|config| config.validate_decoding().is_ok()) {
+    let windowed =
+        |config: &AttentionConfig| AttentionConfig { window: Some(3), ..config.clone() }.validate(WIDTH, HEADS).is_ok();
+    for config in configs().into_iter().filter(|config| windowed(config) && config.validate_decoding().is_ok()) {
         let before = input(1, length);
         let mut after = before.clone();
         after.data_mut()[..3 * WIDTH].fill(-50.0);
@@ -86,4 +93,23 @@ fn padding_changes_nothing() {
         let rows = &padded[6 * WIDTH..][..4 * WIDTH];
         assert!(rows.iter().zip(&exact).all(|(a, b)| close(a, b)), "{config:?}");
     }
+}
+
+/// Keys under Linear-BN are normalised with statistics of all that are seen: padding is not among them.
+#[test]
+fn padding_changes_no_normalised_features() {
+    let config = AttentionConfig::preset("linear+bn").unwrap();
+    let mut x = input(2, 6);
+    let mask = Mask::full().padded(vec![6, 4]);
+    let before = run(&config, &mask, &x);
+    x.data_mut()[10 * WIDTH..].fill(50.0);
+    let after = run(&config, &mask, &x);
+    assert_eq!(before[..10 * WIDTH], after[..10 * WIDTH]);
+    assert_ne!(before[10 * WIDTH..], after[10 * WIDTH..], "padding asks too");
+}
+
+#[test]
+#[should_panic(expected = "queries of one sequence see different keys")]
+fn normalised_features_have_no_causal_form() {
+    run(&AttentionConfig::preset("linear+bn").unwrap(), &Mask::causal(), &input(1, 3));
 }

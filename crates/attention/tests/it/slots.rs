@@ -11,13 +11,23 @@ use anther_testkit::{Case, check_all, function, normal};
 const WIDTH: usize = 8;
 const HEADS: usize = 4;
 
-fn masks() -> [(&'static str, Mask); 4] {
+fn masks() -> [(&'static str, Mask); 5] {
     [
         ("full", Mask::full()),
         ("causal", Mask::causal()),
         ("padded", Mask::causal().padded(vec![5, 2])),
         ("window", Mask::causal().within(2)),
+        ("padded, both ways", Mask::full().padded(vec![5, 2])),
     ]
+}
+
+/// Whether the mechanism has a form under a mask of that name.
+fn has_form(config: &AttentionConfig, mask: &str) -> bool {
+    match mask {
+        "full" | "padded, both ways" => true,
+        "window" => config.weighing != Weighing::Linear && config.validate_causal().is_ok(),
+        _ => config.validate_causal().is_ok(),
+    }
 }
 
 fn layer(label: &str, config: AttentionConfig, mask: Mask, batch: usize, length: usize) -> Case {
@@ -48,7 +58,8 @@ fn cancelled(config: &AttentionConfig) -> Vec<&'static str> {
             Project::Gate(_) => None,
         });
     }
-    if config.after == After::Centred(CentredConfig::default()) {
+    // Other weights sum to a little less than 1.
+    if config.weighing == Weighing::Softmax && config.after == After::Centred(CentredConfig::default()) {
         names.push("v_proj.bias");
     }
     names
@@ -61,7 +72,7 @@ fn zeroed(case: Case, config: &AttentionConfig) -> Case {
 fn check_on_all_masks(configs: impl IntoIterator<Item = (String, AttentionConfig)>) {
     let mut cases = Vec::new();
     for (name, config) in configs {
-        for (mask_name, mask) in masks() {
+        for (mask_name, mask) in masks().into_iter().filter(|(name, _)| has_form(&config, name)) {
             let case = layer(&format!("{name}, {mask_name}"), config.clone(), mask, 2, 5);
             cases.push(zeroed(case, &config));
         }
@@ -77,8 +88,14 @@ fn every_preset() {
 
 #[test]
 fn presets_that_combine() {
-    let names =
-        ["kgv+expressive", "kgv+bn-learned+centred", "mlp-qkv-roberta+qk-norm+output-gate", "multi-query+qk-norm+bn"];
+    let names = [
+        "kgv+expressive",
+        "kgv+bn-learned+centred",
+        "mlp-qkv-roberta+qk-norm+output-gate",
+        "multi-query+qk-norm+bn",
+        "linear+kgv+qk-norm+centred",
+        "linear+bn-learned+conv",
+    ];
     check_on_all_masks(names.map(|name| {
         let config = AttentionConfig::preset(name).unwrap();
         (name.to_owned(), AttentionConfig { position: Position::Rotary, ..config })
@@ -114,7 +131,10 @@ fn other_settings() {
     let grouped = with(Project::Linear(LinearConfig { kv_heads: Some(2) }));
     let big = AttentionConfig::preset("kgv+bn+centred").unwrap();
     let gelu = with(Project::Mlp(mlp(|c| (c.activation, c.hidden) = (MlpActivation::Gelu, Some(5)))));
+    let linear = AttentionConfig { weighing: Weighing::Linear, ..bn(scaled.clone()) };
     check_all(&[
+        layer("scaled Linear-BN", linear.clone(), Mask::full(), 2, 5),
+        layer("scaled Linear-BN, padded", linear, Mask::full().padded(vec![3, 5]), 2, 5),
         layer("grouped heads", grouped.clone(), Mask::causal(), 2, 4).zero_gradient("k_proj.bias"),
         layer("GELU, own width", gelu, Mask::causal(), 1, 4).zero_gradient("k_proj.2.bias"),
         layer("no biases", AttentionConfig { bias: false, ..with(Project::Mlp(mlp(|_| ()))) }, Mask::full(), 1, 3),
@@ -173,7 +193,7 @@ fn random_config(number: u64) -> Option<AttentionConfig> {
             &[vec![], vec![norm.clone()], vec![bn.clone()], vec![bn, conv.clone(), norm], vec![conv]],
         ),
         after: pick(key, &mut at, &[After::None {}, After::OutputGate {}, After::Centred(centred)]),
-        weighing: pick(key, &mut at, &[Weighing::Softmax, Weighing::Expressive]),
+        weighing: pick(key, &mut at, &[Weighing::Softmax, Weighing::Expressive, Weighing::Linear]),
         position: pick(key, &mut at, &[Position::None, Position::Alibi, Position::Rotary]),
         window: pick(key, &mut at, &[None, None, Some(3)]),
         // Expressive weights of small scores have steep gradients, which f32 cannot follow far.
@@ -185,9 +205,10 @@ fn random_config(number: u64) -> Option<AttentionConfig> {
 
 #[test]
 fn random_combinations() {
-    let configs = (0..).filter_map(random_config).take(40).enumerate();
+    let configs = (0..).filter_map(random_config).take(48).enumerate();
     let cases = configs.map(|(i, config)| {
-        let (name, mask) = masks()[i % 4].clone();
+        let choices: Vec<_> = masks().into_iter().filter(|(name, _)| has_form(&config, name)).collect();
+        let (name, mask) = choices[i % choices.len()].clone();
         zeroed(layer(&format!("{name} {config:?}"), config.clone(), mask, 2, 5), &config)
     });
     check_all(&cases.collect::<Vec<_>>());
