@@ -138,6 +138,9 @@ impl AttentionConfig {
         if self.weighing == Weighing::Linear {
             self.validate_linear()?;
         }
+        if self.pools() {
+            self.validate_pooling()?;
+        }
         if self.weighing == Weighing::Expressive
             && self.condition.iter().any(|condition| matches!(condition, Condition::BatchNorm(_)))
         {
@@ -147,7 +150,7 @@ impl AttentionConfig {
             );
         }
         self.project.validate(heads)?;
-        condition::validate(&self.condition)?;
+        condition::validate(&self.condition, heads)?;
         self.after.validate()
     }
 
@@ -175,6 +178,29 @@ impl AttentionConfig {
         Ok(())
     }
 
+    /// Pooled keys have no place of their own.
+    fn validate_pooling(&self) -> Result<(), ConfigError> {
+        let refuse = |key: &str, reason: &str| Err(ConfigError::new(&format!("model.attention.{key}"), reason));
+        if self.position == Position::Alibi {
+            return refuse(
+                "position",
+                "pooling leaves means of keys, which are at no one distance; use another position",
+            );
+        }
+        if self.window.is_some() {
+            return refuse(
+                "window",
+                "a window would cut through the means that pooling leaves; leave it or pooling out",
+            );
+        }
+        Ok(())
+    }
+
+    /// Whether heads pool their keys and values.
+    fn pools(&self) -> bool {
+        self.condition.iter().any(|condition| matches!(condition, Condition::Pooling(_)))
+    }
+
     /// Whether linear attention normalises its features with statistics of all keys.
     fn is_linear_bn(&self) -> bool {
         self.weighing == Weighing::Linear && self.condition.iter().any(|c| matches!(c, Condition::BatchNorm(_)))
@@ -187,6 +213,13 @@ impl AttentionConfig {
                 "model.attention.condition",
                 "batch-norm under linear attention moves all keys whenever another one is seen, so each query of a causal mask would need keys of its \
                  own and no running state serves them; use weighing = \"softmax\", or attention in both directions",
+            ));
+        }
+        if self.weighing == Weighing::Linear && self.pools() {
+            return Err(ConfigError::new(
+                "model.attention.condition",
+                "under a causal mask pooling puts a mean in the place of tokens that queries have seen, but the running state of linear attention forgets \
+                 none; use weighing = \"softmax\", or attention in both directions",
             ));
         }
         Ok(())
@@ -231,7 +264,7 @@ impl AttentionConfig {
 mod tests {
     use super::*;
     use crate::after::CentredConfig;
-    use crate::condition::{BatchNormConfig, ConvolutionConfig};
+    use crate::condition::{BatchNormConfig, ConvolutionConfig, PoolingConfig};
     use crate::project::{GateConfig, GateOrder, LinearConfig, MlpConfig, Role};
 
     fn message(change: impl FnOnce(&mut AttentionConfig), width: usize, heads: usize) -> String {
@@ -284,6 +317,16 @@ mod tests {
         assert!(message(|c| c.condition = long, 8, 2).contains("0 taps is not between 1 and"));
         let expressive = message(|c| (c.weighing, c.condition) = (Weighing::Expressive, vec![bn(|_| ())]), 8, 2);
         assert!(expressive.contains("use it with weighing = \"softmax\""), "{expressive}");
+        let pooled = |scales: &[usize]| vec![Condition::Pooling(PoolingConfig { scales: scales.to_vec() })];
+        let scales = |scales: &[usize], heads| message(|c| c.condition = pooled(scales), 8, heads);
+        assert!(scales(&[], 2).contains("0 pooling scales cannot be shared out to 2 heads"));
+        assert!(scales(&[1, 2, 4], 4).contains("3 pooling scales cannot be shared out to 4 heads"));
+        assert!(scales(&[1, 2, 4, 8], 2).contains("give a number of scales that divides model.heads"));
+        assert!(scales(&[1, 0], 2).contains("a pooling scale of 0 is not between 1 and"));
+        let windowed = message(|c| (c.window, c.condition) = (Some(3), pooled(&[2])), 8, 2);
+        assert!(windowed.starts_with("model.attention.window: a window would cut through"), "{windowed}");
+        let alibi = message(|c| (c.position, c.condition) = (Position::Alibi, pooled(&[2])), 8, 2);
+        assert!(alibi.starts_with("model.attention.position: pooling leaves means of keys"), "{alibi}");
         let linear = |change: fn(&mut AttentionConfig)| {
             let message = message(|c| (c.weighing = Weighing::Linear, change(c)).1, 8, 2);
             message.strip_prefix("model.attention.").unwrap_or(&message).to_owned()
@@ -309,6 +352,9 @@ mod tests {
                 refusal.unwrap_err().to_string().contains("each query of a causal mask would need keys of its own")
             );
         }
+        let config = AttentionConfig::preset("linear+sh").unwrap();
+        assert_eq!(config.validate(8, 2), Ok(()));
+        assert!(config.validate_causal().unwrap_err().to_string().contains("a mean in the place of tokens"));
         for name in AttentionConfig::preset_names() {
             assert_eq!(AttentionConfig::preset(name).unwrap().validate_causal(), Ok(()), "{name}");
         }

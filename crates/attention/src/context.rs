@@ -10,6 +10,8 @@ use crate::weigh::{Expressive, Softmax, Weigh};
 /// Spans, position bias and rotation tables, made once for all layers of a forward pass.
 pub struct AttentionContext<T: Element> {
     pub(crate) spans: Option<KeySpans>,
+    /// Whether the spans are those of a causal mask: of one query alone they do not tell.
+    pub(crate) causal: bool,
     pub(crate) bias: Option<Tensor<T>>,
     pub(crate) rotation: Option<(Tensor<T>, Tensor<T>)>,
 }
@@ -46,12 +48,13 @@ impl<T: Element> AttentionContext<T> {
         });
         let rotation =
             (config.position == Position::Rotary).then(|| rotary::tables(config.rotary_base, d, length, past));
-        AttentionContext { spans: mask.spans(batch, length, keys, past), bias, rotation }
+        AttentionContext { spans: mask.spans(batch, length, keys, past), causal: mask.is_causal(), bias, rotation }
     }
 
     /// The context of attention from `queries` tokens of one sequence to `keys` tokens of another. The rules of the mask but its padding lengths
     /// would compare positions of the two.
     pub fn across(mask: &Mask, batch: usize, queries: usize, keys: usize) -> Self {
-        AttentionContext { spans: mask.spans(batch, queries, keys, 0), bias: None, rotation: None }
+        let (spans, causal) = (mask.spans(batch, queries, keys, 0), mask.is_causal());
+        AttentionContext { spans, causal, bias: None, rotation: None }
     }
 }

@@ -6,7 +6,8 @@
 //!
 //! - [`Project`] is how tokens become queries, keys and values: linear maps, small networks (arXiv 2310.11398), or a gate that spends the projection
 //!   of one of them on another (arXiv 2305.10991).
-//! - [`Condition`] is what happens to queries and keys of a head: convolution, query–key normalisation, or the shift of Attention-BN (arXiv 2406.13781).
+//! - [`Condition`] is what happens to queries and keys of a head: convolution, query–key normalisation, pooling
+//!   (Attention-SH) or the shift of Attention-BN (both arXiv 2406.13781).
 //! - [`Score`] says how a query meets a key, [`Weigh`] how the scores of a query become weights. The pair is what
 //!   most papers change: [`ScaledDot`] with [`Softmax`] is the usual attention, [`ScaledDot`] with [`Expressive`] is expressive attention
 //!   (arXiv 2407.18601).
@@ -51,12 +52,13 @@ pub mod position;
 mod preset;
 mod project;
 mod score;
+mod seen;
 pub mod statistics;
 mod weigh;
 
 pub use after::{After, CentredConfig};
 pub use cache::KeyValueCache;
-pub use condition::{BatchNormConfig, Condition, ConvolutionConfig, QkNormConfig};
+pub use condition::{BatchNormConfig, Condition, ConvolutionConfig, PoolingConfig, QkNormConfig};
 pub use config::{AttentionConfig, ConfigError, Weighing};
 pub use context::AttentionContext;
 pub use core::attend;

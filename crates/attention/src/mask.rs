@@ -51,6 +51,11 @@ impl Mask {
         Mask { lengths: Some(lengths), ..self }
     }
 
+    /// Whether queries are kept from what follows them.
+    pub(crate) fn is_causal(&self) -> bool {
+        self.causal
+    }
+
     /// The spans for a batch, or `None` if every query sees every key.
     ///
     /// Query `i` stands at position `offset + i`, key `j` at position `j`.

@@ -1,5 +1,7 @@
 //! The multi-head layer: the slots of a configuration, one after the other.
 
+mod pooled;
+
 use anther_kernels::CacheWeights;
 use anther_tensor::{Element, Init, Scope, Stream, Var};
 
@@ -13,6 +15,7 @@ use crate::driver::{TileWeigh, attend_tiled};
 use crate::linear;
 use crate::project::Projections;
 use crate::score::ScaledDot;
+use crate::seen::Seen;
 use crate::weigh::{Expressive, Softmax, Weigh};
 
 /// Up to so many new tokens meet a cache one by one; more are worth products of whole matrices.
@@ -155,17 +158,21 @@ impl MultiHeadAttention {
             panic!("forward_cached: {error}");
         }
         let (queries, keys, values) = self.project(x, memory, context);
-        let spans = context.spans.as_ref();
+        if let Some(groups) = self.conditions.pooling() {
+            let mixed = self.core_pooled(groups, [&queries, &keys, &values], context, cache);
+            return self.after.on_merged(mixed.merge_heads(), x);
+        }
+        let seen = Seen::new(context.spans.clone().into_iter().collect(), 0..self.heads);
         let (all_keys, all_values) = self.seen(&keys, &values, cache.as_deref());
         let (queries, keys) = match self.config.weighing {
-            Weighing::Linear => self.conditions.on_features(&queries, &keys, spans),
-            _ => (self.conditions.after_position(&queries, &all_keys, spans), keys),
+            Weighing::Linear => self.conditions.on_features(&queries, &keys, &seen),
+            _ => (self.conditions.after_position(&queries, &all_keys, &seen), keys),
         };
         let mixed = match cache {
-            None => self.mix(&queries, &keys, &values, context),
+            None => self.mix(&queries, &keys, &values, context, self.dropout),
             Some(cache) => self.mix_cached(&queries, &keys, &values, context, cache),
         };
-        let mixed = self.after.on_heads(mixed, &all_values, spans);
+        let mixed = self.after.on_heads(mixed, &all_values, &seen);
         self.after.on_merged(mixed.merge_heads(), x)
     }
 
@@ -207,7 +214,7 @@ impl MultiHeadAttention {
         cache.append(keys.value(), values.value());
         if queries.shape()[2] > FEW_QUERIES || self.config.weighing == Weighing::Linear {
             let (keys, values) = cache.tokens();
-            return self.mix(queries, &tape.constant(keys), &tape.constant(values), context);
+            return self.mix(queries, &tape.constant(keys), &tape.constant(values), context, self.dropout);
         }
         let weights = match self.config.weighing {
             Weighing::Softmax => CacheWeights::Softmax,
@@ -242,10 +249,11 @@ impl MultiHeadAttention {
         keys: &Var<'t, T>,
         values: &Var<'t, T>,
         context: &AttentionContext<T>,
+        dropout: Stream,
     ) -> Var<'t, T> {
         let scale = self.config.score_scale(self.d);
         let qkv = (queries, keys, values);
-        let dropout = (self.config.dropout, self.dropout);
+        let dropout = (self.config.dropout, dropout);
         match self.config.weighing {
             Weighing::Softmax => mix(scale, &Softmax, qkv, context, dropout),
             Weighing::Expressive => mix(scale, &Expressive { eps: self.config.eps }, qkv, context, dropout),

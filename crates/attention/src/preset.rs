@@ -1,7 +1,7 @@
 //! Mechanisms by name.
 
 use crate::after::{After, CentredConfig};
-use crate::condition::{BatchNormConfig, Condition, ConvolutionConfig, QkNormConfig};
+use crate::condition::{BatchNormConfig, Condition, ConvolutionConfig, PoolingConfig, QkNormConfig};
 use crate::config::{AttentionConfig, ConfigError, Weighing};
 use crate::project::{GateConfig, GateForm, GateOrder, LinearConfig, MlpConfig, Project};
 
@@ -12,7 +12,7 @@ const WINDOW: usize = 16;
 type Part = fn(&mut AttentionConfig);
 
 /// Names and what they mean, in the order in which messages list them.
-const PRESETS: [(&str, Part); 16] = [
+const PRESETS: [(&str, Part); 18] = [
     ("dot", |_| ()),
     ("multi-query", |c| c.project = Project::Linear(LinearConfig { kv_heads: Some(1) })),
     ("mlp-qkv-marian", |c| c.project = Project::Mlp(MlpConfig::marian())),
@@ -27,6 +27,11 @@ const PRESETS: [(&str, Part); 16] = [
     ("bn", |c| c.condition.push(Condition::BatchNorm(BatchNormConfig::default()))),
     ("bn-learned", |c| {
         c.condition.push(Condition::BatchNorm(BatchNormConfig { learned: true, ..BatchNormConfig::default() }));
+    }),
+    ("sh", |c| c.condition.push(Condition::Pooling(PoolingConfig::default()))),
+    ("bn-sh", |c| {
+        let pooling = Condition::Pooling(PoolingConfig::default());
+        c.condition.extend([pooling, Condition::BatchNorm(BatchNormConfig::default())]);
     }),
     ("expressive", |c| c.weighing = Weighing::Expressive),
     ("linear", |c| c.weighing = Weighing::Linear),

@@ -26,7 +26,7 @@
 use anther_tensor::{Element, Init, KeySpans, ParamId, Scope, Var};
 use serde::{Deserialize, Serialize};
 
-use crate::statistics::{span_mean, span_variance};
+use crate::seen::Seen;
 
 /// Settings of Attention-BN.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -67,18 +67,9 @@ impl BatchNorm {
 
     /// q̃ from queries `[batch, heads, queries, d]` and all keys `[batch, heads, keys, d]`.
     #[track_caller]
-    pub(super) fn shift<'t, T: Element>(
-        &self,
-        queries: &Var<'t, T>,
-        keys: &Var<'t, T>,
-        spans: Option<&KeySpans>,
-    ) -> Var<'t, T> {
-        let shifted = self.centre(queries, keys, spans);
-        if self.scale {
-            shifted / span_variance(keys, spans, queries.shape()[2]).affine(1.0, self.eps)
-        } else {
-            shifted
-        }
+    pub(super) fn shift<'t, T: Element>(&self, queries: &Var<'t, T>, keys: &Var<'t, T>, seen: &Seen) -> Var<'t, T> {
+        let shifted = self.centre(queries, keys, seen);
+        if self.scale { shifted / seen.variance(keys, queries.shape()[2]).affine(1.0, self.eps) } else { shifted }
     }
 
     /// q̂ and k̂ from queries `[batch, heads, queries, d]` and keys `[batch, heads, keys, d]`.
@@ -90,26 +81,26 @@ impl BatchNorm {
         &self,
         queries: &Var<'t, T>,
         keys: &Var<'t, T>,
-        spans: Option<&KeySpans>,
+        seen: &Seen,
     ) -> (Var<'t, T>, Var<'t, T>) {
-        let of_keys = spans.map(|spans| repeated(spans, keys.shape()[2]));
-        let normalise = |x: &Var<'t, T>, spans: Option<&KeySpans>| {
-            let centred = self.centre(x, keys, spans);
+        let spans = seen.spans().iter().map(|spans| repeated(spans, keys.shape()[2])).collect();
+        let by_keys = Seen::new(spans, seen.heads());
+        let normalise = |x: &Var<'t, T>, seen: &Seen| {
+            let centred = self.centre(x, keys, seen);
             if !self.scale {
                 return centred;
             }
-            centred / span_variance(keys, spans, x.shape()[2]).affine(1.0, self.eps).sqrt()
+            centred / seen.variance(keys, x.shape()[2]).affine(1.0, self.eps).sqrt()
         };
-        (normalise(queries, spans), normalise(keys, of_keys.as_ref()))
+        (normalise(queries, seen), normalise(keys, &by_keys))
     }
 
     /// `x − βμ`, row by row with the mean of the keys that its span has.
     #[track_caller]
-    fn centre<'t, T: Element>(&self, x: &Var<'t, T>, keys: &Var<'t, T>, spans: Option<&KeySpans>) -> Var<'t, T> {
-        let [_, heads, length, _] = *x.shape() else { unreachable!("heads have four axes") };
-        let mean = span_mean(keys, spans, length);
+    fn centre<'t, T: Element>(&self, x: &Var<'t, T>, keys: &Var<'t, T>, seen: &Seen) -> Var<'t, T> {
+        let mean = seen.mean(keys, x.shape()[2]);
         let shift = match self.learned {
-            Some(beta) => mean * x.param(beta).reshape([heads, 1, 1]),
+            Some(beta) => mean * seen.per_head(x, beta),
             None => mean.scale(self.beta),
         };
         x - shift

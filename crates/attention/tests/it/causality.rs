@@ -1,6 +1,6 @@
 //! What a query must not see changes nothing, to the last bit.
 
-use anther_attention::{AttentionConfig, AttentionContext, Mask, MultiHeadAttention, Position, Weighing};
+use anther_attention::{AttentionConfig, AttentionContext, Condition, Mask, MultiHeadAttention, Position, Weighing};
 use anther_tensor::{ParamSet, Parameters, RandomKey, Tape, Tensor};
 
 const WIDTH: usize = 8;
@@ -33,6 +33,8 @@ fn configs() -> Vec<AttentionConfig> {
         "kgv+expressive+centred",
         "mlp-qkv+qk-norm+bn-learned",
         "linear+kgv+centred",
+        "bn-sh+kgv+centred",
+        "sh+expressive",
     ]) {
         // The tests have masks of their own.
         configs.push(AttentionConfig { window: None, ..AttentionConfig::preset(preset).unwrap() });
@@ -46,8 +48,9 @@ fn the_future_changes_nothing() {
     // Some rows in one block of a kernel, and more than one block of any.
     for (length, changed) in [(7, 4), (150, 131)] {
         for (config, other) in configs().into_iter().flat_map(|config| [(config.clone(), 1e6), (config, f32::NAN)]) {
-            // A bias on the scores takes the composed form, where a weight of 0 does not make NaN vanish.
-            if other.is_nan() && config.position == Position::Alibi {
+            // A bias on the scores, or two spans a query, take the composed form, where a weight of 0 does not make NaN vanish.
+            let pools = config.condition.iter().any(|condition| matches!(condition, Condition::Pooling(_)));
+            if other.is_nan() && (pools || config.position == Position::Alibi) {
                 continue;
             }
             let before = input(2, length);
@@ -112,4 +115,10 @@ fn padding_changes_no_normalised_features() {
 #[should_panic(expected = "queries of one sequence see different keys")]
 fn normalised_features_have_no_causal_form() {
     run(&AttentionConfig::preset("linear+bn").unwrap(), &Mask::causal(), &input(1, 3));
+}
+
+#[test]
+#[should_panic(expected = "pooling: a query sees the keys 1..3")]
+fn pooled_keys_have_no_window() {
+    run(&AttentionConfig::preset("sh").unwrap(), &Mask::causal().within(2), &input(1, 4));
 }

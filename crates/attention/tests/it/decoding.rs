@@ -4,8 +4,8 @@ use anther_attention::{AttentionConfig, AttentionContext, Mask, MultiHeadAttenti
 use anther_tensor::{ParamSet, Parameters, RandomKey, Tape, Tensor};
 use anther_testkit::assert_close;
 
-const WIDTH: usize = 12;
-const HEADS: usize = 3;
+const WIDTH: usize = 16;
+const HEADS: usize = 4;
 const D: usize = WIDTH / HEADS;
 const BATCH: usize = 2;
 
@@ -66,13 +66,16 @@ fn every_preset_decodes() {
         "mlp-qkv+qk-norm+bn-learned+output-gate",
         "multi-query+bn",
         "linear+centred",
+        "bn-sh+kgv+centred",
+        "sh+expressive",
     ]) {
         for position in [Position::None, Position::Rotary] {
             for window in [None, Some(3)] {
                 let preset = AttentionConfig::preset(name).unwrap();
                 let config = AttentionConfig { position, window: window.or(preset.window), ..preset };
                 if config.validate(WIDTH, HEADS).is_err() {
-                    assert!(name.starts_with("linear") && window.is_some(), "only a running state has no window");
+                    let no_window = name.starts_with("linear") || name.contains("sh");
+                    assert!(no_window && window.is_some(), "only running states and pooled keys have no window");
                     continue;
                 }
                 if config.validate_decoding().is_err() {

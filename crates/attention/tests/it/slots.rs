@@ -2,8 +2,8 @@
 
 use anther_attention::{
     After, AttentionConfig, AttentionContext, BatchNormConfig, CentredConfig, Condition, ConvolutionConfig, GateConfig,
-    GateForm, GateOrder, LinearConfig, Mask, MlpActivation, MlpConfig, MultiHeadAttention, Position, Project,
-    QkNormConfig, Role, Weighing,
+    GateForm, GateOrder, LinearConfig, Mask, MlpActivation, MlpConfig, MultiHeadAttention, PoolingConfig, Position,
+    Project, QkNormConfig, Role, Weighing,
 };
 use anther_tensor::RandomKey;
 use anther_testkit::{Case, check_all, function, normal};
@@ -25,7 +25,7 @@ fn masks() -> [(&'static str, Mask); 5] {
 fn has_form(config: &AttentionConfig, mask: &str) -> bool {
     match mask {
         "full" | "padded, both ways" => true,
-        "window" => config.weighing != Weighing::Linear && config.validate_causal().is_ok(),
+        "window" => AttentionConfig { window: Some(2), ..config.clone() }.validate(WIDTH, HEADS).is_ok(),
         _ => config.validate_causal().is_ok(),
     }
 }
@@ -45,7 +45,8 @@ fn layer(label: &str, config: AttentionConfig, mask: Mask, batch: usize, length:
 /// Attention-BN see it, and under centring what is added to all values alike.
 fn cancelled(config: &AttentionConfig) -> Vec<&'static str> {
     let mut names = Vec::new();
-    if config.weighing == Weighing::Softmax && config.position != Position::Rotary && config.condition.is_empty() {
+    let pools_at_most = config.condition.iter().all(|condition| matches!(condition, Condition::Pooling(_)));
+    if config.weighing == Weighing::Softmax && config.position != Position::Rotary && pools_at_most {
         names.extend(match &config.project {
             Project::Mlp(mlp) if mlp.maps.contains(&Role::Key) => {
                 Some(if mlp.norm { "k_proj.3.bias" } else { "k_proj.2.bias" })
@@ -95,6 +96,9 @@ fn presets_that_combine() {
         "multi-query+qk-norm+bn",
         "linear+kgv+qk-norm+centred",
         "linear+bn-learned+conv",
+        "sh+linear+bn",
+        "sh+kgv+qk-norm+centred",
+        "bn-sh+conv+output-gate",
     ];
     check_on_all_masks(names.map(|name| {
         let config = AttentionConfig::preset(name).unwrap();
@@ -128,11 +132,26 @@ fn other_settings() {
     };
     let scaled = BatchNormConfig { scale: true, learned: true, beta: 0.5, eps: 0.1 };
     let centred = After::Centred(CentredConfig { gain: 0.5, learned: true });
+    let pooled = |scales: &[usize], config: AttentionConfig| {
+        let condition =
+            [vec![Condition::Pooling(PoolingConfig { scales: scales.to_vec() })], config.condition].concat();
+        AttentionConfig { condition, ..config }
+    };
+    let each_head = pooled(&[1, 3, 2, 2], AttentionConfig { after: centred.clone(), ..bn(scaled.clone()) });
+    let expressive = AttentionConfig { weighing: Weighing::Expressive, eps: 1e-2, ..AttentionConfig::default() };
+    let dropped = AttentionConfig { dropout: 0.4, bias: false, ..AttentionConfig::default() };
     let grouped = with(Project::Linear(LinearConfig { kv_heads: Some(2) }));
     let big = AttentionConfig::preset("kgv+bn+centred").unwrap();
     let gelu = with(Project::Mlp(mlp(|c| (c.activation, c.hidden) = (MlpActivation::Gelu, Some(5)))));
     let linear = AttentionConfig { weighing: Weighing::Linear, ..bn(scaled.clone()) };
     check_all(&[
+        layer("a scale for each head", each_head.clone(), Mask::causal(), 2, 7),
+        layer("a scale for each head, full", each_head.clone(), Mask::full(), 2, 7),
+        layer("a scale for each head, padded", each_head, Mask::full().padded(vec![4, 7]), 2, 7),
+        layer("pooled squares", pooled(&[2, 3], expressive), Mask::causal().padded(vec![6, 3]), 2, 6),
+        layer("pooled dropout", pooled(&[1, 2], dropped), Mask::causal(), 2, 6).training(),
+        layer("no token to pool", pooled(&[1, 2], AttentionConfig::default()), Mask::full().padded(vec![0, 5]), 2, 5)
+            .zero_gradient("k_proj.bias"),
         layer("scaled Linear-BN", linear.clone(), Mask::full(), 2, 5),
         layer("scaled Linear-BN, padded", linear, Mask::full().padded(vec![3, 5]), 2, 5),
         layer("grouped heads", grouped.clone(), Mask::causal(), 2, 4).zero_gradient("k_proj.bias"),
@@ -183,6 +202,8 @@ fn random_config(number: u64) -> Option<AttentionConfig> {
         eps: 0.5,
     };
     let conv = Condition::Convolution(ConvolutionConfig { taps: pick(key, &mut at, &[2, 3, 6]) });
+    let pool =
+        Condition::Pooling(PoolingConfig { scales: pick(key, &mut at, &[vec![2], vec![1, 3], vec![1, 2, 2, 4]]) });
     let (norm, bn) = (Condition::QkNorm(QkNormConfig::default()), Condition::BatchNorm(bn));
     let centred = CentredConfig { gain: 0.6, learned: pick(key, &mut at, &[true, false]) };
     let config = AttentionConfig {
@@ -190,7 +211,15 @@ fn random_config(number: u64) -> Option<AttentionConfig> {
         condition: pick(
             key,
             &mut at,
-            &[vec![], vec![norm.clone()], vec![bn.clone()], vec![bn, conv.clone(), norm], vec![conv]],
+            &[
+                vec![],
+                vec![pool.clone()],
+                vec![pool, bn.clone()],
+                vec![norm.clone()],
+                vec![bn.clone()],
+                vec![bn, conv.clone(), norm],
+                vec![conv],
+            ],
         ),
         after: pick(key, &mut at, &[After::None {}, After::OutputGate {}, After::Centred(centred)]),
         weighing: pick(key, &mut at, &[Weighing::Softmax, Weighing::Expressive, Weighing::Linear]),
