@@ -150,12 +150,12 @@ impl<T: Element> Head<'_, T> {
                 ..product
             };
             kernels::tile_product(product, &mut dweights, TILE_STRIDE, Write::Set);
-            for (r, &end) in self.ends[queries.clone()].iter().enumerate() {
-                let own = end.clamp(keys.start, keys.end) - keys.start;
+            for (r, &dnorm) in dnorms.iter().enumerate() {
+                let own = self.seen(queries.start + r, &keys);
                 let row = r * TILE_STRIDE..r * TILE_STRIDE + keys.len();
                 weights[row.clone()][own..].fill(T::ZERO);
                 let (seen, hidden) = dweights[row].split_at_mut(own);
-                seen.iter_mut().for_each(|x| *x += dnorms[r]);
+                seen.iter_mut().for_each(|x| *x += dnorm);
                 hidden.fill(T::ZERO);
             }
             let product = TileProduct {

@@ -1,11 +1,13 @@
 //! The masks that a running state can follow: for each query the number of keys that it sees, from the first on.
 
-use anther_tensor::KeySpans;
+use anther_tensor::{KeySpans, Span};
 
 /// How many keys each query sees, of all sequences alike or of each its own. The number never falls from a query to the next.
 pub(super) struct Ends {
-    ends: Vec<usize>,
+    spans: Option<KeySpans>,
     queries: usize,
+    keys: usize,
+    past: usize,
 }
 
 impl Ends {
@@ -15,38 +17,64 @@ impl Ends {
     /// If the spans do not fit the sizes, do not begin with the first key, or shrink.
     #[track_caller]
     pub(super) fn new(spans: Option<&KeySpans>, batch: usize, queries: usize, keys: usize, past: usize) -> Self {
-        let Some(spans) = spans else { return Ends { ends: vec![keys; queries], queries } };
-        let rows = spans.rows();
+        let rows = spans.map_or(&[] as &[Span], KeySpans::rows);
         assert!(
-            spans.queries() == queries && (rows.len() == queries || rows.len() == batch * queries),
-            "linear_attention: {} spans over {} queries do not fit {batch} sequences of {queries} queries",
-            rows.len(),
-            spans.queries()
+            spans.is_none_or(|spans| spans.queries() == queries)
+                && (rows.is_empty() || rows.len() == queries || rows.len() == batch * queries),
+            "linear_attention: {} spans do not fit {batch} sequences of {queries} queries",
+            rows.len()
         );
         let mut before = 0;
         for (i, span) in rows.iter().enumerate() {
-            let end = if span.is_empty() { 0 } else { span.end };
             if i % queries == 0 {
                 before = 0;
             }
+            let (end, all) = (end(*span), past + keys);
             assert!(
-                (span.start == 0 || span.is_empty()) && end >= before && end as usize <= past + keys,
-                "linear_attention: query {} sees the keys {}..{} of {}, but a running state only has keys from the first on, and \
+                (span.start == 0 || span.is_empty()) && (before..=all).contains(&end),
+                "linear_attention: query {} sees the keys {}..{} of {all}, but a running state only has keys from the first on, and \
                  forgets none of those of the query before; use a full, padded or causal mask",
                 i % queries,
                 span.start,
-                span.end,
-                past + keys
+                span.end
             );
             before = end;
         }
-        let ends = rows.iter().map(|span| if span.is_empty() { 0 } else { span.end as usize }.saturating_sub(past));
-        Ends { ends: ends.collect(), queries }
+        Ends { spans: spans.cloned(), queries, keys, past }
     }
 
     /// Those of a sequence.
-    pub(super) fn of(&self, sequence: usize) -> &[usize] {
-        let sequence = if self.ends.len() == self.queries { 0 } else { sequence };
-        &self.ends[sequence * self.queries..][..self.queries]
+    pub(super) fn of(&self, sequence: usize) -> SequenceEnds<'_> {
+        let rows = self.spans.as_ref().map(|spans| {
+            let sequence = if spans.rows().len() == self.queries { 0 } else { sequence };
+            &spans.rows()[sequence * self.queries..][..self.queries]
+        });
+        SequenceEnds { rows, queries: self.queries, keys: self.keys, past: self.past }
     }
+}
+
+/// How many keys each query of a sequence sees.
+#[derive(Clone, Copy)]
+pub(super) struct SequenceEnds<'a> {
+    rows: Option<&'a [Span]>,
+    queries: usize,
+    keys: usize,
+    past: usize,
+}
+
+impl SequenceEnds<'_> {
+    /// Number of queries.
+    pub(super) fn len(&self) -> usize {
+        self.queries
+    }
+
+    /// The number of keys that are not in the state and that query `i` sees.
+    pub(super) fn at(&self, i: usize) -> usize {
+        self.rows.map_or(self.keys, |rows| end(rows[i]).saturating_sub(self.past))
+    }
+}
+
+/// Past the last key of a span, which begins with the first.
+fn end(span: Span) -> usize {
+    if span.is_empty() { 0 } else { span.end as usize }
 }

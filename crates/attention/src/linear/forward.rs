@@ -5,7 +5,7 @@ use std::ops::Range;
 use anther_kernels::{self as kernels, PANEL, Scratch, TILE_STRIDE, TileA, TileB, TileProduct, Write};
 use anther_tensor::Element;
 
-use super::ends::Ends;
+use super::ends::{Ends, SequenceEnds};
 use super::{KEYS, QUERIES, Sizes};
 
 /// One head: its features and values, and how many keys each of its queries sees.
@@ -13,7 +13,7 @@ pub(super) struct Head<'a, T> {
     pub(super) q: &'a [T],
     pub(super) k: &'a [T],
     pub(super) v: &'a [T],
-    pub(super) ends: &'a [usize],
+    pub(super) ends: SequenceEnds<'a>,
     pub(super) d: usize,
     pub(super) dv: usize,
 }
@@ -30,7 +30,12 @@ impl<'a, T: Element> Head<'a, T> {
     /// The queries of a block, the number of keys that all of them see, and the number that any of them sees.
     pub(super) fn block(&self, block: usize) -> (Range<usize>, usize, usize) {
         let rows = block * QUERIES..self.ends.len().min((block + 1) * QUERIES);
-        (rows.clone(), self.ends[rows.start], self.ends[rows.end - 1])
+        (rows.clone(), self.ends.at(rows.start), self.ends.at(rows.end - 1))
+    }
+
+    /// How many of these keys a query sees.
+    pub(super) fn seen(&self, query: usize, keys: &Range<usize>) -> usize {
+        self.ends.at(query).clamp(keys.start, keys.end) - keys.start
     }
 
     /// Adds these keys to the state.
@@ -95,9 +100,9 @@ impl<'a, T: Element> Head<'a, T> {
                 kernels::pack_panels(panels, &self.k[keys.start * d..keys.end * d], d);
                 let product = TileProduct { b: TileB::Panels(panels), cols: keys.len(), ..product };
                 kernels::tile_product(product, &mut tile, TILE_STRIDE, Write::Set);
-                for (r, &end) in self.ends[queries.clone()].iter().enumerate() {
+                for r in 0..queries.len() {
                     let row = &mut tile[r * TILE_STRIDE..][..keys.len()];
-                    let (own, hidden) = row.split_at_mut(end.clamp(keys.start, keys.end) - keys.start);
+                    let (own, hidden) = row.split_at_mut(self.seen(queries.start + r, &keys));
                     hidden.fill(T::ZERO);
                     weights[r] += kernels::sum(own);
                 }
@@ -128,8 +133,8 @@ impl<'a, T: Element> Head<'a, T> {
         if finite {
             product(0..queries.len(), keys.len());
         } else {
-            for (r, &end) in self.ends[queries].iter().enumerate() {
-                product(r..r + 1, end.clamp(keys.start, keys.end) - keys.start);
+            for r in 0..queries.len() {
+                product(r..r + 1, self.seen(queries.start + r, &keys));
             }
         }
     }

@@ -8,6 +8,8 @@
 //! ε is that of common code, not of the paper. It is also the kernel of the primal–dual framework (Nguyen et al., ICLR 2023, arXiv 2406.13781) whose
 //! network has finitely many features; that is recalled of the paper.
 //!
+//! φ comes after rotation: rotary positions turn queries and keys, but products of features then do not depend on distances alone.
+//!
 //! A query may see any number of keys from the first on, and at least those of the query before it: a full mask, padding, a causal mask and what they
 //! share. Then one running state is enough. A block of queries reads the state of the keys that all of them see, and meets the keys that only some of
 //! them see in a tile, as ordinary attention would:

@@ -201,6 +201,32 @@ fn the_last_query_of_whole_blocks_sees_what_attention_in_both_directions_does() 
     }
 }
 
+/// Some tokens that ask all of a sequence get what they do when all of it asks, also if padding ends it.
+#[test]
+fn attention_across_sequences_is_attention_to_the_same_tokens() {
+    let x = noise([2, 6, WIDTH], 11);
+    let few = Tensor::from_fn([2, 4, WIDTH], |i| x.data()[i / (4 * WIDTH) * 6 * WIDTH + i % (4 * WIDTH)]);
+    for name in AttentionConfig::preset_names().chain(["linear+bn", "linear+sh", "linear+bn-sh", "sh+expressive"]) {
+        let config = AttentionConfig::preset(name).unwrap();
+        // The window is for one sequence only.
+        if config.validate_across(WIDTH, HEADS).is_err() {
+            continue;
+        }
+        for mask in [Mask::full(), Mask::full().padded(vec![5, 3])] {
+            let mut set = ParamSet::new();
+            let layer = MultiHeadAttention::new(&mut set.root(), &config, WIDTH, HEADS).unwrap();
+            let parameters = Parameters::<f64>::initialise(&set, 5);
+            let tape = Tape::inference(&parameters);
+            let context = AttentionContext::across(&mask, 2, 4, 6);
+            let y = layer.forward_across(&tape.constant(few.clone()), &tape.constant(x.clone()), &context);
+            let all = untouched(&config, &mask, &x);
+            for (y, all) in y.value().data().chunks(4 * WIDTH).zip(all.chunks(6 * WIDTH)) {
+                assert_close(name, y, &all[..4 * WIDTH], 1e-12, 1e-12);
+            }
+        }
+    }
+}
+
 /// The rows of the centred operator sum to 0, so a constant added to all values changes nothing; γ = 1 of the plain operator would add it.
 #[test]
 fn a_constant_added_to_values_does_not_pass_centred_attention() {
