@@ -85,12 +85,16 @@ impl MultiHeadAttention {
             let Span { start, end } = spans.rows()[row];
             (start as usize..end as usize).contains(&key)
         };
-        let value = |i: usize| {
-            let (query, key) = (i / length, i % length);
-            let row = query / (heads * rows) * rows % first.rows().len() + query % rows;
+        let value = |row: usize, key: usize| {
             if within(first, row, key) || within(second, row, key) { shown } else { hidden }
         };
-        let bias = Tensor::from_fn([batch, heads, rows, length], value);
+        // Sequences of their own lengths have biases of their own, which are not repeated for heads by themselves.
+        let bias = if first.rows().len() == rows {
+            Tensor::from_fn([rows, length], |i| value(i / length, i % length))
+        } else {
+            let row = |i: usize| i / (heads * rows * length) * rows + i / length % rows;
+            Tensor::from_fn([batch, heads, rows, length], |i| value(row(i), i % length))
+        };
         // A query that sees nothing has no span either, so that its weights are 0.
         let hulls =
             first.rows().iter().zip(second.rows()).map(|(first, second)| match (first.is_empty(), second.is_empty()) {
