@@ -8,6 +8,7 @@ use crate::condition::{self, Condition};
 use crate::position::alibi::Slopes;
 use crate::position::{Pairing, Position};
 use crate::project::Project;
+use crate::score::ScoreConfig;
 
 /// Why a configuration cannot be built.
 #[derive(Clone, Debug, PartialEq, Error)]
@@ -37,15 +38,25 @@ pub enum Weighing {
     Expressive,
     /// [`crate::linear_attention`] of φ(q) and φ(k), φ = elu + 1: no score, and a state instead of keys and values.
     Linear,
+    /// [`crate::Sigmoid`]
+    Sigmoid,
+    /// [`crate::ReluPower`] with the power 1.
+    Relu,
+    /// [`crate::ReluPower`] with the power 2.
+    ReluSquared,
 }
 
 /// The slots of an attention layer.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AttentionConfig {
+    /// How a query meets a key.
+    pub score: ScoreConfig,
     /// How scores become weights.
     pub weighing: Weighing,
-    /// The factor on the dot product; without it 1/√d. The program that expressive attention was read from uses 1.
+    /// Whether each head learns the score of a key without a value, which takes its share of a softmax; see [`crate::Softmax`].
+    pub sinks: bool,
+    /// The factor c of the scores that have one; without it 1/√d. The program that expressive attention was read from uses 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scale: Option<f64>,
     /// The ε of expressive and of linear attention.
@@ -76,7 +87,9 @@ pub struct AttentionConfig {
 impl Default for AttentionConfig {
     fn default() -> Self {
         AttentionConfig {
+            score: ScoreConfig::default(),
             weighing: Weighing::Softmax,
+            sinks: false,
             scale: None,
             eps: 1e-6,
             position: Position::Learned,
@@ -141,14 +154,24 @@ impl AttentionConfig {
         if self.pools() {
             self.validate_pooling()?;
         }
-        if self.weighing == Weighing::Expressive
+        let keeps_shifts = self.weighing != Weighing::Softmax || self.sinks || self.score != ScoreConfig::default();
+        if (keeps_shifts && self.weighing != Weighing::Linear)
             && self.condition.iter().any(|condition| matches!(condition, Condition::BatchNorm(_)))
         {
             return refuse(
                 "model.attention.condition",
-                "batch-norm moves all scores of a query alike, which only a softmax does not see; use it with weighing = \"softmax\"".into(),
+                "batch-norm moves all dot products of a query alike, which only a softmax without sinks does not see; use it with \
+                 weighing = \"softmax\", sinks = false and the dot score"
+                    .into(),
             );
         }
+        if self.sinks && self.weighing != Weighing::Softmax {
+            return refuse(
+                "model.attention.sinks",
+                "a sink takes its share of a softmax; use it with weighing = \"softmax\" or set it to false".into(),
+            );
+        }
+        self.score.validate()?;
         self.project.validate(heads)?;
         condition::validate(&self.condition, heads)?;
         self.after.validate()
@@ -157,7 +180,7 @@ impl AttentionConfig {
     /// Linear attention has features, and neither scores nor weights.
     fn validate_linear(&self) -> Result<(), ConfigError> {
         let refuse = |key: &str, reason: &str| Err(ConfigError::new(&format!("model.attention.{key}"), reason));
-        if self.position == Position::Alibi {
+        if matches!(self.position, Position::Alibi | Position::Relative) {
             return refuse(
                 "position",
                 "linear attention has no scores that a bias could be added to; use another position",
@@ -172,6 +195,9 @@ impl AttentionConfig {
         if self.dropout > 0.0 {
             return refuse("dropout", "linear attention never makes the weights that would be dropped; set it to 0");
         }
+        if self.score != ScoreConfig::default() {
+            return refuse("score", "linear attention has features and no score; leave it at dot");
+        }
         if self.scale.is_some() {
             return refuse("scale", "linear attention has no dot product of queries and keys to scale; leave it out");
         }
@@ -181,7 +207,7 @@ impl AttentionConfig {
     /// Pooled keys have no place of their own.
     fn validate_pooling(&self) -> Result<(), ConfigError> {
         let refuse = |key: &str, reason: &str| Err(ConfigError::new(&format!("model.attention.{key}"), reason));
-        if self.position == Position::Alibi {
+        if matches!(self.position, Position::Alibi | Position::Relative) {
             return refuse(
                 "position",
                 "pooling leaves means of keys, which are at no one distance; use another position",
@@ -229,7 +255,7 @@ impl AttentionConfig {
     pub fn validate_across(&self, width: usize, heads: usize) -> Result<(), ConfigError> {
         self.validate(width, heads)?;
         let refuse = |key: &str, reason: &str| Err(ConfigError::new(key, reason));
-        if matches!(self.position, Position::Alibi | Position::Rotary) {
+        if matches!(self.position, Position::Alibi | Position::Relative | Position::Rotary) {
             return refuse(
                 "model.attention.position",
                 "distances between two sequences mean nothing; use none, learned or sinusoidal",
@@ -266,6 +292,7 @@ mod tests {
     use crate::after::CentredConfig;
     use crate::condition::{BatchNormConfig, ConvolutionConfig, PoolingConfig};
     use crate::project::{GateConfig, GateOrder, LinearConfig, MlpConfig, Role};
+    use crate::score::{CosineConfig, NeuralConfig};
 
     fn message(change: impl FnOnce(&mut AttentionConfig), width: usize, heads: usize) -> String {
         let mut config = AttentionConfig::default();
@@ -337,7 +364,19 @@ mod tests {
                 .starts_with("window: the running state of linear attention forgets no token")
         );
         assert!(linear(|c| c.dropout = 0.1).starts_with("dropout: linear attention never makes the weights"));
+        assert!(linear(|c| c.position = Position::Relative).starts_with("position: linear attention has no scores"));
+        assert!(
+            linear(|c| c.score = ScoreConfig::Yat {}).starts_with("score: linear attention has features and no score")
+        );
+        assert!(linear(|c| c.sinks = true).starts_with("sinks: a sink takes its share of a softmax"));
         assert!(linear(|c| c.scale = Some(0.5)).starts_with("scale: linear attention has no dot product"));
+        let neural = ScoreConfig::Neural(NeuralConfig::default());
+        assert!(message(|c| (c.score, c.condition) = (neural, vec![bn(|_| ())]), 8, 2).contains("the dot score"));
+        assert!(message(|c| (c.sinks, c.weighing) = (true, Weighing::Relu), 8, 2).starts_with("model.attention.sinks"));
+        let neural = ScoreConfig::Neural(NeuralConfig { width: 0, ..NeuralConfig::default() });
+        assert!(message(|c| c.score = neural, 8, 2).starts_with("model.attention.score.width: 0 is not between"));
+        let cosine = ScoreConfig::Cosine(CosineConfig { temperature: f64::NAN });
+        assert!(message(|c| c.score = cosine, 8, 2).starts_with("model.attention.score.temperature"));
         let gain = After::Centred(CentredConfig { gain: f64::INFINITY, learned: false });
         assert!(message(|c| c.after = gain, 8, 2).starts_with("model.attention.after.gain"));
     }

@@ -1,17 +1,18 @@
 //! What all attention layers of one forward pass share.
 
-use anther_tensor::{Element, KeySpans, Tensor};
+use anther_tensor::{Element, Tensor};
 
-use crate::config::{AttentionConfig, Weighing};
+use crate::config::AttentionConfig;
 use crate::mask::Mask;
+use crate::pattern::Seen;
 use crate::position::{Position, alibi, rotary};
-use crate::weigh::{Expressive, Softmax, Weigh};
 
-/// Spans, position bias and rotation tables, made once for all layers of a forward pass.
+/// What queries see, position bias and rotation tables, made once for all layers of a forward pass.
 pub struct AttentionContext<T: Element> {
-    pub(crate) spans: Option<KeySpans>,
-    /// Whether the spans are those of a causal mask: of one query alone they do not tell.
+    pub(crate) seen: Seen,
+    /// Whether the mask is causal: what one query alone sees does not tell.
     pub(crate) causal: bool,
+    /// By distance, as [`crate::Operands::bias`] before a weighing prepares it.
     pub(crate) bias: Option<Tensor<T>>,
     pub(crate) rotation: Option<(Tensor<T>, Tensor<T>)>,
 }
@@ -38,23 +39,17 @@ impl<T: Element> AttentionContext<T> {
             }
             None => mask,
         };
-        let bias = (config.position == Position::Alibi).then(|| {
-            let bias = alibi::bias(config.alibi_slopes, heads, length, keys, past);
-            match config.weighing {
-                // Linear attention has no bias: `validate` refuses it.
-                Weighing::Softmax | Weighing::Linear => Softmax.prepare_bias(bias),
-                Weighing::Expressive => Expressive { eps: config.eps }.prepare_bias(bias),
-            }
-        });
+        let bias = (config.position == Position::Alibi)
+            .then(|| alibi::distance_bias(config.alibi_slopes, heads, length, keys, past));
         let rotation =
             (config.position == Position::Rotary).then(|| rotary::tables(config.rotary_base, d, length, past));
-        AttentionContext { spans: mask.spans(batch, length, keys, past), causal: mask.is_causal(), bias, rotation }
+        AttentionContext { seen: mask.seen(batch, length, keys, past), causal: mask.is_causal(), bias, rotation }
     }
 
     /// The context of attention from `queries` tokens of one sequence to `keys` tokens of another. The rules of the mask but its padding lengths
     /// would compare positions of the two.
     pub fn across(mask: &Mask, batch: usize, queries: usize, keys: usize) -> Self {
-        let (spans, causal) = (mask.spans(batch, queries, keys, 0), mask.is_causal());
-        AttentionContext { spans, causal, bias: None, rotation: None }
+        let (seen, causal) = (mask.seen(batch, queries, keys, 0), mask.is_causal());
+        AttentionContext { seen, causal, bias: None, rotation: None }
     }
 }

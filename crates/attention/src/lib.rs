@@ -48,11 +48,12 @@ mod driver;
 mod linear;
 mod mask;
 mod multi_head;
+mod pattern;
 pub mod position;
 mod preset;
 mod project;
 mod score;
-mod seen;
+mod sight;
 pub mod statistics;
 mod weigh;
 
@@ -61,15 +62,21 @@ pub use cache::KeyValueCache;
 pub use condition::{BatchNormConfig, Condition, ConvolutionConfig, PoolingConfig, QkNormConfig};
 pub use config::{AttentionConfig, ConfigError, Weighing};
 pub use context::AttentionContext;
-pub use core::attend;
-pub use driver::{Normaliser, TileWeigh, attend_tiled};
+pub use core::{attend, attention_weights};
+pub use driver::{
+    Distances, Normaliser, Operands, Pairs, Rows, TileGradients, TileScore, TileWeigh, attend_boxed, attend_tiled,
+};
 pub use linear::linear_attention;
 pub use mask::Mask;
 pub use multi_head::MultiHeadAttention;
+pub use pattern::{Pattern, Seen};
 pub use position::Position;
 pub use project::{GateConfig, GateForm, GateOrder, LinearConfig, MlpActivation, MlpConfig, Project, Role};
-pub use score::{ScaledDot, Score};
-pub use weigh::{Expressive, Softmax, Weigh};
+pub use score::{
+    CosineConfig, Distance, DotScore, Neural, NeuralConfig, OfDot, PairGradients, PairScore, Pairwise, ScaledDot,
+    Score, ScoreActivation, ScoreConfig, SquaredDot, Yat,
+};
+pub use weigh::{Expressive, ReluPower, Sigmoid, Softmax, Weigh};
 
 // The example of the README is a test.
 #[cfg(doctest)]

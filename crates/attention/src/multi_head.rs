@@ -3,20 +3,21 @@
 mod pooled;
 
 use anther_kernels::CacheWeights;
-use anther_tensor::{Element, Init, Scope, Stream, Var};
+use anther_tensor::{Element, Init, ParamId, Scope, Stream, Tape, Var};
 
 use crate::after::Afterwards;
 use crate::cache::KeyValueCache;
 use crate::condition::Conditions;
 use crate::config::{AttentionConfig, ConfigError, Weighing};
 use crate::context::AttentionContext;
-use crate::core::attend;
-use crate::driver::{TileWeigh, attend_tiled};
+use crate::core::spread;
+use crate::driver::{Operands, TileScore, TileWeigh, attend_boxed};
 use crate::linear;
+use crate::position::{Position, relative};
 use crate::project::Projections;
-use crate::score::ScaledDot;
-use crate::seen::Seen;
-use crate::weigh::{Expressive, Softmax, Weigh};
+use crate::score::{Distance, Neural, OfDot, Pairwise, ScaledDot, ScoreConfig, ScoreLayer, SquaredDot, Yat};
+use crate::sight::Sight;
+use crate::weigh::{Expressive, ReluPower, Sigmoid, Softmax, Weigh};
 
 /// Up to so many new tokens meet a cache one by one; more are worth products of whole matrices.
 const FEW_QUERIES: usize = 8;
@@ -29,6 +30,11 @@ const FEW_QUERIES: usize = 8;
 pub struct MultiHeadAttention {
     project: Projections,
     conditions: Conditions,
+    score: ScoreLayer,
+    /// The scores of keys without values, `[heads]`.
+    sinks: Option<ParamId>,
+    /// The table of relative positions, `[buckets, heads]`.
+    relative: Option<ParamId>,
     after: Afterwards,
     heads: usize,
     d: usize,
@@ -67,6 +73,12 @@ impl MultiHeadAttention {
         Ok(MultiHeadAttention {
             project: Projections::new(scope, &config.project, width, heads, config.bias, init, output_init),
             conditions: Conditions::new(scope, &config.condition, heads, d),
+            score: ScoreLayer::new(scope, &config.score, heads, d),
+            sinks: config.sinks.then(|| scope.param("sinks", [heads], Init::Zeros)),
+            relative: (config.position == Position::Relative).then(|| {
+                let mut scope = scope.child("relative_attention_bias");
+                scope.param("weight", [relative::BUCKETS, heads], Init::fan_in(width))
+            }),
             after: Afterwards::new(scope, &config.after, width, heads, config.bias, init),
             heads,
             d,
@@ -162,17 +174,17 @@ impl MultiHeadAttention {
             let mixed = self.core_pooled(groups, [&queries, &keys, &values], context, cache);
             return self.after.on_merged(mixed.merge_heads(), x);
         }
-        let seen = Seen::new(context.spans.clone().into_iter().collect(), 0..self.heads);
+        let sight = self.sight(context);
         let (all_keys, all_values) = self.seen(&keys, &values, cache.as_deref());
         let (queries, keys) = match self.config.weighing {
-            Weighing::Linear => self.conditions.on_features(&queries, &keys, &seen),
-            _ => (self.conditions.after_position(&queries, &all_keys, &seen), keys),
+            Weighing::Linear => self.conditions.on_features(&queries, &keys, &sight),
+            _ => (self.conditions.after_position(&queries, &all_keys, &sight), keys),
         };
         let mixed = match cache {
-            None => self.mix(&queries, &keys, &values, context, self.dropout),
+            None => self.mix([&queries, &keys, &values], context, &sight, self.dropout),
             Some(cache) => self.mix_cached(&queries, &keys, &values, context, cache),
         };
-        let mixed = self.after.on_heads(mixed, &all_values, &seen);
+        let mixed = self.after.on_heads(mixed, &all_values, &sight);
         self.after.on_merged(mixed.merge_heads(), x)
     }
 
@@ -209,20 +221,51 @@ impl MultiHeadAttention {
         if self.config.weighing == Weighing::Linear && cache.is_state() {
             let (queries, keys) = (queries.elu_plus_one(), keys.elu_plus_one());
             let qkv = (queries.value(), keys.value(), values.value());
-            return tape.constant(cache.attend_state(qkv, context.spans.as_ref(), self.config.eps));
+            return tape.constant(cache.attend_state(qkv, linear::spans(&context.seen), self.config.eps));
         }
         cache.append(keys.value(), values.value());
-        if queries.shape()[2] > FEW_QUERIES || self.config.weighing == Weighing::Linear {
+        let weights = self.cache_weights().filter(|_| context.seen.patterns.is_empty());
+        let Some(weights) = weights.filter(|_| queries.shape()[2] <= FEW_QUERIES) else {
             let (keys, values) = cache.tokens();
-            return self.mix(queries, &tape.constant(keys), &tape.constant(values), context, self.dropout);
-        }
-        let weights = match self.config.weighing {
-            Weighing::Softmax => CacheWeights::Softmax,
-            Weighing::Expressive => CacheWeights::Squash { eps: T::from_f64(self.config.eps) },
-            Weighing::Linear => unreachable!("reads a state, or all tokens"),
+            let qkv = [queries, &tape.constant(keys), &tape.constant(values)];
+            return self.mix(qkv, context, &self.sight(context), self.dropout);
         };
         let scale = T::from_f64(self.config.score_scale(self.d));
-        tape.constant(cache.attend(queries.value(), scale, weights, context.bias.as_ref(), context.spans.as_ref()))
+        let bias = self.bias(tape, context, [queries.shape()[2], cache.len()]);
+        let bias = bias.map(|bias| spread(bias.value(), queries.shape()[2]));
+        let spans = context.seen.spans.as_ref();
+        tape.constant(cache.attend(queries.value(), scale, weights, bias.as_ref(), spans))
+    }
+
+    /// How the kernel that reads keys and values where they lie weighs them, if it can.
+    fn cache_weights<T: Element>(&self) -> Option<CacheWeights<T>> {
+        match (&self.config.score, self.config.weighing) {
+            (ScoreConfig::Dot {}, Weighing::Softmax) if self.sinks.is_none() => Some(CacheWeights::Softmax),
+            (ScoreConfig::Dot {}, Weighing::Expressive) => {
+                Some(CacheWeights::Squash { eps: T::from_f64(self.config.eps) })
+            }
+            _ => None,
+        }
+    }
+
+    /// The bias on scores by distance, as the weighing wants it, of so many queries and keys.
+    fn bias<'t, T: Element>(
+        &self,
+        tape: &'t Tape<T>,
+        context: &AttentionContext<T>,
+        [queries, keys]: [usize; 2],
+    ) -> Option<Var<'t, T>> {
+        let bias = match self.relative {
+            Some(table) => {
+                let buckets = relative::buckets(queries, keys, context.seen.offset);
+                tape.param(table).embedding(&buckets).transpose()
+            }
+            None => tape.constant(context.bias.clone()?),
+        };
+        Some(match self.config.weighing {
+            Weighing::Expressive => Expressive { eps: self.config.eps }.prepare_bias(bias),
+            _ => bias,
+        })
     }
 
     /// Queries of `x`, keys and values of `memory`, `[batch, heads, length, d]` each, conditioned, and rotated if the positions are rotary.
@@ -242,37 +285,59 @@ impl MultiHeadAttention {
         (rotate(queries), rotate(keys), values)
     }
 
-    /// The weighted means of the values, `[batch, heads, length, d]`.
+    /// What the queries of all heads see, for statistics of it.
+    fn sight<T: Element>(&self, context: &AttentionContext<T>) -> Sight {
+        Sight::new(context.seen.spans.clone().into_iter().collect(), 0..self.heads)
+    }
+
+    /// The weighted means of the values of the heads of `sight`, `[batch, heads, length, d]`.
+    #[track_caller]
     fn mix<'t, T: Element>(
         &self,
-        queries: &Var<'t, T>,
-        keys: &Var<'t, T>,
-        values: &Var<'t, T>,
+        [queries, keys, values]: [&Var<'t, T>; 3],
         context: &AttentionContext<T>,
+        sight: &Sight,
         dropout: Stream,
     ) -> Var<'t, T> {
+        if self.config.weighing == Weighing::Linear {
+            return linear::attend((queries, keys, values), linear::spans(&context.seen), self.config.eps);
+        }
+        let tape = queries.tape();
+        let bias = self.bias(tape, context, [queries.shape()[2], keys.shape()[2]]);
+        let sinks = self.sinks.map(|sinks| sight.own(tape, sinks));
+        let features = self.score.features(queries, keys, sight);
+        let operands = Operands {
+            params: features.params.as_ref(),
+            bias: bias.as_ref(),
+            sinks: sinks.as_ref(),
+            dropout: (self.config.dropout, dropout),
+            ..Operands::new(&features.queries, &features.keys, values, &context.seen)
+        };
+        attend_boxed(self.tile_score(), self.tile_weigh(), operands)
+    }
+
+    /// The score of the configuration, over what [`ScoreLayer::features`] gives.
+    fn tile_score<T: Element>(&self) -> Box<dyn TileScore<T>> {
         let scale = self.config.score_scale(self.d);
-        let qkv = (queries, keys, values);
-        let dropout = (self.config.dropout, dropout);
-        match self.config.weighing {
-            Weighing::Softmax => mix(scale, &Softmax, qkv, context, dropout),
-            Weighing::Expressive => mix(scale, &Expressive { eps: self.config.eps }, qkv, context, dropout),
-            Weighing::Linear => linear::attend(qkv, context.spans.as_ref(), self.config.eps),
+        match &self.config.score {
+            ScoreConfig::Dot {} => Box::new(ScaledDot { scale }),
+            ScoreConfig::SquaredDot {} => Box::new(OfDot(SquaredDot { scale })),
+            ScoreConfig::Distance {} => Box::new(OfDot(Distance { scale })),
+            ScoreConfig::Yat {} => Box::new(OfDot(Yat { scale, eps: 1e-5 })),
+            ScoreConfig::Cosine(_) => Box::new(ScaledDot { scale: 1.0 }),
+            ScoreConfig::Neural(config) => Box::new(Pairwise(Neural::from(config))),
         }
     }
-}
 
-/// A bias on the scores is a whole matrix, so only the composed form takes one; all else goes tile by tile.
-fn mix<'t, T: Element>(
-    scale: f64,
-    weigh: &(impl Weigh + TileWeigh),
-    qkv: (&Var<'t, T>, &Var<'t, T>, &Var<'t, T>),
-    context: &AttentionContext<T>,
-    dropout: (f64, Stream),
-) -> Var<'t, T> {
-    let spans = context.spans.as_ref();
-    match &context.bias {
-        None => attend_tiled(scale, weigh, qkv, spans, dropout),
-        Some(bias) => attend(&ScaledDot { scale }, weigh, qkv, Some(bias), spans, dropout),
+    /// The weighing of the configuration.
+    fn tile_weigh<T: Element>(&self) -> Box<dyn TileWeigh<T>> {
+        match self.config.weighing {
+            Weighing::Softmax => Box::new(Softmax),
+            Weighing::Expressive => Box::new(Expressive { eps: self.config.eps }),
+            Weighing::Sigmoid => Box::new(Sigmoid),
+            Weighing::Relu => Box::new(ReluPower { power: 1 }),
+            Weighing::ReluSquared => Box::new(ReluPower { power: 2 }),
+            Weighing::Linear => unreachable!("linear attention has a driver of its own"),
+        }
     }
 }

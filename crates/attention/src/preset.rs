@@ -4,6 +4,7 @@ use crate::after::{After, CentredConfig};
 use crate::condition::{BatchNormConfig, Condition, ConvolutionConfig, PoolingConfig, QkNormConfig};
 use crate::config::{AttentionConfig, ConfigError, Weighing};
 use crate::project::{GateConfig, GateForm, GateOrder, LinearConfig, MlpConfig, Project};
+use crate::score::{CosineConfig, NeuralConfig, ScoreConfig};
 
 /// The keys a query sees under the preset `window`.
 const WINDOW: usize = 16;
@@ -12,7 +13,7 @@ const WINDOW: usize = 16;
 type Part = fn(&mut AttentionConfig);
 
 /// Names and what they mean, in the order in which messages list them.
-const PRESETS: [(&str, Part); 18] = [
+const PRESETS: [(&str, Part); 28] = [
     ("dot", |_| ()),
     ("multi-query", |c| c.project = Project::Linear(LinearConfig { kv_heads: Some(1) })),
     ("mlp-qkv-marian", |c| c.project = Project::Mlp(MlpConfig::marian())),
@@ -33,8 +34,20 @@ const PRESETS: [(&str, Part); 18] = [
         let pooling = Condition::Pooling(PoolingConfig::default());
         c.condition.extend([pooling, Condition::BatchNorm(BatchNormConfig::default())]);
     }),
+    ("neural", |c| c.score = ScoreConfig::Neural(NeuralConfig::default())),
+    ("neural-formula", |c| {
+        c.score = ScoreConfig::Neural(NeuralConfig { second_layer: false, ..NeuralConfig::default() });
+    }),
+    ("squared-dot", |c| c.score = ScoreConfig::SquaredDot {}),
+    ("distance", |c| c.score = ScoreConfig::Distance {}),
+    ("yat", |c| c.score = ScoreConfig::Yat {}),
+    ("cosine", |c| c.score = ScoreConfig::Cosine(CosineConfig::default())),
     ("expressive", |c| c.weighing = Weighing::Expressive),
+    ("sigmoid", |c| c.weighing = Weighing::Sigmoid),
+    ("relu", |c| c.weighing = Weighing::Relu),
+    ("relu-squared", |c| c.weighing = Weighing::ReluSquared),
     ("linear", |c| c.weighing = Weighing::Linear),
+    ("sinks", |c| c.sinks = true),
     ("centred", |c| c.after = After::Centred(CentredConfig::default())),
     ("output-gate", |c| c.after = After::OutputGate {}),
     ("window", |c| c.window = Some(WINDOW)),
@@ -62,8 +75,9 @@ impl AttentionConfig {
         AttentionConfig::default().with_preset(name)
     }
 
-    /// This configuration with another mechanism: the slots project, condition, weighing, after and window are those of the preset and
-    /// nothing else, while positions, biases, dropout and the rest stay. The factor on the scores stays if the weighing does; it was chosen for it.
+    /// This configuration with another mechanism: the slots project, condition, score, weighing, sinks, after and window are those of the
+    /// preset and nothing else, while positions, biases, dropout and the rest stay. The factor on the scores stays if score and weighing do; it was chosen
+    /// for them.
     ///
     /// # Errors
     /// For an unknown name, which lists the known ones, and for two names that want the same slot.
@@ -73,7 +87,9 @@ impl AttentionConfig {
         let mut config = AttentionConfig {
             project: plain.project.clone(),
             condition: plain.condition.clone(),
+            score: plain.score.clone(),
             weighing: plain.weighing,
+            sinks: plain.sinks,
             after: plain.after.clone(),
             window: plain.window,
             ..self.clone()
@@ -94,7 +110,7 @@ impl AttentionConfig {
             }
             set(&mut config);
         }
-        if config.weighing != self.weighing {
+        if config.weighing != self.weighing || config.score != self.score {
             config.scale = None;
         }
         Ok(config)
@@ -109,6 +125,8 @@ fn shared_slot(a: &AttentionConfig, b: &AttentionConfig) -> Option<&'static str>
     let both = [
         ("project", a.project != plain.project && b.project != plain.project),
         ("condition", condition),
+        ("score", a.score != plain.score && b.score != plain.score),
+        ("sinks", a.sinks && b.sinks),
         ("weighing", a.weighing != plain.weighing && b.weighing != plain.weighing),
         ("after", a.after != plain.after && b.after != plain.after),
         ("window", a.window.is_some() && b.window.is_some()),
@@ -139,6 +157,10 @@ mod tests {
     fn parts_combine_unless_they_want_the_same_slot() {
         let all = AttentionConfig::preset("kgv+qk-norm+bn+centred+window").unwrap();
         assert_eq!((all.condition.len(), all.window), (2, Some(WINDOW)));
+        let scored = AttentionConfig::preset("neural+expressive+kgv").unwrap();
+        assert_eq!((scored.validate(8, 2), scored.weighing), (Ok(()), Weighing::Expressive));
+        assert!(refusal("neural+yat").contains("score"));
+        assert!(refusal("sinks+sinks").contains("sinks"));
         assert_eq!(all.validate(8, 2), Ok(()));
         assert!(refusal("kgv+mlp-qkv").contains("`mlp-qkv` is not the first of the presets that set project"));
         assert!(refusal("bn+bn-learned").contains("condition"));

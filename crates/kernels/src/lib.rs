@@ -16,6 +16,7 @@
 //! - [`matmul`](fn@matmul), [`matmul_fused`], [`matmul_batched`]: matrix products
 //! - [`softmax`](fn@softmax), [`normalize`](fn@normalize): weights over the keys of a [`Span`]
 //! - [`tile_product`], [`online_softmax`], [`online_squash`]: what a tiled attention is made of, on tiles that stay in the cache
+//! - [`vectorize`]: loops of a caller, compiled for the level in force
 //! - [`attend_cached`]: a few queries over a key–value cache
 //! - [`layer_norm`], [`rms_norm`], [`cross_entropy`], [`rotary`](fn@rotary), [`gather_rows`], [`swiglu`](fn@swiglu): parts of a transformer
 //! - [`swap_middle`], [`transpose_last`], [`copy_columns`]: layout
@@ -89,6 +90,7 @@ mod table;
 mod threads;
 mod tiles;
 mod unary;
+mod vectorize;
 mod write;
 
 pub use activation_backward::activation_backward;
@@ -119,10 +121,11 @@ pub use scratch::Scratch;
 pub use softmax::{softmax, softmax_backward};
 pub use spans::{Span, Spans};
 pub use swiglu::{swiglu, swiglu_backward};
-pub use threads::{blocks2 as parallel_blocks2, blocks3 as parallel_blocks3, threads};
+pub use threads::{blocks2 as parallel_blocks2, blocks3 as parallel_blocks3, each as parallel_each, threads};
 pub use tiles::{
     PANEL, TILE_STRIDE, TileA, TileB, TileProduct, online_softmax, online_squash, pack_columns, pack_panels,
     softmax_tile_backward, squash_tile_backward, tile_product,
 };
 pub use unary::{Saves, Unary, unary, unary_backward, unary_backward_in_place};
+pub use vectorize::{Vectorize, vectorize};
 pub use write::Write;

@@ -97,6 +97,9 @@ pub trait Real:
     /// The error function, 2/√π · ∫₀ˣ e^(−t²) dt.
     #[must_use]
     fn erf(self) -> Self;
+    /// `self · a + b`, rounded once.
+    #[must_use]
+    fn mul_add(self, a: Self, b: Self) -> Self;
     /// This number to a whole power.
     #[must_use]
     fn powi(self, exponent: i32) -> Self;
@@ -175,6 +178,10 @@ macro_rules! real {
             #[inline(always)]
             fn erf(self) -> Self {
                 ($erf)(self)
+            }
+            #[inline(always)]
+            fn mul_add(self, a: Self, b: Self) -> Self {
+                $type::mul_add(self, a, b)
             }
             #[inline(always)]
             fn powi(self, exponent: i32) -> Self {

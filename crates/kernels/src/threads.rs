@@ -54,6 +54,15 @@ pub(crate) fn tasks(work: usize, count: usize, body: impl Fn(usize) + Sync + Sen
     }
 }
 
+/// Calls `body` for each item, on several threads if there is enough `work`, in element-wise operations.
+pub fn each<A: Send>(work: usize, items: &mut [A], body: impl Fn(&mut A) + Sync + Send) {
+    if items.len() > 1 && is_parallel(work) {
+        items.par_iter_mut().with_max_len(1).for_each(body);
+    } else {
+        items.iter_mut().for_each(body);
+    }
+}
+
 /// Calls `body(i, a, b)` for each block `i` of two destinations that are cut into equally many blocks, each with its block size; the last
 /// blocks may be shorter. On several threads if there is enough `work`, in element-wise operations. The cut does not depend on the number
 /// of threads, so results that depend on a block alone do not either.

@@ -14,7 +14,7 @@
 use anther_tensor::{Element, Init, ParamId, Scope, Var};
 use serde::{Deserialize, Serialize};
 
-use crate::seen::Seen;
+use crate::sight::Sight;
 
 /// Settings of centred attention.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -48,10 +48,10 @@ impl Centred {
 
     /// Corrects what queries gathered, `[batch, heads, queries, d]`, given all values `[batch, heads, keys, d]`.
     #[track_caller]
-    pub(super) fn correct<'t, T: Element>(&self, mixed: &Var<'t, T>, values: &Var<'t, T>, seen: &Seen) -> Var<'t, T> {
-        let mean = seen.mean(values, mixed.shape()[2]);
+    pub(super) fn correct<'t, T: Element>(&self, mixed: &Var<'t, T>, values: &Var<'t, T>, sight: &Sight) -> Var<'t, T> {
+        let mean = sight.mean(values, mixed.shape()[2]);
         let correction = match self.learned {
-            Some(gain) => mean * seen.per_head(mixed, gain),
+            Some(gain) => mean * sight.per_head(mixed.tape(), gain),
             None => mean.scale(self.gain),
         };
         mixed - correction

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub use centred::CentredConfig;
 
 use crate::config::ConfigError;
-use crate::seen::Seen;
+use crate::sight::Sight;
 use centred::Centred;
 use output_gate::OutputGate;
 
@@ -75,9 +75,9 @@ impl Afterwards {
 
     /// On `[batch, heads, queries, d]`, given all values that queries may see.
     #[track_caller]
-    pub(crate) fn on_heads<'t, T: Element>(&self, mixed: Var<'t, T>, values: &Var<'t, T>, seen: &Seen) -> Var<'t, T> {
+    pub(crate) fn on_heads<'t, T: Element>(&self, mixed: Var<'t, T>, values: &Var<'t, T>, sight: &Sight) -> Var<'t, T> {
         match self {
-            Afterwards::Centred(centred) => centred.correct(&mixed, values, seen),
+            Afterwards::Centred(centred) => centred.correct(&mixed, values, sight),
             _ => mixed,
         }
     }

@@ -26,7 +26,7 @@
 use anther_tensor::{Element, Init, KeySpans, ParamId, Scope, Var};
 use serde::{Deserialize, Serialize};
 
-use crate::seen::Seen;
+use crate::sight::Sight;
 
 /// Settings of Attention-BN.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -67,9 +67,9 @@ impl BatchNorm {
 
     /// q̃ from queries `[batch, heads, queries, d]` and all keys `[batch, heads, keys, d]`.
     #[track_caller]
-    pub(super) fn shift<'t, T: Element>(&self, queries: &Var<'t, T>, keys: &Var<'t, T>, seen: &Seen) -> Var<'t, T> {
-        let shifted = self.centre(queries, keys, seen);
-        if self.scale { shifted / seen.variance(keys, queries.shape()[2]).affine(1.0, self.eps) } else { shifted }
+    pub(super) fn shift<'t, T: Element>(&self, queries: &Var<'t, T>, keys: &Var<'t, T>, sight: &Sight) -> Var<'t, T> {
+        let shifted = self.centre(queries, keys, sight);
+        if self.scale { shifted / sight.variance(keys, queries.shape()[2]).affine(1.0, self.eps) } else { shifted }
     }
 
     /// q̂ and k̂ from queries `[batch, heads, queries, d]` and keys `[batch, heads, keys, d]`.
@@ -81,26 +81,26 @@ impl BatchNorm {
         &self,
         queries: &Var<'t, T>,
         keys: &Var<'t, T>,
-        seen: &Seen,
+        sight: &Sight,
     ) -> (Var<'t, T>, Var<'t, T>) {
-        let spans = seen.spans().iter().map(|spans| repeated(spans, keys.shape()[2])).collect();
-        let by_keys = Seen::new(spans, seen.heads());
-        let normalise = |x: &Var<'t, T>, seen: &Seen| {
-            let centred = self.centre(x, keys, seen);
+        let spans = sight.spans().iter().map(|spans| repeated(spans, keys.shape()[2])).collect();
+        let by_keys = Sight::new(spans, sight.heads());
+        let normalise = |x: &Var<'t, T>, sight: &Sight| {
+            let centred = self.centre(x, keys, sight);
             if !self.scale {
                 return centred;
             }
-            centred / seen.variance(keys, x.shape()[2]).affine(1.0, self.eps).sqrt()
+            centred / sight.variance(keys, x.shape()[2]).affine(1.0, self.eps).sqrt()
         };
-        (normalise(queries, seen), normalise(keys, &by_keys))
+        (normalise(queries, sight), normalise(keys, &by_keys))
     }
 
     /// `x − βμ`, row by row with the mean of the keys that its span has.
     #[track_caller]
-    fn centre<'t, T: Element>(&self, x: &Var<'t, T>, keys: &Var<'t, T>, seen: &Seen) -> Var<'t, T> {
-        let mean = seen.mean(keys, x.shape()[2]);
+    fn centre<'t, T: Element>(&self, x: &Var<'t, T>, keys: &Var<'t, T>, sight: &Sight) -> Var<'t, T> {
+        let mean = sight.mean(keys, x.shape()[2]);
         let shift = match self.learned {
-            Some(beta) => mean * seen.per_head(x, beta),
+            Some(beta) => mean * sight.per_head(x.tape(), beta),
             None => mean.scale(self.beta),
         };
         x - shift

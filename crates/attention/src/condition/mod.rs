@@ -15,7 +15,7 @@ pub(crate) use pooling::{Group, Pooled};
 pub use qk_norm::QkNormConfig;
 
 use crate::config::ConfigError;
-use crate::seen::Seen;
+use crate::sight::Sight;
 use batch_norm::BatchNorm;
 use convolution::Convolution;
 use qk_norm::QkNorm;
@@ -132,10 +132,10 @@ impl Conditions {
         &self,
         queries: &Var<'t, T>,
         keys: &Var<'t, T>,
-        seen: &Seen,
+        sight: &Sight,
     ) -> (Var<'t, T>, Var<'t, T>) {
         match &self.batch_norm {
-            Some(norm) => norm.shift_both(queries, keys, seen),
+            Some(norm) => norm.shift_both(queries, keys, sight),
             None => (queries.clone(), keys.clone()),
         }
     }
@@ -146,10 +146,10 @@ impl Conditions {
         &self,
         queries: &Var<'t, T>,
         keys: &Var<'t, T>,
-        seen: &Seen,
+        sight: &Sight,
     ) -> Var<'t, T> {
         match &self.batch_norm {
-            Some(norm) => norm.shift(queries, keys, seen),
+            Some(norm) => norm.shift(queries, keys, sight),
             None => queries.clone(),
         }
     }

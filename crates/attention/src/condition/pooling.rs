@@ -24,7 +24,7 @@ use std::ops::Range;
 use anther_tensor::{Element, KeySpans, Scope, Span, Stream, Var};
 use serde::{Deserialize, Serialize};
 
-use crate::seen::Seen;
+use crate::sight::Sight;
 use crate::statistics::span_mean;
 
 /// Settings of Attention-SH.
@@ -54,7 +54,7 @@ pub(crate) struct Group {
 pub(crate) struct Pooled<'t, T: Element> {
     pub(crate) keys: Var<'t, T>,
     pub(crate) values: Var<'t, T>,
-    pub(crate) seen: Seen,
+    pub(crate) sight: Sight,
 }
 
 /// The groups of a layer whose `heads` share out the factors.
@@ -89,8 +89,8 @@ impl Group {
     ) -> Pooled<'t, T> {
         let spans = spans.filter(|spans| !spans.rows().is_empty());
         if self.factor == 1 {
-            let seen = Seen::new(spans.cloned().into_iter().collect(), self.heads.clone());
-            return Pooled { keys: keys.clone(), values: values.clone(), seen };
+            let sight = Sight::new(spans.cloned().into_iter().collect(), self.heads.clone());
+            return Pooled { keys: keys.clone(), values: values.clone(), sight };
         }
         if let Some(span) = spans.and_then(|spans| spans.rows().iter().find(|s| s.start > 0 && !s.is_empty())) {
             panic!(
@@ -146,10 +146,10 @@ impl Group {
         };
         let means = rows(&|seen| span(0, seen / s));
         let tokens = rows(&|seen| span(count + seen / s * s, count + seen));
-        let Pooled { keys: mean_keys, values: mean_values, seen } =
+        let Pooled { keys: mean_keys, values: mean_values, sight } =
             self.pooled(keys, values, &windows, vec![means, tokens]);
         let join = |means: &Var<'t, T>, tokens: &Var<'t, T>| tokens.tape().concat(2, &[means, tokens]);
-        Pooled { keys: join(&mean_keys, keys), values: join(&mean_values, values), seen }
+        Pooled { keys: join(&mean_keys, keys), values: join(&mean_values, values), sight }
     }
 
     #[track_caller]
@@ -161,7 +161,7 @@ impl Group {
         seen: Vec<KeySpans>,
     ) -> Pooled<'t, T> {
         let mean = |x: &Var<'t, T>| span_mean(x, Some(windows), windows.queries());
-        Pooled { keys: mean(keys), values: mean(values), seen: Seen::new(seen, self.heads.clone()) }
+        Pooled { keys: mean(keys), values: mean(values), sight: Sight::new(seen, self.heads.clone()) }
     }
 }
 

@@ -4,12 +4,12 @@
 //! are in the cache, and forgotten; a [`Normaliser`] per query is all that is kept of them. The backward pass makes the tiles again.
 //! Tiles that no query of the block sees are not visited, so a causal mask costs half.
 //!
-//! With scores `s = c ⟨q, k⟩`, weights `a = f(s) / N` and the gradient `dy` of the result:
+//! With scores `s`, weights `a = f(s) / N` and the gradient `dy` of the result:
 //!
 //! ```text
 //! forward    y_i = Σ_j a_ij v_j
 //! backward   da_ij = ⟨dy_i, v_j⟩    m_i = Σ_j a_ij da_ij = ⟨dy_i, y_i⟩    ds_ij = f'(s_ij) / N_i · (da_ij − m_i)
-//!            dv_j = Σ_i a_ij dy_i    dq_i = c Σ_j ds_ij k_j               dk_j = c Σ_i ds_ij q_i
+//!            dv_j = Σ_i a_ij dy_i    dq_i = Σ_j ds_ij ∂s_ij/∂q_i          dk_j = Σ_i ds_ij ∂s_ij/∂k_j
 //! ```
 //!
 //! Both passes share out heads, and the forward pass blocks of queries too. Sums run over tiles in the order of the keys, or of the
@@ -19,14 +19,18 @@
 
 mod backward;
 mod forward;
+mod job;
+mod score;
 mod weigh;
 
-use std::ops::Range;
+use anther_kernels::{RandomKey, TILE_STRIDE};
+use anther_tensor::{Backward, Element, Op, Stream, Tensor, Var};
 
-use anther_kernels::{RandomKey, Span, TILE_STRIDE};
-use anther_tensor::{Backward, Element, KeySpans, Op, Stream, Tensor, Var};
+use job::{Job, Sizes};
+pub use score::{Pairs, TileGradients, TileScore};
+pub use weigh::{Distances, Normaliser, Rows, TileWeigh};
 
-pub use weigh::{Normaliser, TileWeigh};
+use crate::pattern::Seen;
 
 /// Queries of a block.
 const QUERIES: usize = 64;
@@ -34,86 +38,93 @@ const QUERIES: usize = 64;
 /// Keys of a tile.
 const KEYS: usize = TILE_STRIDE;
 
-/// The sizes of one call.
+/// What attention reads, beside a score and a weighing.
 #[derive(Clone, Copy)]
-struct Sizes {
-    heads: usize,
-    queries: usize,
-    keys: usize,
-    d: usize,
-    dv: usize,
+pub struct Operands<'a, 't, T: Element> {
+    /// `[batch, heads, queries, d]`
+    pub queries: &'a Var<'t, T>,
+    /// `[batch, kv_heads, keys, d]`. Query head h reads head `⌊h · kv_heads / heads⌋` of keys and values.
+    pub keys: &'a Var<'t, T>,
+    /// `[batch, kv_heads, keys, dv]`
+    pub values: &'a Var<'t, T>,
+    /// The numbers that all pairs share, `[n]`, if the score has some.
+    pub params: Option<&'a Var<'t, T>>,
+    /// A bias on scores that depends on the distance alone, `[heads, queries + keys − 1]`: the score of query i and key j gets number
+    /// `j − i + queries − 1`. For a weighing that [`TileWeigh::multiplies`], a factor on the weight.
+    pub bias: Option<&'a Var<'t, T>>,
+    /// The score of a key without a value, `[heads]`, which takes its share of the weights.
+    pub sinks: Option<&'a Var<'t, T>>,
+    /// Which keys a query sees.
+    pub seen: &'a Seen,
+    /// The probability of dropout on the weights, and its stream.
+    pub dropout: (f64, Stream),
 }
 
-/// What is the same for every head.
-struct Job<'a, W> {
-    weigh: &'a W,
-    sizes: Sizes,
-    scale: f64,
-    spans: Option<&'a KeySpans>,
-    dropout: Option<(RandomKey, f64)>,
-}
-
-impl<W> Job<'_, W> {
-    /// The spans of these queries of head number `head` of the whole batch; none if they see all keys.
-    fn spans(&self, head: usize, queries: &Range<usize>) -> Option<&[Span]> {
-        let rows = self.spans?.rows();
-        let sequence = head / self.sizes.heads * self.sizes.queries % rows.len().max(1);
-        Some(&rows[sequence..][queries.clone()])
+impl<'a, 't, T: Element> Operands<'a, 't, T> {
+    /// Queries, keys and values alone, without dropout. The other fields can be set: `Operands { bias: Some(&bias), ..Operands::new(…) }`.
+    pub fn new(queries: &'a Var<'t, T>, keys: &'a Var<'t, T>, values: &'a Var<'t, T>, seen: &'a Seen) -> Self {
+        let dropout = (0.0, Stream::named("attention"));
+        Operands { queries, keys, values, params: None, bias: None, sinks: None, seen, dropout }
     }
 
-    /// The keys that any of these queries sees.
-    fn reach(&self, head: usize, queries: &Range<usize>) -> Range<usize> {
-        let Some(spans) = self.spans(head, queries) else { return 0..self.sizes.keys };
-        let seen = spans.iter().filter(|span| !span.is_empty());
-        let (start, end) = seen.fold((u32::MAX, 0), |(start, end), span| (start.min(span.start), end.max(span.end)));
-        if start < end { start as usize..end as usize } else { 0..0 }
-    }
-
-    /// The parts of the tile of `keys` that these queries see, counted from its first key.
-    fn tile_spans(&self, head: usize, queries: &Range<usize>, keys: &Range<usize>, out: &mut [Span]) {
-        let (start, end) = (keys.start as u32, keys.end as u32);
-        match self.spans(head, queries) {
-            None => out.fill(Span::new(0, end - start)),
-            Some(spans) => {
-                let within = |key: u32| key.clamp(start, end) - start;
-                out.iter_mut().zip(spans).for_each(|(out, s)| *out = Span::new(within(s.start), within(s.end)));
-            }
+    /// The shape `[batch, heads, queries, keys]` of the scores.
+    ///
+    /// # Panics
+    /// If the shapes do not fit.
+    #[track_caller]
+    pub(crate) fn check(&self, what: &str) -> [usize; 4] {
+        let (q, k, v) = (four(self.queries.value()), four(self.keys.value()), four(self.values.value()));
+        assert!(
+            q[0] == k[0] && k[..3] == v[..3] && q[3] == k[3] && q[3] > 0 && v[3] > 0,
+            "{what}: queries {q:?}, keys {k:?} and values {v:?} do not fit"
+        );
+        assert!(k[1] > 0 && q[1].is_multiple_of(k[1]), "{what}: {} heads of keys do not divide {} heads", k[1], q[1]);
+        let table = (q[2] + k[2]).saturating_sub(1);
+        if let Some(bias) = self.bias {
+            assert!(*bias.shape() == [q[1], table], "{what}: a bias {:?} is not [{}, {table}]", bias.shape(), q[1]);
         }
-    }
-
-    /// Drops weights of a tile, or gradients of them, as dropout on the whole matrix would.
-    fn drop<T: Element>(&self, tile: &mut [T], head: usize, first: usize, rows: usize, keys: &Range<usize>) {
-        let Some((key, p)) = self.dropout else { return };
-        let mut row = [T::ZERO; KEYS];
-        let row = &mut row[..keys.len()];
-        for r in 0..rows {
-            let tile = &mut tile[r * TILE_STRIDE..][..keys.len()];
-            row.copy_from_slice(tile);
-            let place = (head * self.sizes.queries + first + r) * self.sizes.keys + keys.start;
-            anther_kernels::dropout_from(tile, row, place, key, p);
+        if let Some(sinks) = self.sinks {
+            assert!(*sinks.shape() == [q[1]], "{what}: sinks {:?} are not [{}]", sinks.shape(), q[1]);
         }
+        let shape = [q[0], q[1], q[2], k[2]];
+        self.seen.check(what, shape);
+        shape
     }
 }
 
-/// Attention as one op. The inputs are queries, keys and values.
-struct TiledAttention<W> {
-    weigh: W,
-    scale: f64,
-    spans: Option<KeySpans>,
+/// Attention as one op. The inputs are queries, keys, values, and what there is of parameters, bias and sinks.
+struct TiledAttention<T: Element> {
+    score: Box<dyn TileScore<T>>,
+    weigh: Box<dyn TileWeigh<T>>,
+    seen: Seen,
     dropout: Option<(RandomKey, f64)>,
+    /// Where the inputs after the third stand.
+    params: Option<usize>,
+    bias: Option<usize>,
+    sinks: Option<usize>,
 }
 
-impl<W: TileWeigh> TiledAttention<W> {
-    fn job(&self, queries: [usize; 4], keys: usize, dv: usize) -> Job<'_, W> {
-        let [_, heads, queries, d] = queries;
-        let sizes = Sizes { heads, queries, keys, d, dv };
-        Job { weigh: &self.weigh, sizes, scale: self.scale, spans: self.spans.as_ref(), dropout: self.dropout }
+impl<T: Element> TiledAttention<T> {
+    fn job<'a>(&'a self, inputs: &[&'a Tensor<T>]) -> Job<'a, T> {
+        let [batch, heads, queries, d] = four(inputs[0]);
+        let [_, kv_heads, keys, dv] = four(inputs[2]);
+        let input = |place: Option<usize>| place.map_or(&[][..], |i| inputs[i].data());
+        Job {
+            score: &*self.score,
+            weigh: &*self.weigh,
+            sizes: Sizes { batch, heads, kv_heads, queries, keys, d, dv },
+            seen: &self.seen,
+            dropout: self.dropout,
+            params: input(self.params),
+            bias: input(self.bias),
+            sinks: input(self.sinks),
+        }
     }
 }
 
 /// What the backward pass reads.
 struct Saved<T: Element> {
-    qkv: [Tensor<T>; 3],
+    inputs: Vec<Tensor<T>>,
     output: Tensor<T>,
     normalisers: Tensor<T>,
 }
@@ -123,7 +134,7 @@ fn four<T: Element>(x: &Tensor<T>) -> [usize; 4] {
     [batch, heads, rows, width]
 }
 
-impl<T: Element, W: TileWeigh> Op<T> for TiledAttention<W> {
+impl<T: Element> Op<T> for TiledAttention<T> {
     type Saved = Saved<T>;
 
     fn name(&self) -> &'static str {
@@ -131,33 +142,37 @@ impl<T: Element, W: TileWeigh> Op<T> for TiledAttention<W> {
     }
 
     fn forward(&self, inputs: &[&Tensor<T>]) -> (Tensor<T>, Self::Saved) {
-        let [queries, keys, values] = inputs else { unreachable!("applied to three inputs") };
-        let shape = four(queries);
-        let [_, _, length, dv] = four(values);
-        let job = self.job(shape, length, dv);
-        let [batch, heads, rows, _] = shape;
-        let mut normalisers = Tensor::build([batch, heads, rows], |_| ());
-        let output = Tensor::build([batch, heads, rows, dv], |out| {
-            forward::forward(&job, [queries.data(), keys.data(), values.data()], out, normalisers.data_mut());
+        let job = self.job(inputs);
+        let Sizes { batch, heads, queries, dv, .. } = job.sizes;
+        let mut normalisers = Tensor::build([batch, heads, queries], |_| ());
+        let qkv = [inputs[0].data(), inputs[1].data(), inputs[2].data()];
+        let output = Tensor::build([batch, heads, queries, dv], |out| {
+            forward::forward(&job, qkv, out, normalisers.data_mut());
         });
-        let qkv = [(*queries).clone(), (*keys).clone(), (*values).clone()];
-        (output.clone(), Saved { qkv, output, normalisers })
+        let inputs = inputs.iter().map(|&input| input.clone()).collect();
+        (output.clone(), Saved { inputs, output, normalisers })
     }
 
     fn backward(&self, saved: &Self::Saved, dy: &Tensor<T>, into: &mut Backward<'_, T>) {
-        let [queries, keys, values] = &saved.qkv;
-        let [_, _, length, dv] = four(values);
-        let job = self.job(four(queries), length, dv);
-        let gradient = |of: &Tensor<T>| Tensor::build(of.shape(), |_| ());
-        let [mut dq, mut dk, mut dv] = [gradient(queries), gradient(keys), gradient(values)];
-        let inputs = backward::Inputs {
-            qkv: [queries.data(), keys.data(), values.data()],
+        let inputs: Vec<&Tensor<T>> = saved.inputs.iter().collect();
+        let job = self.job(&inputs);
+        let mut gradients: Vec<Tensor<T>> = inputs.iter().map(|of| Tensor::build(of.shape(), |_| ())).collect();
+        let read = backward::Inputs {
+            qkv: [inputs[0].data(), inputs[1].data(), inputs[2].data()],
             output: saved.output.data(),
             normalisers: saved.normalisers.data(),
             dy: dy.data(),
         };
-        backward::backward(&job, &inputs, [dq.data_mut(), dk.data_mut(), dv.data_mut()]);
-        for (i, gradient) in [dq, dk, dv].into_iter().enumerate() {
+        let mut slices: Vec<&mut [T]> = gradients.iter_mut().map(Tensor::data_mut).collect();
+        let mut slice = |place: Option<usize>| place.map_or(&mut [][..], |i| std::mem::take(&mut slices[i]));
+        let write = backward::Gradients {
+            qkv: [0, 1, 2].map(|i| slice(Some(i))),
+            params: slice(self.params),
+            bias: slice(self.bias.filter(|&i| into.wants(i))),
+            sinks: slice(self.sinks),
+        };
+        backward::backward(&job, &read, write);
+        for (i, gradient) in gradients.into_iter().enumerate() {
             into.pass(i, || gradient);
         }
     }
@@ -165,46 +180,49 @@ impl<T: Element, W: TileWeigh> Op<T> for TiledAttention<W> {
     fn flops(&self, inputs: &[&Tensor<T>]) -> u64 {
         let [batch, heads, queries, d] = four(inputs[0]);
         let [_, _, keys, dv] = four(inputs[2]);
-        let seen: usize = match &self.spans {
+        let seen: usize = match &self.seen.spans {
             None => batch * queries * keys,
             Some(spans) => {
                 let seen: usize = spans.rows().iter().map(|span| span.len()).sum();
                 seen * (batch * queries / spans.rows().len().max(1))
             }
         };
-        2 * (seen * heads * (d + dv)) as u64
+        (seen * heads * (self.score.flops(d) + 2 * dv)) as u64
     }
 }
 
-/// What [`attend`](crate::attend) with a scaled dot product computes, `weigh(c · q kᵀ) v`, tile by tile: `queries` `[batch, heads, queries, d]`,
-/// `keys` `[batch, heads, keys, d]` and `values` `[batch, heads, keys, dv]` give `[batch, heads, queries, dv]`.
+/// What [`attend`](crate::attend) computes, tile by tile: `weigh(score(queries, keys)) values`, `[batch, heads, queries, dv]`.
 ///
 /// # Panics
-/// If the shapes or the spans do not fit.
+/// If the shapes, the spans or the patterns do not fit.
 #[track_caller]
 pub fn attend_tiled<'t, T: Element>(
-    scale: f64,
-    weigh: &impl TileWeigh,
-    (queries, keys, values): (&Var<'t, T>, &Var<'t, T>, &Var<'t, T>),
-    spans: Option<&KeySpans>,
-    (p, stream): (f64, Stream),
+    score: impl TileScore<T>,
+    weigh: impl TileWeigh<T>,
+    operands: Operands<'_, 't, T>,
 ) -> Var<'t, T> {
-    let (q, k, v) = (four(queries.value()), four(keys.value()), four(values.value()));
-    assert!(
-        q[..2] == k[..2] && k[..3] == v[..3] && q[3] == k[3],
-        "tiled_attention: queries {q:?}, keys {k:?} and values {v:?} do not fit"
-    );
-    if let Some(spans) = spans {
-        let rows = spans.rows();
-        assert!(
-            spans.queries() == q[2] && (rows.len() == q[2] || rows.len() == q[0] * q[2]),
-            "tiled_attention: {} spans over {} queries do not fit queries {q:?}",
-            rows.len(),
-            spans.queries()
-        );
-        assert!(rows.iter().all(|span| span.end as usize <= k[2]), "tiled_attention: a span passes {} keys", k[2]);
-    }
+    // The driver is compiled once for each element type, not once for each mechanism.
+    attend_boxed(Box::new(score), Box::new(weigh), operands)
+}
+
+/// [`attend_tiled`] with a score and a weighing that are chosen at run time.
+///
+/// # Panics
+/// As [`attend_tiled`].
+#[track_caller]
+pub fn attend_boxed<'t, T: Element>(
+    score: Box<dyn TileScore<T>>,
+    weigh: Box<dyn TileWeigh<T>>,
+    operands: Operands<'_, 't, T>,
+) -> Var<'t, T> {
+    operands.check("tiled_attention");
+    let Operands { queries, keys, values, params, bias, sinks, seen, dropout: (p, stream) } = operands;
+    let mut inputs = vec![queries, keys, values];
+    let [params, bias, sinks] = [params, bias, sinks].map(|input| {
+        inputs.extend(input);
+        input.map(|_| inputs.len() - 1)
+    });
     let dropout = queries.tape().random(stream).filter(|_| p > 0.0).map(|key| (key, p));
-    let op = TiledAttention { weigh: weigh.clone(), scale, spans: spans.cloned(), dropout };
-    queries.tape().apply(op, &[queries, keys, values])
+    let op = TiledAttention { score, weigh, seen: seen.clone(), dropout, params, bias, sinks };
+    queries.tape().apply(op, &inputs)
 }

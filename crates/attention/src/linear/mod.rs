@@ -32,6 +32,7 @@ mod state;
 use anther_kernels::{Scratch, TILE_STRIDE, parallel_blocks2, parallel_blocks3};
 use anther_tensor::{Backward, Element, KeySpans, Op, Tensor, Var};
 
+use crate::pattern::Seen;
 use ends::Ends;
 use forward::Head;
 pub(crate) use state::LinearState;
@@ -168,6 +169,16 @@ pub fn linear_attention<'t, T: Element>(
     let (batch, sizes) = Sizes::of(queries.value(), keys.value(), values.value());
     let ends = Ends::new(spans, batch, sizes.queries, sizes.keys, 0);
     queries.tape().apply(LinearAttention { ends, eps }, &[queries, keys, values])
+}
+
+/// The spans of a mask without patterns, which a running state cannot follow.
+#[track_caller]
+pub(crate) fn spans(seen: &Seen) -> Option<&KeySpans> {
+    assert!(
+        seen.patterns.is_empty(),
+        "linear_attention: a pattern hides single keys, which a running state cannot leave out"
+    );
+    seen.spans.as_ref()
 }
 
 /// [`linear_attention`] of queries and keys, through the feature map φ = elu + 1.

@@ -28,13 +28,21 @@ impl Slopes {
     }
 }
 
-/// The bias `[heads, queries, keys]`, with query `i` at position `offset + i` and key `j` at position `j`.
-pub fn bias<T: Element>(slopes: Slopes, heads: usize, queries: usize, keys: usize, offset: usize) -> Tensor<T> {
+/// The bias by distance, `[heads, queries + keys − 1]` as [`Operands::bias`](crate::Operands::bias), with query `i` at position `offset + i` and key `j` at
+/// position `j`.
+pub fn distance_bias<T: Element>(
+    slopes: Slopes,
+    heads: usize,
+    queries: usize,
+    keys: usize,
+    offset: usize,
+) -> Tensor<T> {
     let slopes = slopes.values(heads);
-    Tensor::from_fn([heads, queries, keys], |index| {
-        let (rest, key) = (index / keys, index % keys);
-        let (head, query) = (rest / queries, offset + rest % queries);
-        T::from_f64(-slopes[head] * query.abs_diff(key) as f64)
+    let columns = (queries + keys).saturating_sub(1);
+    Tensor::from_fn([heads, columns], |index| {
+        // Number j − i + queries − 1 is for a key that lies so far from its query.
+        let distance = (index % columns + 1).abs_diff(queries + offset);
+        T::from_f64(-slopes[index / columns] * distance as f64)
     })
 }
 
@@ -50,8 +58,9 @@ mod tests {
 
     #[test]
     fn the_bias_grows_with_the_distance() {
-        let b = bias::<f64>(Slopes::Press, 1, 2, 3, 1);
+        // Queries at positions 1 and 2 meet keys at positions 0, 1 and 2: differences from −2 to 1.
+        let b = distance_bias::<f64>(Slopes::Press, 1, 2, 3, 1);
         let slope = 1.0 / 256.0;
-        assert_eq!(b.data(), [-slope, 0.0, -slope, -2.0 * slope, -slope, 0.0]);
+        assert_eq!(b.data(), [-2.0 * slope, -slope, 0.0, -slope]);
     }
 }

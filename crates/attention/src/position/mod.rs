@@ -1,6 +1,7 @@
 //! The position slot: where the order of the sequence enters.
 
 pub mod alibi;
+pub mod relative;
 pub mod rotary;
 pub mod sinusoidal;
 
@@ -20,6 +21,8 @@ pub enum Position {
     Sinusoidal,
     /// A penalty on the scores that grows with the distance; see [`alibi`].
     Alibi,
+    /// A number on the scores for each range of distances, learned for each head; see [`relative`].
+    Relative,
     /// Queries and keys rotated by angles that grow with the position; see [`rotary`].
     Rotary,
 }

@@ -24,7 +24,7 @@ pub struct LinearConfig {
 }
 
 /// `[batch, kv_heads, length, d] → [batch, heads, length, d]`, each head repeated for its group.
-pub(super) fn repeat_heads<'t, T: Element>(x: &Var<'t, T>, heads: usize) -> Var<'t, T> {
+pub(crate) fn repeat_heads<'t, T: Element>(x: &Var<'t, T>, heads: usize) -> Var<'t, T> {
     let [batch, kv_heads, length, d] = *x.shape() else { unreachable!("heads have four axes") };
     if kv_heads == heads {
         return x.clone();

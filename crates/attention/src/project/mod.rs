@@ -13,7 +13,7 @@ pub use linear::LinearConfig;
 pub use mlp::{MlpActivation, MlpConfig, Role};
 
 use crate::config::ConfigError;
-use linear::repeat_heads;
+pub(crate) use linear::repeat_heads;
 use mlp::{Mlp, finish};
 
 /// How tokens become queries, keys and values, and merged heads become tokens.

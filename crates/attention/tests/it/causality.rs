@@ -48,11 +48,9 @@ fn the_future_changes_nothing() {
     // Some rows in one block of a kernel, and more than one block of any.
     for (length, changed) in [(7, 4), (150, 131)] {
         for (config, other) in configs().into_iter().flat_map(|config| [(config.clone(), 1e6), (config, f32::NAN)]) {
-            // A bias on the scores, or two spans a query, take the composed form, where a weight of 0 does not make NaN vanish.
+            // With NaN in sight each query adds its two spans one after the other, which rounds differently.
             let pools = config.condition.iter().any(|condition| matches!(condition, Condition::Pooling(_)));
-            if other.is_nan() && (pools || config.position == Position::Alibi) {
-                continue;
-            }
+            let tolerance = if other.is_nan() && pools { 1e-6 } else { 0.0 };
             let before = input(2, length);
             let mut after = before.clone();
             for sequence in after.data_mut().chunks_mut(length * WIDTH) {
@@ -60,7 +58,8 @@ fn the_future_changes_nothing() {
             }
             let (a, b) = (run(&config, &Mask::causal(), &before), run(&config, &Mask::causal(), &after));
             for (a, b) in a.chunks(length * WIDTH).zip(b.chunks(length * WIDTH)) {
-                assert_eq!(a[..changed * WIDTH], b[..changed * WIDTH], "{config:?}");
+                let past = a.iter().zip(b).take(changed * WIDTH);
+                past.for_each(|(a, b)| assert!((a - b).abs() <= tolerance, "{a} and {b}, {config:?}"));
                 assert_ne!(a[changed * WIDTH..], b[changed * WIDTH..], "{config:?}");
             }
         }

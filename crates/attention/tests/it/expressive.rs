@@ -1,7 +1,7 @@
 //! What is special about expressive attention (arXiv 2407.18601 and its specification).
 
-use anther_attention::{Expressive, Mask, ScaledDot, Score, Softmax, Weigh, attend};
-use anther_tensor::{Element, KeySpans, Parameters, Stream, Tape, Tensor, Var};
+use anther_attention::{Expressive, Mask, Operands, ScaledDot, Score, Seen, Softmax, Weigh, attend};
+use anther_tensor::{Element, KeySpans, Parameters, Tape, Tensor, Var};
 use anther_testkit::assert_close;
 
 /// Deterministic numbers that look random, of variance 1/12.
@@ -17,8 +17,8 @@ fn on_tape<R>(f: impl FnOnce(&Tape<f64>) -> R) -> R {
 
 fn weights(q: &Tensor<f64>, k: &Tensor<f64>, weigh: &impl Weigh, spans: Option<&KeySpans>) -> Vec<f64> {
     on_tape(|tape| {
-        let scores = ScaledDot { scale: 1.0 }.score(&tape.constant(q.clone()), &tape.constant(k.clone()));
-        weigh.weigh(&scores, None, spans).value().data().to_vec()
+        let scores = ScaledDot { scale: 1.0 }.score(&tape.constant(q.clone()), &tape.constant(k.clone()), None);
+        weigh.weigh(&scores, None, None, &Seen::from(spans.cloned())).value().data().to_vec()
     })
 }
 
@@ -28,7 +28,7 @@ fn the_weights_are_a_softmax_in_log_space() {
     let spans = Mask::causal().spans(1, 5, 5, 0).unwrap();
     let squared = weights(&q, &k, &Expressive { eps: 0.0 }, Some(&spans));
     let logged = on_tape(|tape| {
-        let s = ScaledDot { scale: 1.0 }.score(&tape.constant(q.clone()), &tape.constant(k.clone()));
+        let s = ScaledDot { scale: 1.0 }.score(&tape.constant(q.clone()), &tape.constant(k.clone()), None);
         let s2 = s.square();
         (s2.ln() - s2.affine(1.0, 1.0).ln()).softmax_spans(&spans).value().data().to_vec()
     });
@@ -104,14 +104,8 @@ fn huge_scores_neither_overflow_nor_poison() {
     let (q, k) = (tape.input(q), tape.input(k));
     let v = tape.input(Tensor::from_vec([1, 1, 3, 1], vec![1.0, 3.0, 5.0]));
     // 1e30 · 1e30 is infinite in f32 already; 1e-20 of it is not.
-    let y = attend(
-        &ScaledDot { scale: 1e-30 },
-        &Expressive { eps: 1e-6 },
-        (&q, &k, &v),
-        None,
-        None,
-        (0.0, Stream::named("none")),
-    );
+    let seen = Seen::default();
+    let y = attend(&ScaledDot { scale: 1e-30 }, &Expressive { eps: 1e-6 }, Operands::new(&q, &k, &v, &seen));
     assert!((y.value().item() - 2.0).abs() < 1e-5, "{y:?}");
     let gradients = tape.backward(&y, Some(Tensor::ones(y.shape())), &mut empty.gradients());
     for input in [&q, &k, &v] {
@@ -126,5 +120,5 @@ fn core<'t, T: Element>(
     v: &Var<'t, T>,
     spans: Option<&KeySpans>,
 ) -> Var<'t, T> {
-    attend(&ScaledDot { scale: 1.0 }, weigh, (q, k, v), None, spans, (0.0, Stream::named("none")))
+    attend(&ScaledDot { scale: 1.0 }, weigh, Operands::new(q, k, v, &Seen::from(spans.cloned())))
 }

@@ -2,10 +2,10 @@
 
 use anther_attention::position::alibi::{self, Slopes};
 use anther_attention::{
-    AttentionConfig, AttentionContext, Expressive, Mask, MultiHeadAttention, Position, ScaledDot, Score, Softmax,
-    Weigh, Weighing, attend,
+    AttentionConfig, AttentionContext, Expressive, Mask, MultiHeadAttention, Operands, Position, ScaledDot, Score,
+    Softmax, TileScore, TileWeigh, Weigh, Weighing, attend, attend_tiled, attention_weights,
 };
-use anther_tensor::{Element, KeySpans, ParamSet, Parameters, Stream, Tape, Tensor, Var};
+use anther_tensor::{Element, ParamSet, Parameters, Tape, Tensor, Var};
 use anther_testkit::{Golden, GoldenCase, assert_close};
 
 fn golden(file: &str) -> Golden {
@@ -29,40 +29,45 @@ fn core<T: Element>(case: &GoldenCase) {
     let [q, k, v] = ["q", "k", "v"].map(|name| tape.input(case.tensor(name)));
     let (heads, length) = (q.shape()[1], q.shape()[2]);
     let mask = if mask == "causal" { Mask::causal() } else { Mask::full() };
-    let spans = mask.spans(q.shape()[0], length, length, 0);
-    let bias = match slopes {
+    let seen = mask.seen(q.shape()[0], length, length, 0);
+    let slopes = match slopes {
         "none" => None,
-        "press" => Some(alibi::bias::<T>(Slopes::Press, heads, length, length, 0)),
-        "steep" => Some(alibi::bias::<T>(Slopes::Steep, heads, length, length, 0)),
+        "press" => Some(Slopes::Press),
+        "steep" => Some(Slopes::Steep),
         other => panic!("{other}"),
     };
+    let bias = slopes.map(|slopes| tape.constant(alibi::distance_bias::<T>(slopes, heads, length, length, 0)));
     let score = ScaledDot { scale: case.scalar("scale") };
-    let (bias, spans) = (bias, spans.as_ref());
-    let (y, weights) = match kind {
-        "dot" => composed(&score, &Softmax, (&q, &k, &v), bias, spans),
-        "expressive" => composed(&score, &Expressive { eps: case.scalar("eps") }, (&q, &k, &v), bias, spans),
+    let operands = Operands::new(&q, &k, &v, &seen);
+    let [composed, tiled, weights] = match kind {
+        "dot" => forms(&score, &Softmax, operands, bias),
+        "expressive" => forms(&score, &Expressive { eps: case.scalar("eps") }, operands, bias),
         other => panic!("{other}"),
     };
-    compare(case, "y", y.value());
     compare(case, "weights", weights.value());
+    compare(case, "y", composed.value());
+    let y = tiled;
+    compare(case, "y", y.value());
     let gradients = tape.backward(&y, Some(case.tensor("dy")), &mut parameters.gradients());
     for (name, input) in [("dq", &q), ("dk", &k), ("dv", &v)] {
         compare(case, name, gradients.get(input).expect("every input is used"));
     }
 }
 
-/// The output of the core, and the weights alone.
-fn composed<'t, T: Element>(
-    score: &impl Score,
-    weigh: &impl Weigh,
-    (q, k, v): (&Var<'t, T>, &Var<'t, T>, &Var<'t, T>),
-    bias: Option<Tensor<T>>,
-    spans: Option<&KeySpans>,
-) -> (Var<'t, T>, Var<'t, T>) {
+/// The output of the core in both forms, and the weights alone.
+fn forms<'t, T: Element>(
+    score: &(impl Score + TileScore<T> + Clone),
+    weigh: &(impl Weigh + TileWeigh<T> + Clone),
+    operands: Operands<'_, 't, T>,
+    bias: Option<Var<'t, T>>,
+) -> [Var<'t, T>; 3] {
     let bias = bias.map(|bias| weigh.prepare_bias(bias));
-    let no_dropout = (0.0, Stream::named("none"));
-    let y = attend(score, weigh, (q, k, v), bias.as_ref(), spans, no_dropout);
-    (y, weigh.weigh(&score.score(q, k), bias.as_ref(), spans))
+    let operands = Operands { bias: bias.as_ref(), ..operands };
+    [
+        attend(score, weigh, operands),
+        attend_tiled(score.clone(), weigh.clone(), operands),
+        attention_weights(score, weigh, operands),
+    ]
 }
 
 #[test]

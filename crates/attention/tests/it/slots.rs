@@ -2,8 +2,8 @@
 
 use anther_attention::{
     After, AttentionConfig, AttentionContext, BatchNormConfig, CentredConfig, Condition, ConvolutionConfig, GateConfig,
-    GateForm, GateOrder, LinearConfig, Mask, MlpActivation, MlpConfig, MultiHeadAttention, PoolingConfig, Position,
-    Project, QkNormConfig, Role, Weighing,
+    GateForm, GateOrder, LinearConfig, Mask, MlpActivation, MlpConfig, MultiHeadAttention, NeuralConfig, PoolingConfig,
+    Position, Project, QkNormConfig, Role, ScoreActivation, ScoreConfig, Weighing,
 };
 use anther_tensor::RandomKey;
 use anther_testkit::{Case, check_all, function, normal};
@@ -45,8 +45,13 @@ fn layer(label: &str, config: AttentionConfig, mask: Mask, batch: usize, length:
 /// Attention-BN see it, and under centring what is added to all values alike.
 fn cancelled(config: &AttentionConfig) -> Vec<&'static str> {
     let mut names = Vec::new();
+    let softmax = config.weighing == Weighing::Softmax && !config.sinks;
+    if softmax && matches!(config.score, ScoreConfig::Neural(_)) {
+        names.push("score.out.bias");
+    }
+    let dot = config.score == ScoreConfig::default();
     let pools_at_most = config.condition.iter().all(|condition| matches!(condition, Condition::Pooling(_)));
-    if config.weighing == Weighing::Softmax && config.position != Position::Rotary && pools_at_most {
+    if softmax && dot && config.position != Position::Rotary && pools_at_most {
         names.extend(match &config.project {
             Project::Mlp(mlp) if mlp.maps.contains(&Role::Key) => {
                 Some(if mlp.norm { "k_proj.3.bias" } else { "k_proj.2.bias" })
@@ -99,6 +104,8 @@ fn presets_that_combine() {
         "sh+linear+bn",
         "sh+kgv+qk-norm+centred",
         "bn-sh+conv+output-gate",
+        "sh+cosine+sinks",
+        "sh+neural+sigmoid",
     ];
     check_on_all_masks(names.map(|name| {
         let config = AttentionConfig::preset(name).unwrap();
@@ -205,6 +212,13 @@ fn random_config(number: u64) -> Option<AttentionConfig> {
     let pool =
         Condition::Pooling(PoolingConfig { scales: pick(key, &mut at, &[vec![2], vec![1, 3], vec![1, 2, 2, 4]]) });
     let (norm, bn) = (Condition::QkNorm(QkNormConfig::default()), Condition::BatchNorm(bn));
+    // tanh has no kinks for finite differences to meet.
+    let neural = ScoreConfig::Neural(NeuralConfig {
+        width: pick(key, &mut at, &[2, 5]),
+        second_layer: pick(key, &mut at, &[false, true]),
+        activation: ScoreActivation::Tanh,
+        bias_init: None,
+    });
     let centred = CentredConfig { gain: 0.6, learned: pick(key, &mut at, &[true, false]) };
     let config = AttentionConfig {
         project: pick(key, &mut at, &[Project::Linear(linear), Project::Mlp(mlp), Project::Gate(gate)]),
@@ -222,8 +236,18 @@ fn random_config(number: u64) -> Option<AttentionConfig> {
             ],
         ),
         after: pick(key, &mut at, &[After::None {}, After::OutputGate {}, After::Centred(centred)]),
-        weighing: pick(key, &mut at, &[Weighing::Softmax, Weighing::Expressive, Weighing::Linear]),
-        position: pick(key, &mut at, &[Position::None, Position::Alibi, Position::Rotary]),
+        weighing: pick(
+            key,
+            &mut at,
+            &[Weighing::Softmax, Weighing::Softmax, Weighing::Expressive, Weighing::Sigmoid, Weighing::Linear],
+        ),
+        score: pick(
+            key,
+            &mut at,
+            &[ScoreConfig::default(), neural, ScoreConfig::Distance {}, ScoreConfig::SquaredDot {}],
+        ),
+        sinks: pick(key, &mut at, &[false, true]),
+        position: pick(key, &mut at, &[Position::None, Position::Alibi, Position::Rotary, Position::Relative]),
         window: pick(key, &mut at, &[None, None, Some(3)]),
         // Expressive weights of small scores have steep gradients, which f32 cannot follow far.
         eps: 1e-2,
@@ -234,7 +258,7 @@ fn random_config(number: u64) -> Option<AttentionConfig> {
 
 #[test]
 fn random_combinations() {
-    let configs = (0..).filter_map(random_config).take(48).enumerate();
+    let configs = (0..).filter_map(random_config).take(60).enumerate();
     let cases = configs.map(|(i, config)| {
         let choices: Vec<_> = masks().into_iter().filter(|(name, _)| has_form(&config, name)).collect();
         let (name, mask) = choices[i % choices.len()].clone();

@@ -1,7 +1,7 @@
 //! Attention by itself: queries, keys and values in, their gradients out. Operations of a causal case are counted half.
 
-use anther_attention::{Mask, Softmax, attend_tiled};
-use anther_tensor::{KeySpans, Parameters, Stream, Tape, Tensor, Var};
+use anther_attention::{Mask, Operands, ScaledDot, Seen, Softmax, attend_tiled};
+use anther_tensor::{Parameters, Tape, Tensor, Var};
 
 use crate::case::{Case, Work};
 use crate::inputs::normal;
@@ -26,25 +26,25 @@ fn flops([b, h, t, d]: [usize; 4], causal: bool) -> f64 {
     4.0 * (b * h * t * t * d) as f64 * if causal { 0.5 } else { 1.0 }
 }
 
-fn spans([b, _, t, _]: [usize; 4], causal: bool) -> Option<KeySpans> {
-    if causal { Mask::causal().spans(b, t, t, 0) } else { None }
+fn seen([b, _, t, _]: [usize; 4], causal: bool) -> Seen {
+    if causal { Mask::causal().seen(b, t, t, 0) } else { Seen::default() }
 }
 
 fn tensors(shape: [usize; 4]) -> [Tensor<f32>; 3] {
     [1, 2, 3].map(|stream| normal(&shape, stream))
 }
 
-fn run<'t>([q, k, v]: &[Var<'t, f32>; 3], spans: Option<&KeySpans>) -> Var<'t, f32> {
+fn run<'t>([q, k, v]: &[Var<'t, f32>; 3], seen: &Seen) -> Var<'t, f32> {
     let scale = (q.shape().last_dim() as f64).sqrt().recip();
-    attend_tiled(scale, &Softmax, (q, k, v), spans, (0.0, Stream::named("attention")))
+    attend_tiled(ScaledDot { scale }, Softmax, Operands::new(q, k, v, seen))
 }
 
 fn forward(shape: [usize; 4], causal: bool) -> Case {
     Case::new(name("fwd", shape, causal), Work::Flops(flops(shape, causal)), move || {
-        let (parameters, inputs, spans) = (Parameters::empty(), tensors(shape), spans(shape, causal));
+        let (parameters, inputs, seen) = (Parameters::empty(), tensors(shape), seen(shape, causal));
         move || {
             let tape = Tape::inference(&parameters);
-            drop(run(&inputs.clone().map(|x| tape.constant(x)), spans.as_ref()));
+            drop(run(&inputs.clone().map(|x| tape.constant(x)), &seen));
         }
     })
 }
@@ -52,11 +52,11 @@ fn forward(shape: [usize; 4], causal: bool) -> Case {
 /// Forward and backward: 3.5 times the operations, with the scores computed again.
 pub(crate) fn both(shape: [usize; 4], causal: bool) -> Case {
     Case::new(name("fwdbwd", shape, causal), Work::Flops(3.5 * flops(shape, causal)), move || {
-        let (parameters, inputs, spans) = (Parameters::empty(), tensors(shape), spans(shape, causal));
+        let (parameters, inputs, seen) = (Parameters::empty(), tensors(shape), seen(shape, causal));
         let (mut gradients, cotangent) = (parameters.gradients(), normal(&shape, 4));
         move || {
             let tape = Tape::recording(&parameters);
-            let y = run(&inputs.clone().map(|x| tape.input(x)), spans.as_ref());
+            let y = run(&inputs.clone().map(|x| tape.input(x)), &seen);
             tape.backward(&y, Some(cotangent.clone()), &mut gradients);
         }
     })

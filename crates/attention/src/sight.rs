@@ -2,21 +2,21 @@
 
 use std::ops::Range;
 
-use anther_tensor::{Element, KeySpans, ParamId, Tensor, Var};
+use anther_tensor::{Element, KeySpans, ParamId, Tape, Tensor, Var};
 
 use crate::statistics::{span_mean, span_variance};
 
 /// What the queries of neighbouring heads see: spans of keys, apart from each other, that a query sees all of.
-pub(crate) struct Seen {
+pub(crate) struct Sight {
     /// Without any, all keys.
     spans: Vec<KeySpans>,
     heads: Range<usize>,
 }
 
-impl Seen {
+impl Sight {
     /// What these heads of a layer see.
     pub(crate) fn new(spans: Vec<KeySpans>, heads: Range<usize>) -> Self {
-        Seen { spans, heads }
+        Sight { spans, heads }
     }
 
     /// The heads, counted in the layer.
@@ -29,11 +29,15 @@ impl Seen {
         &self.spans
     }
 
-    /// One number a head, `[heads of the layer]`, as a factor on `[batch, heads, rows, d]` of these heads.
-    pub(crate) fn per_head<'t, T: Element>(&self, x: &Var<'t, T>, parameter: ParamId) -> Var<'t, T> {
-        let all = x.param(parameter);
-        let own = if self.heads.len() == all.shape()[0] { all } else { all.slice(0, self.heads.clone()) };
-        own.reshape([self.heads.len(), 1, 1])
+    /// The numbers of these heads, of a parameter that has one for each head of the layer.
+    pub(crate) fn own<'t, T: Element>(&self, tape: &'t Tape<T>, parameter: ParamId) -> Var<'t, T> {
+        let all = tape.param(parameter);
+        if self.heads.len() == all.shape()[0] { all } else { all.slice(0, self.heads.clone()) }
+    }
+
+    /// The same as a factor on `[batch, heads, rows, d]`.
+    pub(crate) fn per_head<'t, T: Element>(&self, tape: &'t Tape<T>, parameter: ParamId) -> Var<'t, T> {
+        self.own(tape, parameter).reshape([self.heads.len(), 1, 1])
     }
 
     /// The mean of the rows of `x`, `[batch, heads, keys, d]`, that each of `queries` queries sees.
