@@ -40,6 +40,7 @@
 
 mod after;
 mod cache;
+mod combinations;
 mod condition;
 mod config;
 mod context;

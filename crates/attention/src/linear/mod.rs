@@ -4,9 +4,9 @@
 //! o_i = S_iᵀ f_i / (z_iᵀ f_i + ε)        S_i = Σ_{j ∈ S(i)} g_j v_jᵀ  [d, dv]        z_i = Σ_{j ∈ S(i)} g_j  [d]
 //! ```
 //!
-//! with the features f = φ(q) and g = φ(k), φ = elu + 1 (Katharopoulos et al. 2020, arXiv 2006.16236, equations 4–7 and 10; there is no factor 1/√d).
-//! ε is that of common code, not of the paper. It is also the kernel of the primal–dual framework (Nguyen et al., ICLR 2023, arXiv 2406.13781) whose
-//! network has finitely many features; that is recalled of the paper.
+//! with the features f = φ(q) and g = φ(k), φ = elu + 1 (Katharopoulos et al. 2020, arXiv 2006.16236, as read from the authors' code, ε too; there is no
+//! factor 1/√d). It is also what the primal–dual framework (Nguyen et al., ICLR 2023, arXiv 2406.13781) makes of a network with finitely many features, as
+//! recalled of that paper. The backward pass is derived.
 //!
 //! φ comes after rotation: rotary positions turn queries and keys, but products of features then do not depend on distances alone.
 //!
@@ -21,8 +21,8 @@
 //! ```
 //!
 //! The backward pass runs the state forward once more for df, and from the last query to the first for dg and dv. Cost 2·(queries + keys)·d·dv forward
-//! and twice that backward, plus 2·64·queries·(d + dv) and 4·64·queries·(d + dv) within blocks if the mask is causal. Memory beyond inputs, result and
-//! gradients: one number a query, and a state and some tiles for each thread. Heads run in parallel; all sums run in the order of the tokens.
+//! and (4·queries + 6·keys)·d·dv backward; within blocks of a causal mask 128·queries·(d + dv) and 128·queries·(3d + 2dv) more. Memory beyond inputs,
+//! result and gradients: one number a query, and a state and some tiles for each thread. Heads run in parallel; all sums run in the order of the tokens.
 
 mod backward;
 mod ends;
