@@ -3,21 +3,36 @@
 use anther_kernels::{self as kernels, CacheWeights, CachedAttention, Spans, Write};
 use anther_tensor::{Element, KeySpans, Shape, Tensor};
 
+use crate::linear::LinearState;
+
 /// Keys and values of one attention layer, `[batch, heads, capacity, d]` each, filled in place up to the number of tokens seen. The tokens of
 /// a head follow each other in memory, so a new query streams through them.
 ///
-/// The keys are stored as they meet the score: rotated, if the positions are rotary.
+/// The keys are stored as they meet the score: rotated, if the positions are rotary. Linear attention that needs no token again keeps its running
+/// state instead, whose size does not depend on the capacity.
 pub struct KeyValueCache<T: Element> {
     keys: Tensor<T>,
     values: Tensor<T>,
     length: usize,
+    state: Option<(LinearState<T>, usize)>,
 }
 
 impl<T: Element> KeyValueCache<T> {
     /// An empty cache.
     pub fn new(batch: usize, heads: usize, d: usize, capacity: usize) -> Self {
         let shape = Shape::from([batch, heads, capacity, d]);
-        KeyValueCache { keys: Tensor::zeros(shape), values: Tensor::zeros(shape), length: 0 }
+        KeyValueCache { keys: Tensor::zeros(shape), values: Tensor::zeros(shape), length: 0, state: None }
+    }
+
+    /// An empty cache that keeps a running state in the place of keys and values.
+    pub(crate) fn of_state(batch: usize, heads: usize, d: usize, capacity: usize) -> Self {
+        let state = Some((LinearState::new(batch, heads, d), capacity));
+        KeyValueCache { state, ..KeyValueCache::new(batch, heads, d, 0) }
+    }
+
+    /// Whether the cache keeps a running state.
+    pub(crate) fn is_state(&self) -> bool {
+        self.state.is_some()
     }
 
     /// Number of tokens that have been seen.
@@ -32,12 +47,35 @@ impl<T: Element> KeyValueCache<T> {
 
     /// Number of tokens that fit.
     pub fn capacity(&self) -> usize {
-        self.keys.shape()[2]
+        self.state.as_ref().map_or(self.keys.shape()[2], |(_, capacity)| *capacity)
     }
 
     /// Forgets all tokens.
     pub fn clear(&mut self) {
         self.length = 0;
+        if let Some((state, _)) = &mut self.state {
+            state.clear();
+        }
+    }
+
+    /// What new queries gather from the state and from new keys and values, which join it: features and values `[batch, heads, new, d]`.
+    ///
+    /// # Panics
+    /// If the cache keeps no state, the shapes or spans do not fit, or the cache is full.
+    #[track_caller]
+    pub(crate) fn attend_state(
+        &mut self,
+        qkv: (&Tensor<T>, &Tensor<T>, &Tensor<T>),
+        spans: Option<&KeySpans>,
+        eps: f64,
+    ) -> Tensor<T> {
+        let past = self.length;
+        let (state, capacity) = self.state.as_mut().expect("the cache was made for a state");
+        let new = qkv.1.shape().get(2).copied().unwrap_or(0);
+        assert!(past + new <= *capacity, "append: {past} + {new} tokens do not fit a cache of {capacity}");
+        let y = state.attend(qkv, past, spans, eps);
+        self.length += new;
+        y
     }
 
     /// Appends keys and values `[batch, heads, new, d]`.

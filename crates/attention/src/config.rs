@@ -36,6 +36,8 @@ pub enum Weighing {
     Softmax,
     /// [`crate::Expressive`]
     Expressive,
+    /// [`crate::linear_attention`] of φ(q) and φ(k), φ = elu + 1: no score, and a state instead of keys and values.
+    Linear,
     /// [`crate::Sigmoid`]
     Sigmoid,
     /// [`crate::ReluPower`] with the power 1.
@@ -57,7 +59,7 @@ pub struct AttentionConfig {
     /// The factor c of the scores that have one; without it 1/√d. The program that expressive attention was read from uses 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scale: Option<f64>,
-    /// The ε of expressive attention.
+    /// The ε of expressive and of linear attention.
     pub eps: f64,
     /// How the order of tokens is known.
     pub position: Position,
@@ -146,7 +148,14 @@ impl AttentionConfig {
                 "a window of 0 keys sees nothing; choose at least 1 or leave it out".into(),
             );
         }
-        if (self.weighing != Weighing::Softmax || self.sinks || self.score != ScoreConfig::default())
+        if self.weighing == Weighing::Linear {
+            self.validate_linear()?;
+        }
+        if self.pools() {
+            self.validate_pooling()?;
+        }
+        let keeps_shifts = self.weighing != Weighing::Softmax || self.sinks || self.score != ScoreConfig::default();
+        if (keeps_shifts && self.weighing != Weighing::Linear)
             && self.condition.iter().any(|condition| matches!(condition, Condition::BatchNorm(_)))
         {
             return refuse(
@@ -164,7 +173,7 @@ impl AttentionConfig {
         }
         self.score.validate()?;
         self.project.validate(heads)?;
-        condition::validate(&self.condition)?;
+        condition::validate(&self.condition, heads)?;
         self.after.validate()
     }
 
@@ -193,6 +202,7 @@ impl AttentionConfig {
                 "a convolution reads tokens before it, which a cache does not hold; give the whole sequence at once",
             ));
         }
+        self.validate_causal()?;
         Ok(())
     }
 

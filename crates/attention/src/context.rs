@@ -10,6 +10,8 @@ use crate::position::{Position, alibi, rotary};
 /// What queries see, position bias and rotation tables, made once for all layers of a forward pass.
 pub struct AttentionContext<T: Element> {
     pub(crate) seen: Seen,
+    /// Whether the mask is causal: what one query alone sees does not tell.
+    pub(crate) causal: bool,
     /// By distance, as [`crate::Operands::bias`] before a weighing prepares it.
     pub(crate) bias: Option<Tensor<T>>,
     pub(crate) rotation: Option<(Tensor<T>, Tensor<T>)>,
@@ -41,12 +43,13 @@ impl<T: Element> AttentionContext<T> {
             .then(|| alibi::distance_bias(config.alibi_slopes, heads, length, keys, past));
         let rotation =
             (config.position == Position::Rotary).then(|| rotary::tables(config.rotary_base, d, length, past));
-        AttentionContext { seen: mask.seen(batch, length, keys, past), bias, rotation }
+        AttentionContext { seen: mask.seen(batch, length, keys, past), causal: mask.is_causal(), bias, rotation }
     }
 
     /// The context of attention from `queries` tokens of one sequence to `keys` tokens of another. The rules of the mask but its padding lengths
     /// would compare positions of the two.
     pub fn across(mask: &Mask, batch: usize, queries: usize, keys: usize) -> Self {
-        AttentionContext { seen: mask.seen(batch, queries, keys, 0), bias: None, rotation: None }
+        let (seen, causal) = (mask.seen(batch, queries, keys, 0), mask.is_causal());
+        AttentionContext { seen, causal, bias: None, rotation: None }
     }
 }

@@ -6,7 +6,8 @@
 //!
 //! - [`Project`] is how tokens become queries, keys and values: linear maps, small networks (arXiv 2310.11398), or a gate that spends the projection
 //!   of one of them on another (arXiv 2305.10991).
-//! - [`Condition`] is what happens to queries and keys of a head: convolution, query–key normalisation, or the shift of Attention-BN (arXiv 2406.13781).
+//! - [`Condition`] is what happens to queries and keys of a head: convolution, query–key normalisation, pooling
+//!   (Attention-SH) or the shift of Attention-BN (both arXiv 2406.13781).
 //! - [`Score`] says how a query meets a key, [`Weigh`] how the scores of a query become weights. The pair is what
 //!   most papers change: [`ScaledDot`] with [`Softmax`] is the usual attention, [`ScaledDot`] with [`Expressive`] is expressive attention
 //!   (arXiv 2407.18601).
@@ -17,6 +18,7 @@
 //! - [`attend`] is the composed form of all of it, out of ordinary ops: the definition that faster forms are tested against.
 //! - [`attend_tiled`] is the fast form, forward and backward: the same tile by tile, for every weighing that is a [`TileWeigh`]. Its memory
 //!   grows with the length and not with its square.
+//! - [`linear_attention`] is a driver of its own for weights that are products of features: a running state takes the place of keys and values.
 //! - [`MultiHeadAttention`] is the layer, built from a validated [`AttentionConfig`]; [`KeyValueCache`] lets it decode token by token.
 //!   [`AttentionConfig::preset`] knows mechanisms by name.
 //!
@@ -38,11 +40,13 @@
 
 mod after;
 mod cache;
+mod combinations;
 mod condition;
 mod config;
 mod context;
 mod core;
 mod driver;
+mod linear;
 mod mask;
 mod multi_head;
 mod pattern;
@@ -50,18 +54,20 @@ pub mod position;
 mod preset;
 mod project;
 mod score;
+mod sight;
 pub mod statistics;
 mod weigh;
 
 pub use after::{After, CentredConfig};
 pub use cache::KeyValueCache;
-pub use condition::{BatchNormConfig, Condition, ConvolutionConfig, QkNormConfig};
+pub use condition::{BatchNormConfig, Condition, ConvolutionConfig, PoolingConfig, QkNormConfig};
 pub use config::{AttentionConfig, ConfigError, Weighing};
 pub use context::AttentionContext;
 pub use core::{attend, attention_weights};
 pub use driver::{
     Distances, Normaliser, Operands, Pairs, Rows, TileGradients, TileScore, TileWeigh, attend_boxed, attend_tiled,
 };
+pub use linear::linear_attention;
 pub use mask::Mask;
 pub use multi_head::MultiHeadAttention;
 pub use pattern::{Pattern, Seen};

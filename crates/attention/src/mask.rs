@@ -62,6 +62,11 @@ impl Mask {
         Mask { causal: true, prefixes: Some(prefixes), ..Mask::default() }
     }
 
+    /// Whether queries are kept from what follows them.
+    pub(crate) fn is_causal(&self) -> bool {
+        self.causal
+    }
+
     /// Sequence `b` is made of documents of lengths `documents[b]`, one after the other, and a query sees keys of its own document only. One list
     /// serves all sequences. What follows the last document sees nothing.
     ///

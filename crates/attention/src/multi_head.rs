@@ -1,5 +1,7 @@
 //! The multi-head layer: the slots of a configuration, one after the other.
 
+mod pooled;
+
 use anther_kernels::CacheWeights;
 use anther_tensor::{Element, Init, ParamId, Scope, Stream, Tape, Var};
 
@@ -10,9 +12,11 @@ use crate::config::{AttentionConfig, ConfigError, Weighing};
 use crate::context::AttentionContext;
 use crate::core::spread;
 use crate::driver::{Operands, TileScore, TileWeigh, attend_boxed};
+use crate::linear;
 use crate::position::{Position, relative};
 use crate::project::Projections;
 use crate::score::{Distance, Neural, OfDot, Pairwise, ScaledDot, ScoreConfig, ScoreLayer, SquaredDot, Yat};
+use crate::sight::Sight;
 use crate::weigh::{Expressive, ReluPower, Sigmoid, Softmax, Weigh};
 
 /// Up to so many new tokens meet a cache one by one; more are worth products of whole matrices.
@@ -85,6 +89,12 @@ impl MultiHeadAttention {
 
     /// An empty cache for this layer.
     pub fn cache<T: Element>(&self, batch: usize, capacity: usize) -> KeyValueCache<T> {
+        if self.config.weighing == Weighing::Linear
+            && !self.conditions.read_all_keys()
+            && !self.after.reads_all_values()
+        {
+            return KeyValueCache::of_state(batch, self.heads, self.d, capacity);
+        }
         KeyValueCache::new(batch, self.heads, self.d, capacity)
     }
 
@@ -160,14 +170,21 @@ impl MultiHeadAttention {
             panic!("forward_cached: {error}");
         }
         let (queries, keys, values) = self.project(x, memory, context);
-        let spans = context.seen.spans.as_ref();
+        if let Some(groups) = self.conditions.pooling() {
+            let mixed = self.core_pooled(groups, [&queries, &keys, &values], context, cache);
+            return self.after.on_merged(mixed.merge_heads(), x);
+        }
+        let sight = self.sight(context);
         let (all_keys, all_values) = self.seen(&keys, &values, cache.as_deref());
-        let queries = self.conditions.after_position(&queries, &all_keys, spans);
+        let (queries, keys) = match self.config.weighing {
+            Weighing::Linear => self.conditions.on_features(&queries, &keys, &sight),
+            _ => (self.conditions.after_position(&queries, &all_keys, &sight), keys),
+        };
         let mixed = match cache {
-            None => self.mix(&queries, &keys, &values, context),
+            None => self.mix([&queries, &keys, &values], context, &sight, self.dropout),
             Some(cache) => self.mix_cached(&queries, &keys, &values, context, cache),
         };
-        let mixed = self.after.on_heads(mixed, &all_values, spans);
+        let mixed = self.after.on_heads(mixed, &all_values, &sight);
         self.after.on_merged(mixed.merge_heads(), x)
     }
 
@@ -201,11 +218,17 @@ impl MultiHeadAttention {
     ) -> Var<'t, T> {
         let tape = queries.tape();
         assert!(!tape.is_recording(), "a key-value cache is for inference, but this tape records");
+        if self.config.weighing == Weighing::Linear && cache.is_state() {
+            let (queries, keys) = (queries.elu_plus_one(), keys.elu_plus_one());
+            let qkv = (queries.value(), keys.value(), values.value());
+            return tape.constant(cache.attend_state(qkv, linear::spans(&context.seen), self.config.eps));
+        }
         cache.append(keys.value(), values.value());
         let weights = self.cache_weights().filter(|_| context.seen.patterns.is_empty());
         let Some(weights) = weights.filter(|_| queries.shape()[2] <= FEW_QUERIES) else {
             let (keys, values) = cache.tokens();
-            return self.mix(queries, &tape.constant(keys), &tape.constant(values), context);
+            let qkv = [queries, &tape.constant(keys), &tape.constant(values)];
+            return self.mix(qkv, context, &self.sight(context), self.dropout);
         };
         let scale = T::from_f64(self.config.score_scale(self.d));
         let bias = self.bias(tape, context, [queries.shape()[2], cache.len()]);
@@ -262,23 +285,32 @@ impl MultiHeadAttention {
         (rotate(queries), rotate(keys), values)
     }
 
-    /// The weighted means of the values, `[batch, heads, length, d]`.
+    /// What the queries of all heads see, for statistics of it.
+    fn sight<T: Element>(&self, context: &AttentionContext<T>) -> Sight {
+        Sight::new(context.seen.spans.clone().into_iter().collect(), 0..self.heads)
+    }
+
+    /// The weighted means of the values of the heads of `sight`, `[batch, heads, length, d]`.
+    #[track_caller]
     fn mix<'t, T: Element>(
         &self,
-        queries: &Var<'t, T>,
-        keys: &Var<'t, T>,
-        values: &Var<'t, T>,
+        [queries, keys, values]: [&Var<'t, T>; 3],
         context: &AttentionContext<T>,
+        sight: &Sight,
+        dropout: Stream,
     ) -> Var<'t, T> {
+        if self.config.weighing == Weighing::Linear {
+            return linear::attend((queries, keys, values), linear::spans(&context.seen), self.config.eps);
+        }
         let tape = queries.tape();
         let bias = self.bias(tape, context, [queries.shape()[2], keys.shape()[2]]);
-        let sinks = self.sinks.map(|sinks| tape.param(sinks));
-        let features = self.score.features(queries, keys);
+        let sinks = self.sinks.map(|sinks| sight.own(tape, sinks));
+        let features = self.score.features(queries, keys, sight);
         let operands = Operands {
             params: features.params.as_ref(),
             bias: bias.as_ref(),
             sinks: sinks.as_ref(),
-            dropout: (self.config.dropout, self.dropout),
+            dropout: (self.config.dropout, dropout),
             ..Operands::new(&features.queries, &features.keys, values, &context.seen)
         };
         attend_boxed(self.tile_score(), self.tile_weigh(), operands)
@@ -305,6 +337,7 @@ impl MultiHeadAttention {
             Weighing::Sigmoid => Box::new(Sigmoid),
             Weighing::Relu => Box::new(ReluPower { power: 1 }),
             Weighing::ReluSquared => Box::new(ReluPower { power: 2 }),
+            Weighing::Linear => unreachable!("linear attention has a driver of its own"),
         }
     }
 }

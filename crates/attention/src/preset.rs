@@ -1,7 +1,7 @@
 //! Mechanisms by name.
 
 use crate::after::{After, CentredConfig};
-use crate::condition::{BatchNormConfig, Condition, ConvolutionConfig, QkNormConfig};
+use crate::condition::{BatchNormConfig, Condition, ConvolutionConfig, PoolingConfig, QkNormConfig};
 use crate::config::{AttentionConfig, ConfigError, Weighing};
 use crate::project::{GateConfig, GateForm, GateOrder, LinearConfig, MlpConfig, Project};
 use crate::score::{CosineConfig, NeuralConfig, ScoreConfig};
@@ -13,7 +13,7 @@ const WINDOW: usize = 16;
 type Part = fn(&mut AttentionConfig);
 
 /// Names and what they mean, in the order in which messages list them.
-const PRESETS: [(&str, Part); 25] = [
+const PRESETS: [(&str, Part); 28] = [
     ("dot", |_| ()),
     ("multi-query", |c| c.project = Project::Linear(LinearConfig { kv_heads: Some(1) })),
     ("mlp-qkv-marian", |c| c.project = Project::Mlp(MlpConfig::marian())),
@@ -29,6 +29,11 @@ const PRESETS: [(&str, Part); 25] = [
     ("bn-learned", |c| {
         c.condition.push(Condition::BatchNorm(BatchNormConfig { learned: true, ..BatchNormConfig::default() }));
     }),
+    ("sh", |c| c.condition.push(Condition::Pooling(PoolingConfig::default()))),
+    ("bn-sh", |c| {
+        let pooling = Condition::Pooling(PoolingConfig::default());
+        c.condition.extend([pooling, Condition::BatchNorm(BatchNormConfig::default())]);
+    }),
     ("neural", |c| c.score = ScoreConfig::Neural(NeuralConfig::default())),
     ("neural-formula", |c| {
         c.score = ScoreConfig::Neural(NeuralConfig { second_layer: false, ..NeuralConfig::default() });
@@ -41,6 +46,7 @@ const PRESETS: [(&str, Part); 25] = [
     ("sigmoid", |c| c.weighing = Weighing::Sigmoid),
     ("relu", |c| c.weighing = Weighing::Relu),
     ("relu-squared", |c| c.weighing = Weighing::ReluSquared),
+    ("linear", |c| c.weighing = Weighing::Linear),
     ("sinks", |c| c.sinks = true),
     ("centred", |c| c.after = After::Centred(CentredConfig::default())),
     ("output-gate", |c| c.after = After::OutputGate {}),

@@ -9,8 +9,9 @@
 //!
 //! `[batch, heads, keys, d] → [batch, heads, queries, d]`; both are 0 where nothing is seen. Spans that begin at one place and grow, such as those of a
 //! causal mask, are one running sum: cost queries + keys, times d. A span that begins elsewhere is summed on its own, so what lies outside of it
-//! cannot change a bit of its result. Sums are in `f64`; the variance is that of Welford, which does not cancel.
+//! cannot change a bit of its result. Sums are in `f64`; the variance is that of Welford, which does not cancel. Heads run in parallel.
 
+use anther_kernels::parallel_blocks2;
 use anther_tensor::{Backward, Element, KeySpans, Op, Span, Tensor, Var, Write};
 
 /// The mean of the rows of `x` that each of `queries` queries sees, of all of them without spans.
@@ -75,6 +76,21 @@ impl<'a> Heads<'a> {
         &self.rows[sequence * self.queries..][..self.queries]
     }
 
+    /// Calls `body` with the number of each head and its part of a tensor with `rows` rows a head, several heads at once.
+    fn each<T: Element>(&self, x: &mut [T], rows: usize, body: impl Fn(usize, &mut [T]) + Sync + Send) {
+        if x.is_empty() {
+            return;
+        }
+        let heads = x.len() / (rows * self.d);
+        let work = heads * (self.queries + self.keys) * self.d;
+        parallel_blocks2(work, (x, rows * self.d), (&mut vec![(); heads], 1), |head, x, _| body(head, x));
+    }
+
+    /// Row `i` of the part of one head.
+    fn row(&self, i: usize) -> std::ops::Range<usize> {
+        i * self.d..(i + 1) * self.d
+    }
+
     /// What belongs to that head in a tensor with one row a key, and in one with a row a query.
     fn key_row(&self, head: usize, j: usize) -> std::ops::Range<usize> {
         let start = (head * self.keys + j) * self.d;
@@ -132,8 +148,8 @@ impl<T: Element> Op<T> for SpanMean {
         let (x, at) = (x[0], Heads::new(&self.spans, x[0]));
         let [batch, heads, _, d] = *x.shape() else { unreachable!("checked when the op was made") };
         let y = Tensor::build([batch, heads, at.queries, d], |y| {
-            let mut sum = vec![0.0; d];
-            for head in 0..batch * heads {
+            at.each(y, at.queries, |head, y| {
+                let mut sum = vec![0.0; d];
                 let spans = at.spans(head);
                 forward(spans, |i, keys, fresh| {
                     if fresh {
@@ -143,9 +159,9 @@ impl<T: Element> Op<T> for SpanMean {
                         sum.iter_mut().zip(&x.data()[at.key_row(head, j)]).for_each(|(sum, x)| *sum += x.to_f64());
                     }
                     let n = count(spans[i]);
-                    y[at.query_row(head, i)].iter_mut().zip(&sum).for_each(|(y, sum)| *y = T::from_f64(sum / n));
+                    y[at.row(i)].iter_mut().zip(&sum).for_each(|(y, sum)| *y = T::from_f64(sum / n));
                 });
-            }
+            });
         });
         (y, x.clone())
     }
@@ -153,11 +169,11 @@ impl<T: Element> Op<T> for SpanMean {
     fn backward(&self, x: &Self::Saved, dy: &Tensor<T>, into: &mut Backward<'_, T>) {
         let at = Heads::new(&self.spans, x);
         into.accumulate(0, |dx, write| {
-            if matches!(write, Write::Set) {
-                dx.fill(T::ZERO);
-            }
-            let mut sum = vec![0.0; at.d];
-            for head in 0..x.shape()[0] * at.heads {
+            at.each(dx, at.keys, |head, dx| {
+                if matches!(write, Write::Set) {
+                    dx.fill(T::ZERO);
+                }
+                let mut sum = vec![0.0; at.d];
                 let spans = at.spans(head);
                 backward(spans, |i, keys, fresh| {
                     if fresh {
@@ -166,11 +182,10 @@ impl<T: Element> Op<T> for SpanMean {
                     let n = count(spans[i]);
                     sum.iter_mut().zip(&dy.data()[at.query_row(head, i)]).for_each(|(sum, dy)| *sum += dy.to_f64() / n);
                     for j in keys {
-                        let row = dx[at.key_row(head, j)].iter_mut();
-                        row.zip(&sum).for_each(|(dx, sum)| *dx += T::from_f64(*sum));
+                        dx[at.row(j)].iter_mut().zip(&sum).for_each(|(dx, sum)| *dx += T::from_f64(*sum));
                     }
                 });
-            }
+            });
         });
     }
 }
@@ -193,9 +208,13 @@ impl<T: Element> Op<T> for SpanVariance {
         let shape = [batch, heads, at.queries, d];
         let mut means = Tensor::zeros(shape);
         let y = Tensor::build(shape, |y| {
-            let means = means.data_mut();
-            let (mut mean, mut m2, mut seen) = (vec![0.0; d], vec![0.0; d], 0.0);
-            for head in 0..batch * heads {
+            let size = at.queries * d;
+            if size * batch * heads == 0 {
+                return;
+            }
+            let work = batch * heads * (at.queries + at.keys) * d;
+            parallel_blocks2(work, (y, size), (means.data_mut(), size), |head, y, means| {
+                let (mut mean, mut m2, mut seen) = (vec![0.0; d], vec![0.0; d], 0.0);
                 let spans = at.spans(head);
                 forward(spans, |i, keys, fresh| {
                     if fresh {
@@ -211,11 +230,11 @@ impl<T: Element> Op<T> for SpanVariance {
                             *m2 += distance * (x.to_f64() - *mean);
                         }
                     }
-                    let (n, row) = (count(spans[i]), at.query_row(head, i));
+                    let (n, row) = (count(spans[i]), at.row(i));
                     y[row.clone()].iter_mut().zip(&m2).for_each(|(y, m2)| *y = T::from_f64(m2 / n));
                     means[row].iter_mut().zip(&mean).for_each(|(out, mean)| *out = T::from_f64(*mean));
                 });
-            }
+            });
         });
         (y, (x.clone(), means))
     }
@@ -223,12 +242,12 @@ impl<T: Element> Op<T> for SpanVariance {
     fn backward(&self, (x, means): &Self::Saved, dy: &Tensor<T>, into: &mut Backward<'_, T>) {
         let at = Heads::new(&self.spans, x);
         into.accumulate(0, |dx, write| {
-            if matches!(write, Write::Set) {
-                dx.fill(T::ZERO);
-            }
-            // Σ dσ²/n and Σ μ dσ²/n over the queries that see a key.
-            let (mut slope, mut shift) = (vec![0.0; at.d], vec![0.0; at.d]);
-            for head in 0..x.shape()[0] * at.heads {
+            at.each(dx, at.keys, |head, dx| {
+                if matches!(write, Write::Set) {
+                    dx.fill(T::ZERO);
+                }
+                // Σ dσ²/n and Σ μ dσ²/n over the queries that see a key.
+                let (mut slope, mut shift) = (vec![0.0; at.d], vec![0.0; at.d]);
                 let spans = at.spans(head);
                 backward(spans, |i, keys, fresh| {
                     if fresh {
@@ -242,14 +261,13 @@ impl<T: Element> Op<T> for SpanVariance {
                         *shift += mean.to_f64() * dy.to_f64() / n;
                     }
                     for j in keys {
-                        let row = at.key_row(head, j);
-                        let sums = slope.iter().zip(&shift).zip(&x.data()[row.clone()]);
-                        for (dx, ((slope, shift), x)) in dx[row].iter_mut().zip(sums) {
+                        let sums = slope.iter().zip(&shift).zip(&x.data()[at.key_row(head, j)]);
+                        for (dx, ((slope, shift), x)) in dx[at.row(j)].iter_mut().zip(sums) {
                             *dx += T::from_f64(2.0 * (x.to_f64() * slope - shift));
                         }
                     }
                 });
-            }
+            });
         });
     }
 }

@@ -123,7 +123,7 @@ pub use scratch::Scratch;
 pub use softmax::{softmax, softmax_backward};
 pub use spans::{Span, Spans};
 pub use swiglu::{swiglu, swiglu_backward};
-pub use threads::{blocks2 as parallel_blocks2, each as parallel_each, threads};
+pub use threads::{blocks2 as parallel_blocks2, blocks3 as parallel_blocks3, each as parallel_each, threads};
 pub use tiles::{
     PANEL, TILE_STRIDE, TileA, TileB, TileProduct, online_softmax, online_squash, pack_columns, pack_panels,
     softmax_tile_backward, squash_tile_backward, tile_product,

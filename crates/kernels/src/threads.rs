@@ -82,7 +82,7 @@ pub fn blocks2<A: Send, B: Send>(
 }
 
 /// Like [`blocks2`] over three destinations.
-pub(crate) fn blocks3<A: Send, B: Send, C: Send>(
+pub fn blocks3<A: Send, B: Send, C: Send>(
     work: usize,
     (a, size_a): (&mut [A], usize),
     (b, size_b): (&mut [B], usize),

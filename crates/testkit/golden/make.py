@@ -3,7 +3,7 @@
 
     python3 make.py --reference DIR --out DIR
 
-DIR of --reference holds ref_p12.py (projections by networks), ref_p3.py (Attention-BN, convolution), ref_p4.py (gated projections) and
+DIR of --reference holds ref_p12.py (projections by networks), ref_p3.py (Attention-BN and -SH, convolution, linear attention), ref_p4.py (gated projections) and
 ref_p5.py (expressive attention). Each golden file names the program that made its numbers and the
 SHA-256 of it. The numbers are small on purpose: an op that is right on 3 x 5 x 4 is right, and a reader can look at them.
 """
@@ -237,6 +237,86 @@ def attention_conv(ref):
     return cases
 
 
+def self_attention(rng, name, scalars, heads, length, d, lengths, forward, backward, beta):
+    """A case of a layer with linear projections whose head h of a sequence with n real tokens is `forward(h, n, q, k, v, beta)`, which returns the
+    output and what `backward(kept, dy)` makes (dq, dk, dv, dbeta) of; without `backward` only the output is in the case. Matrices are [out, in]."""
+    batch, width = len(lengths), heads * d
+    x, dy = rng.standard_normal((2, batch, length, width))
+    p = {f"{c}_proj.weight": rng.standard_normal((width, width)) * 0.5 for c in "qkvo"}
+    p.update({f"{c}_proj.bias": rng.standard_normal(width) * 0.1 for c in "qkvo"})
+    if beta:
+        p["bn_beta"] = rng.uniform(0.3, 1.2, heads)
+    y, dx = np.zeros_like(x), np.zeros_like(x)
+    grads = {key: np.zeros_like(value) for key, value in p.items()}
+    for b in range(batch):
+        q, k, v = (x[b] @ p[f"{c}_proj.weight"].T + p[f"{c}_proj.bias"] for c in "qkv")
+        merged, inner = np.zeros_like(q), {c: np.zeros_like(q) for c in "qkv"}
+        dmerged = dy[b] @ p["o_proj.weight"]
+        for h in range(heads):
+            at = slice(h * d, (h + 1) * d)
+            merged[:, at], kept = forward(h, lengths[b], q[:, at], k[:, at], v[:, at], p["bn_beta"][h] if beta else None)
+            if backward:
+                *dqkv, dbeta = backward(kept, dmerged[:, at])
+                for c, g in zip("qkv", dqkv):
+                    inner[c][:len(g), at] = g
+                if beta:
+                    grads["bn_beta"][h] += dbeta
+        y[b] = merged @ p["o_proj.weight"].T + p["o_proj.bias"]
+        for c, source, g in [(c, x[b], inner[c]) for c in "qkv"] + [("o", merged, dy[b])]:
+            grads[f"{c}_proj.weight"] += g.T @ source
+            grads[f"{c}_proj.bias"] += g.sum(0)
+        dx[b] = sum(inner[c] @ p[f"{c}_proj.weight"] for c in "qkv")
+    arrays = named(p, {**grads, "x": dx}) if backward else p
+    return case(name, {"heads": heads, **scalars}, x=x, y=y, dy=dy, lengths=lengths, **arrays)
+
+
+def attention_linear(ref):
+    """Linear attention and Linear-BN in a layer: full and padded (which is truncated) with all gradients, causal without."""
+    rng = np.random.default_rng(200616236)
+    plain = lambda h, n, q, k, v, beta: ref.lin_fwd(q, k[:n], v[:n])
+    causal = lambda h, n, q, k, v, beta: (ref.lin_causal(q, k, v), None)
+    no_beta = lambda kept, dy: (*ref.lin_bwd(kept, dy), None)
+    sizes = (2, 5, 3)
+    cases = [self_attention(rng, "linear-full", {}, *sizes, [5, 5], plain, no_beta, False),
+             self_attention(rng, "linear-padded", {}, *sizes, [5, 3], plain, no_beta, False),
+             self_attention(rng, "linear-causal", {}, *sizes, [5, 5], causal, None, False)]
+    for scale in (False, True):
+        bn = lambda h, n, q, k, v, beta: ref.lin_bn_fwd(q, k[:n], v[:n], beta, 1e-5, scale)
+        for name, lengths in (("full", [5, 5]), ("padded", [5, 4])):
+            scalars = {"eps": 1e-5, "scale": float(scale)}
+            cases.append(self_attention(rng, f"bn-{name}-{scale}", scalars, *sizes, lengths, bn, ref.lin_bn_bwd, True))
+    return cases
+
+
+def attention_sh(ref):
+    """Attention-SH in a layer with pooling factors 1, 2, 2, 3, alone and with Attention-BN: full and padded with all gradients, causal without."""
+    rng = np.random.default_rng(613781)
+    factors, sizes = [1, 2, 2, 3], (4, 7, 2)
+    def pooled(bn):
+        def forward(h, n, q, k, v, beta):
+            valid = (np.arange(len(k)) < n).astype(float)
+            return ref.attn_sh_fwd(q, k, v, factors[h], valid, bn and (beta, *bn))
+        return forward
+    causal = lambda h, n, q, k, v, beta: (ref.attn_sh_causal(q, k, v, factors[h])[0], None)
+    def linear(h, n, q, k, v, beta):
+        pool = ref.pool_matrix(n, factors[h])
+        out, kept = ref.lin_fwd(q, pool @ k[:n], pool @ v[:n])
+        return out, (pool, kept)
+    def linear_backward(kept, dy):
+        dq, dk, dv = ref.lin_bwd(kept[1], dy)
+        return dq, kept[0].T @ dk, kept[0].T @ dv, None
+    cases = [self_attention(rng, "sh-full", {}, *sizes, [7, 7], pooled(None), ref.attn_sh_bwd, False),
+             self_attention(rng, "sh-padded", {}, *sizes, [7, 4], pooled(None), ref.attn_sh_bwd, False),
+             self_attention(rng, "sh-causal", {}, *sizes, [7, 7], causal, None, False),
+             self_attention(rng, "linear-full", {}, *sizes, [7, 7], linear, linear_backward, False),
+             self_attention(rng, "linear-padded", {}, *sizes, [7, 4], linear, linear_backward, False)]
+    for name, lengths, scale, eps in (("full", [7, 7], False, 1e-5), ("padded", [7, 4], False, 1e-5), ("full", [7, 7], True, 0.1)):
+        forward = pooled((eps, scale))
+        scalars = {"eps": eps, "scale": float(scale)}
+        cases.append(self_attention(rng, f"bn-{name}-{scale}", scalars, *sizes, lengths, forward, ref.attn_sh_bwd, True))
+    return cases
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--reference", required=True, help="folder of the reference programs")
@@ -244,7 +324,8 @@ def main():
     args = parser.parse_args()
     files = {
         "ref_p12.py": {"mlp_projection": mlp_projection},
-        "ref_p3.py": {"attention_bn": attention_bn, "attention_conv": attention_conv},
+        "ref_p3.py": {"attention_bn": attention_bn, "attention_conv": attention_conv,
+                      "attention_linear": attention_linear, "attention_sh": attention_sh},
         "ref_p4.py": {"gated_projection": gated_projection},
         "ref_p5.py": {"attention_core": attention, "multi_head_attention": multi_head},
     }

@@ -167,7 +167,8 @@ impl CausalLmConfig {
                 ),
             );
         }
-        self.attention.validate(self.width, self.heads)
+        self.attention.validate(self.width, self.heads)?;
+        self.attention.validate_causal()
     }
 
     /// Width inside the feed-forward block.
@@ -218,5 +219,9 @@ mod tests {
         assert!(refusal(|c| (c.tied, c.embedding) = (true, EmbeddingKind::Fixed)).starts_with("model.tied"));
         assert!(refusal(|c| (c.vocab_size, c.embedding) = (64, EmbeddingKind::Fixed)).starts_with("model.width"));
         assert!(refusal(|c| c.attention.dropout = -0.1).starts_with("model.attention.dropout"));
+        for preset in ["linear+bn", "linear+sh"] {
+            let refusal = refusal(|c| c.attention = AttentionConfig::preset(preset).unwrap());
+            assert!(refusal.contains("causal mask") && refusal.contains("attention in both directions"), "{refusal}");
+        }
     }
 }

@@ -11,10 +11,10 @@
 //! query *sees*, is derived, and the gain γ is ours. Under a causal mask the first token attends to itself alone and gets zeros, so the layer
 //! needs its residual.
 
-use anther_tensor::{Element, Init, KeySpans, ParamId, Scope, Var};
+use anther_tensor::{Element, Init, ParamId, Scope, Var};
 use serde::{Deserialize, Serialize};
 
-use crate::statistics::span_mean;
+use crate::sight::Sight;
 
 /// Settings of centred attention.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -48,16 +48,10 @@ impl Centred {
 
     /// Corrects what queries gathered, `[batch, heads, queries, d]`, given all values `[batch, heads, keys, d]`.
     #[track_caller]
-    pub(super) fn correct<'t, T: Element>(
-        &self,
-        mixed: &Var<'t, T>,
-        values: &Var<'t, T>,
-        spans: Option<&KeySpans>,
-    ) -> Var<'t, T> {
-        let [_, heads, length, _] = *mixed.shape() else { unreachable!("heads have four axes") };
-        let mean = span_mean(values, spans, length);
+    pub(super) fn correct<'t, T: Element>(&self, mixed: &Var<'t, T>, values: &Var<'t, T>, sight: &Sight) -> Var<'t, T> {
+        let mean = sight.mean(values, mixed.shape()[2]);
         let correction = match self.learned {
-            Some(gain) => mean * mixed.param(gain).reshape([heads, 1, 1]),
+            Some(gain) => mean * sight.per_head(mixed.tape(), gain),
             None => mean.scale(self.gain),
         };
         mixed - correction

@@ -3,12 +3,13 @@
 mod centred;
 mod output_gate;
 
-use anther_tensor::{Element, Init, KeySpans, Scope, Var};
+use anther_tensor::{Element, Init, Scope, Var};
 use serde::{Deserialize, Serialize};
 
 pub use centred::CentredConfig;
 
 use crate::config::ConfigError;
+use crate::sight::Sight;
 use centred::Centred;
 use output_gate::OutputGate;
 
@@ -74,14 +75,9 @@ impl Afterwards {
 
     /// On `[batch, heads, queries, d]`, given all values that queries may see.
     #[track_caller]
-    pub(crate) fn on_heads<'t, T: Element>(
-        &self,
-        mixed: Var<'t, T>,
-        values: &Var<'t, T>,
-        spans: Option<&KeySpans>,
-    ) -> Var<'t, T> {
+    pub(crate) fn on_heads<'t, T: Element>(&self, mixed: Var<'t, T>, values: &Var<'t, T>, sight: &Sight) -> Var<'t, T> {
         match self {
-            Afterwards::Centred(centred) => centred.correct(&mixed, values, spans),
+            Afterwards::Centred(centred) => centred.correct(&mixed, values, sight),
             _ => mixed,
         }
     }

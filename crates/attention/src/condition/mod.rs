@@ -2,22 +2,26 @@
 
 mod batch_norm;
 mod convolution;
+mod pooling;
 mod qk_norm;
 
-use anther_tensor::{Element, KeySpans, Scope, Var};
+use anther_tensor::{Element, Scope, Var};
 use serde::{Deserialize, Serialize};
 
 pub use batch_norm::BatchNormConfig;
 pub use convolution::ConvolutionConfig;
+pub use pooling::PoolingConfig;
+pub(crate) use pooling::{Group, Pooled};
 pub use qk_norm::QkNormConfig;
 
 use crate::config::ConfigError;
+use crate::sight::Sight;
 use batch_norm::BatchNorm;
 use convolution::Convolution;
 use qk_norm::QkNorm;
 
 /// A condition on queries and keys. A layer has each kind at most once: convolution comes first, then normalisation, then rotary positions, then
-/// the shift of Attention-BN.
+/// pooling, then the shift of Attention-BN.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum Condition {
@@ -25,12 +29,14 @@ pub enum Condition {
     Convolution(ConvolutionConfig),
     /// Query–key normalisation; see [`QkNormConfig`].
     QkNorm(QkNormConfig),
+    /// Attention-SH; see [`PoolingConfig`].
+    Pooling(PoolingConfig),
     /// Attention-BN; see [`BatchNormConfig`].
     BatchNorm(BatchNormConfig),
 }
 
-/// Checks the conditions of a layer.
-pub(crate) fn validate(conditions: &[Condition]) -> Result<(), ConfigError> {
+/// Checks the conditions of a layer of `heads`.
+pub(crate) fn validate(conditions: &[Condition], heads: usize) -> Result<(), ConfigError> {
     let refuse = |reason: String| Err(ConfigError::new("model.attention.condition", reason));
     let kind = std::mem::discriminant::<Condition>;
     for (i, condition) in conditions.iter().enumerate() {
@@ -42,6 +48,18 @@ pub(crate) fn validate(conditions: &[Condition]) -> Result<(), ConfigError> {
                 return refuse(format!("a convolution of {} taps is not between 1 and {}", config.taps, 1 << 10));
             }
             Condition::Convolution(_) => continue,
+            Condition::Pooling(PoolingConfig { scales })
+                if scales.is_empty() || !heads.is_multiple_of(scales.len()) =>
+            {
+                return refuse(format!(
+                    "{} pooling scales cannot be shared out to {heads} heads; give a number of scales that divides model.heads",
+                    scales.len()
+                ));
+            }
+            Condition::Pooling(PoolingConfig { scales }) => match scales.iter().find(|s| !(1..=1 << 20).contains(*s)) {
+                Some(scale) => return refuse(format!("a pooling scale of {scale} is not between 1 and {}", 1 << 20)),
+                None => continue,
+            },
             Condition::QkNorm(config) => (config.eps, 1.0),
             Condition::BatchNorm(config) => (config.eps, config.beta),
         };
@@ -56,10 +74,11 @@ pub(crate) fn validate(conditions: &[Condition]) -> Result<(), ConfigError> {
 }
 
 /// The conditions of one layer.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Conditions {
     convolution: Option<Convolution>,
     qk_norm: Option<QkNorm>,
+    pooling: Option<Vec<Group>>,
     batch_norm: Option<BatchNorm>,
 }
 
@@ -71,6 +90,7 @@ impl Conditions {
                 Condition::Convolution(config) => {
                     conditions.convolution = Some(Convolution::new(scope, config, heads * d));
                 }
+                Condition::Pooling(config) => conditions.pooling = Some(pooling::groups(scope, config, heads)),
                 Condition::QkNorm(config) => conditions.qk_norm = Some(QkNorm::new(scope, config, d)),
                 Condition::BatchNorm(config) => conditions.batch_norm = Some(BatchNorm::new(scope, config, heads)),
             }
@@ -78,9 +98,14 @@ impl Conditions {
         conditions
     }
 
-    /// Whether [`Conditions::after_position`] reads the keys.
+    /// The groups of heads that pool their keys and values, if any do.
+    pub(crate) fn pooling(&self) -> Option<&[Group]> {
+        self.pooling.as_deref()
+    }
+
+    /// Whether pooling or [`Conditions::after_position`] reads the keys.
     pub(crate) fn read_all_keys(&self) -> bool {
-        self.batch_norm.is_some()
+        self.pooling.is_some() || self.batch_norm.is_some()
     }
 
     /// New queries and keys `[batch, heads, length, d]`, before they are rotated.
@@ -100,16 +125,31 @@ impl Conditions {
         }
     }
 
+    /// Queries and keys after rotation, for features that a shift of all scores of a query does change; all keys of a sequence are seen by all its
+    /// queries.
+    #[track_caller]
+    pub(crate) fn on_features<'t, T: Element>(
+        &self,
+        queries: &Var<'t, T>,
+        keys: &Var<'t, T>,
+        sight: &Sight,
+    ) -> (Var<'t, T>, Var<'t, T>) {
+        match &self.batch_norm {
+            Some(norm) => norm.shift_both(queries, keys, sight),
+            None => (queries.clone(), keys.clone()),
+        }
+    }
+
     /// Queries after rotation, given all keys that they may see.
     #[track_caller]
     pub(crate) fn after_position<'t, T: Element>(
         &self,
         queries: &Var<'t, T>,
         keys: &Var<'t, T>,
-        spans: Option<&KeySpans>,
+        sight: &Sight,
     ) -> Var<'t, T> {
         match &self.batch_norm {
-            Some(norm) => norm.shift(queries, keys, spans),
+            Some(norm) => norm.shift(queries, keys, sight),
             None => queries.clone(),
         }
     }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Neural, ScoreActivation};
 use crate::config::ConfigError;
+use crate::sight::Sight;
 
 /// How a query meets a key.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -174,15 +175,19 @@ impl ScoreLayer {
     }
 
     /// What the tiles get for queries `[batch, heads, queries, d]` and keys `[batch, kv_heads, keys, d]`.
-    pub(crate) fn features<'t, T: Element>(&self, queries: &Var<'t, T>, keys: &Var<'t, T>) -> Features<'t, T> {
+    pub(crate) fn features<'t, T: Element>(
+        &self,
+        queries: &Var<'t, T>,
+        keys: &Var<'t, T>,
+        sight: &Sight,
+    ) -> Features<'t, T> {
         match self {
             ScoreLayer::Plain => Features { queries: queries.clone(), keys: keys.clone(), params: None },
             ScoreLayer::Cosine { temperature } => {
                 // The root mean square is the norm over √d.
                 let d = queries.shape()[3] as f64;
                 let unit = |x: &Var<'t, T>| x.rms_norm(None, 1e-12);
-                let heads = queries.shape()[1];
-                let temperature = queries.param(*temperature).reshape([heads, 1, 1]).scale(d.recip());
+                let temperature = sight.per_head(queries.tape(), *temperature).scale(d.recip());
                 Features { queries: unit(queries) * temperature, keys: unit(keys), params: None }
             }
             ScoreLayer::Neural(layer) => layer.features(queries, keys),

@@ -4,8 +4,8 @@ use anther_attention::{AttentionConfig, AttentionContext, Mask, MultiHeadAttenti
 use anther_tensor::{ParamSet, Parameters, RandomKey, Tape, Tensor};
 use anther_testkit::assert_close;
 
-const WIDTH: usize = 12;
-const HEADS: usize = 3;
+const WIDTH: usize = 16;
+const HEADS: usize = 4;
 const D: usize = WIDTH / HEADS;
 const BATCH: usize = 2;
 
@@ -61,11 +61,23 @@ fn cached_equals_uncached() {
 #[test]
 fn every_preset_decodes() {
     let names = AttentionConfig::preset_names();
-    for name in names.chain(["kgv+expressive+centred", "mlp-qkv+qk-norm+bn-learned+output-gate", "multi-query+bn"]) {
+    for name in names.chain([
+        "kgv+expressive+centred",
+        "mlp-qkv+qk-norm+bn-learned+output-gate",
+        "multi-query+bn",
+        "linear+centred",
+        "bn-sh+kgv+centred",
+        "sh+expressive",
+    ]) {
         for position in [Position::None, Position::Rotary] {
             for window in [None, Some(3)] {
                 let preset = AttentionConfig::preset(name).unwrap();
                 let config = AttentionConfig { position, window: window.or(preset.window), ..preset };
+                if config.validate(WIDTH, HEADS).is_err() {
+                    let no_window = name.starts_with("linear") || name.contains("sh");
+                    assert!(no_window && window.is_some(), "only running states and pooled keys have no window");
+                    continue;
+                }
                 if config.validate_decoding().is_err() {
                     assert_eq!(name, "conv", "only this one says that it does not");
                     // All tokens at once join an empty cache.
@@ -106,4 +118,47 @@ fn a_full_cache_says_so() {
     cache.append(&two, &two);
     let one = Tensor::zeros([1, 1, 1, 4]);
     cache.append(&one, &one);
+}
+
+/// A state does not grow: what follows 300 tokens is that of the full pass, for two sequences of which one is padded.
+#[test]
+fn a_state_takes_the_place_of_keys_and_values() {
+    let config = AttentionConfig::preset("linear").unwrap();
+    check(&config, &[1; 9]);
+    check(&config, &[130, 1, 1, 70, 98, 1]);
+    let mut set = ParamSet::new();
+    let layer = MultiHeadAttention::new(&mut set.root(), &config, WIDTH, HEADS).unwrap();
+    let parameters = Parameters::<f64>::initialise(&set, 5);
+    let tape = Tape::inference(&parameters);
+    let key = RandomKey::new(2, 7, 1);
+    let x = Tensor::from_fn([BATCH, 6, WIDTH], |i| key.normal(i as u64));
+    let mask = Mask::causal().padded(vec![6, 2]);
+    let context = AttentionContext::new(&config, &mask, BATCH, 6, 0, HEADS, D);
+    let full = layer.forward(&tape.constant(x.clone()), &context).into_value();
+    let mut cache = layer.cache(BATCH, 6);
+    for round in 0..2 {
+        for (past, count) in [(0, 1), (1, 2), (3, 1), (4, 2)] {
+            let context = AttentionContext::new(&config, &mask, BATCH, count, past, HEADS, D);
+            let y = layer.forward_cached(&tape.constant(rows(&x, past, count)), &context, &mut cache);
+            let expected = rows(&full, past, count);
+            assert_close(&format!("round {round}, {past}"), y.value().data(), expected.data(), 1e-12, 1e-12);
+        }
+        assert_eq!((cache.len(), cache.capacity()), (6, 6));
+        cache.clear();
+    }
+}
+
+#[test]
+#[should_panic(expected = "append: 2 + 1 tokens do not fit a cache of 2")]
+fn a_full_state_says_so_too() {
+    let config = AttentionConfig::preset("linear").unwrap();
+    let mut set = ParamSet::new();
+    let layer = MultiHeadAttention::new(&mut set.root(), &config, WIDTH, HEADS).unwrap();
+    let parameters = Parameters::<f64>::initialise(&set, 5);
+    let tape = Tape::inference(&parameters);
+    let mut cache = layer.cache(1, 2);
+    for (past, new) in [(0, 2), (2, 1)] {
+        let context = AttentionContext::new(&config, &Mask::causal(), 1, new, past, HEADS, D);
+        layer.forward_cached(&tape.constant(Tensor::ones([1, new, WIDTH])), &context, &mut cache);
+    }
 }

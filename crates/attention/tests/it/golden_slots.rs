@@ -2,7 +2,7 @@
 
 use anther_attention::{
     AttentionConfig, AttentionContext, BatchNormConfig, Condition, ConvolutionConfig, GateConfig, GateOrder, Mask,
-    MlpConfig, MultiHeadAttention, Project,
+    MlpConfig, MultiHeadAttention, PoolingConfig, Project, Weighing,
 };
 use anther_tensor::{Element, ParamSet, Parameters, Tape, Tensor};
 use anther_testkit::{Golden, GoldenCase, assert_close};
@@ -120,6 +120,49 @@ fn attention_bn_equals_the_reference() {
         if !(causal && scale) {
             layer::<f32>(&case, &config, &mask);
         }
+    }
+}
+
+#[test]
+fn linear_attention_equals_the_reference() {
+    for case in cases("attention_linear.json", 7) {
+        let lengths: Vec<usize> = case.array("lengths").data.iter().map(|&length| length as usize).collect();
+        let mask = if case.name == "linear-causal" { Mask::causal() } else { Mask::full().padded(lengths) };
+        let mut config = AttentionConfig { weighing: Weighing::Linear, ..AttentionConfig::default() };
+        let mut gradients = if case.name == "linear-causal" { 0 } else { 9 };
+        if case.name.starts_with("bn-") {
+            let (scale, eps) = (case.scalar("scale") == 1.0, case.scalar("eps"));
+            let bn = BatchNormConfig { learned: true, scale, eps, ..BatchNormConfig::default() };
+            config.condition.push(Condition::BatchNorm(bn));
+            gradients += 1;
+        }
+        assert_eq!(layer::<f64>(&case, &config, &mask), gradients, "{}", case.name);
+        layer::<f32>(&case, &config, &mask);
+    }
+}
+
+#[test]
+fn attention_sh_equals_the_reference() {
+    for case in cases("attention_sh.json", 8) {
+        let lengths: Vec<usize> = case.array("lengths").data.iter().map(|&length| length as usize).collect();
+        let causal = case.name == "sh-causal";
+        let mask = if causal { Mask::causal() } else { Mask::full().padded(lengths) };
+        let mut condition = vec![Condition::Pooling(PoolingConfig { scales: vec![1, 2, 2, 3] })];
+        let mut gradients = if causal { 0 } else { 9 };
+        if case.name.starts_with("bn-") {
+            let (scale, eps) = (case.scalar("scale") == 1.0, case.scalar("eps"));
+            condition.push(Condition::BatchNorm(BatchNormConfig {
+                learned: true,
+                scale,
+                eps,
+                ..BatchNormConfig::default()
+            }));
+            gradients += 1;
+        }
+        let weighing = if case.name.starts_with("linear") { Weighing::Linear } else { Weighing::Softmax };
+        let config = AttentionConfig { condition, weighing, ..AttentionConfig::default() };
+        assert_eq!(layer::<f64>(&case, &config, &mask), gradients, "{}", case.name);
+        layer::<f32>(&case, &config, &mask);
     }
 }
 

@@ -3,7 +3,7 @@
 use anther_attention::statistics::{span_mean, span_variance};
 use anther_attention::{
     After, AttentionConfig, AttentionContext, BatchNormConfig, CentredConfig, Condition, GateConfig, LinearConfig,
-    Mask, MlpActivation, MlpConfig, MultiHeadAttention, Project,
+    Mask, MlpActivation, MlpConfig, MultiHeadAttention, PoolingConfig, Project,
 };
 use anther_tensor::{ParamSet, Parameters, RandomKey, Tape, Tensor};
 use anther_testkit::assert_close;
@@ -157,6 +157,73 @@ fn a_convolution_begins_as_attention() {
     let config = AttentionConfig::preset("conv").unwrap();
     for mask in masks() {
         assert_eq!(untouched(&config, &mask, &x), untouched(&AttentionConfig::default(), &mask, &x));
+    }
+}
+
+/// A mean of one token is the token, and a window of all tokens leaves one value for every query.
+#[test]
+fn pooling_by_1_is_attention_and_by_all_is_the_mean() {
+    let x = noise([2, 6, WIDTH], 9);
+    let pooled = |scales: &[usize]| {
+        let condition = vec![Condition::Pooling(PoolingConfig { scales: scales.to_vec() })];
+        AttentionConfig { condition, ..AttentionConfig::default() }
+    };
+    for mask in [Mask::full(), Mask::causal(), Mask::full().padded(vec![6, 3])] {
+        let plain = untouched(&AttentionConfig::default(), &mask, &x);
+        for scales in [&[1][..], &[1, 1], &[1, 1, 1, 1]] {
+            assert_eq!(untouched(&pooled(scales), &mask, &x), plain);
+        }
+        assert_ne!(untouched(&pooled(&[1, 2]), &mask, &x), plain);
+        assert_eq!(untouched(&pooled(&[1, 2]), &mask, &x), untouched(&pooled(&[1, 1, 2, 2]), &mask, &x));
+    }
+    let mean = untouched(&pooled(&[7]), &Mask::full(), &x);
+    for rows in mean.chunks(6 * WIDTH) {
+        rows.chunks(WIDTH).for_each(|row| assert_close("the mean", row, &rows[..WIDTH], 1e-14, 1e-14));
+    }
+    // Under a causal mask no window of 7 among 6 tokens is complete, so all tokens stay as they are.
+    let plain = untouched(&AttentionConfig::default(), &Mask::causal(), &x);
+    assert_close("y", &untouched(&pooled(&[7]), &Mask::causal(), &x), &plain, 1e-13, 1e-13);
+}
+
+/// Under a causal mask the last of 6 tokens completes a block of 2, 3 or 6, so it sees means only, as it does in both directions.
+#[test]
+fn the_last_query_of_whole_blocks_sees_what_attention_in_both_directions_does() {
+    let x = noise([1, 6, WIDTH], 10);
+    let bn = Condition::BatchNorm(BatchNormConfig { scale: true, eps: 0.1, ..BatchNormConfig::default() });
+    for condition in [vec![], vec![bn]] {
+        let pooling = Condition::Pooling(PoolingConfig { scales: vec![1, 2, 3, 6] });
+        let condition = [vec![pooling], condition].concat();
+        let after = After::Centred(CentredConfig { gain: 0.7, learned: false });
+        let config = AttentionConfig { condition, after, ..AttentionConfig::default() };
+        let (full, causal) = (untouched(&config, &Mask::full(), &x), untouched(&config, &Mask::causal(), &x));
+        assert_close("the last row", &causal[5 * WIDTH..], &full[5 * WIDTH..], 1e-12, 1e-12);
+        assert!(causal[4 * WIDTH..5 * WIDTH].iter().zip(&full[4 * WIDTH..]).any(|(a, b)| (a - b).abs() > 1e-3));
+    }
+}
+
+/// Some tokens that ask all of a sequence get what they do when all of it asks, also if padding ends it.
+#[test]
+fn attention_across_sequences_is_attention_to_the_same_tokens() {
+    let x = noise([2, 6, WIDTH], 11);
+    let few = Tensor::from_fn([2, 4, WIDTH], |i| x.data()[i / (4 * WIDTH) * 6 * WIDTH + i % (4 * WIDTH)]);
+    for name in AttentionConfig::preset_names().chain(["linear+bn", "linear+sh", "linear+bn-sh", "sh+expressive"]) {
+        let config = AttentionConfig::preset(name).unwrap();
+        // The window is for one sequence only.
+        if config.validate_across(WIDTH, HEADS).is_err() {
+            continue;
+        }
+        for mask in [Mask::full(), Mask::full().padded(vec![5, 3])] {
+            let mut set = ParamSet::new();
+            let layer = MultiHeadAttention::new(&mut set.root(), &config, WIDTH, HEADS).unwrap();
+            let parameters = Parameters::<f64>::initialise(&set, 5);
+            let tape = Tape::inference(&parameters);
+            let context = AttentionContext::across(&mask, 2, 4, 6);
+            let y = layer.forward_across(&tape.constant(few.clone()), &tape.constant(x.clone()), &context);
+            let all = untouched(&config, &mask, &x);
+            for (y, all) in y.value().data().chunks(4 * WIDTH).zip(all.chunks(6 * WIDTH)) {
+                assert_close(name, y, &all[..4 * WIDTH], 1e-12, 1e-12);
+            }
+        }
     }
 }
 

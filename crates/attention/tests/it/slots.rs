@@ -2,8 +2,8 @@
 
 use anther_attention::{
     After, AttentionConfig, AttentionContext, BatchNormConfig, CentredConfig, Condition, ConvolutionConfig, GateConfig,
-    GateForm, GateOrder, LinearConfig, Mask, MlpActivation, MlpConfig, MultiHeadAttention, NeuralConfig, Position,
-    Project, QkNormConfig, Role, ScoreActivation, ScoreConfig, Weighing,
+    GateForm, GateOrder, LinearConfig, Mask, MlpActivation, MlpConfig, MultiHeadAttention, NeuralConfig, PoolingConfig,
+    Position, Project, QkNormConfig, Role, ScoreActivation, ScoreConfig, Weighing,
 };
 use anther_tensor::RandomKey;
 use anther_testkit::{Case, check_all, function, normal};
@@ -11,13 +11,23 @@ use anther_testkit::{Case, check_all, function, normal};
 const WIDTH: usize = 8;
 const HEADS: usize = 4;
 
-fn masks() -> [(&'static str, Mask); 4] {
+fn masks() -> [(&'static str, Mask); 5] {
     [
         ("full", Mask::full()),
         ("causal", Mask::causal()),
         ("padded", Mask::causal().padded(vec![5, 2])),
         ("window", Mask::causal().within(2)),
+        ("padded, both ways", Mask::full().padded(vec![5, 2])),
     ]
+}
+
+/// Whether the mechanism has a form under a mask of that name.
+fn has_form(config: &AttentionConfig, mask: &str) -> bool {
+    match mask {
+        "full" | "padded, both ways" => true,
+        "window" => AttentionConfig { window: Some(2), ..config.clone() }.validate(WIDTH, HEADS).is_ok(),
+        _ => config.validate_causal().is_ok(),
+    }
 }
 
 fn layer(label: &str, config: AttentionConfig, mask: Mask, batch: usize, length: usize) -> Case {
@@ -40,7 +50,8 @@ fn cancelled(config: &AttentionConfig) -> Vec<&'static str> {
         names.push("score.out.bias");
     }
     let dot = config.score == ScoreConfig::default();
-    if softmax && dot && config.position != Position::Rotary && config.condition.is_empty() {
+    let pools_at_most = config.condition.iter().all(|condition| matches!(condition, Condition::Pooling(_)));
+    if softmax && dot && config.position != Position::Rotary && pools_at_most {
         names.extend(match &config.project {
             Project::Mlp(mlp) if mlp.maps.contains(&Role::Key) => {
                 Some(if mlp.norm { "k_proj.3.bias" } else { "k_proj.2.bias" })
@@ -53,7 +64,8 @@ fn cancelled(config: &AttentionConfig) -> Vec<&'static str> {
             Project::Gate(_) => None,
         });
     }
-    if config.after == After::Centred(CentredConfig::default()) {
+    // Other weights sum to a little less than 1.
+    if config.weighing == Weighing::Softmax && config.after == After::Centred(CentredConfig::default()) {
         names.push("v_proj.bias");
     }
     names
@@ -66,7 +78,7 @@ fn zeroed(case: Case, config: &AttentionConfig) -> Case {
 fn check_on_all_masks(configs: impl IntoIterator<Item = (String, AttentionConfig)>) {
     let mut cases = Vec::new();
     for (name, config) in configs {
-        for (mask_name, mask) in masks() {
+        for (mask_name, mask) in masks().into_iter().filter(|(name, _)| has_form(&config, name)) {
             let case = layer(&format!("{name}, {mask_name}"), config.clone(), mask, 2, 5);
             cases.push(zeroed(case, &config));
         }
@@ -82,8 +94,19 @@ fn every_preset() {
 
 #[test]
 fn presets_that_combine() {
-    let names =
-        ["kgv+expressive", "kgv+bn-learned+centred", "mlp-qkv-roberta+qk-norm+output-gate", "multi-query+qk-norm+bn"];
+    let names = [
+        "kgv+expressive",
+        "kgv+bn-learned+centred",
+        "mlp-qkv-roberta+qk-norm+output-gate",
+        "multi-query+qk-norm+bn",
+        "linear+kgv+qk-norm+centred",
+        "linear+bn-learned+conv",
+        "sh+linear+bn",
+        "sh+kgv+qk-norm+centred",
+        "bn-sh+conv+output-gate",
+        "sh+cosine+sinks",
+        "sh+neural+sigmoid",
+    ];
     check_on_all_masks(names.map(|name| {
         let config = AttentionConfig::preset(name).unwrap();
         (name.to_owned(), AttentionConfig { position: Position::Rotary, ..config })
@@ -116,10 +139,28 @@ fn other_settings() {
     };
     let scaled = BatchNormConfig { scale: true, learned: true, beta: 0.5, eps: 0.1 };
     let centred = After::Centred(CentredConfig { gain: 0.5, learned: true });
+    let pooled = |scales: &[usize], config: AttentionConfig| {
+        let condition =
+            [vec![Condition::Pooling(PoolingConfig { scales: scales.to_vec() })], config.condition].concat();
+        AttentionConfig { condition, ..config }
+    };
+    let each_head = pooled(&[1, 3, 2, 2], AttentionConfig { after: centred.clone(), ..bn(scaled.clone()) });
+    let expressive = AttentionConfig { weighing: Weighing::Expressive, eps: 1e-2, ..AttentionConfig::default() };
+    let dropped = AttentionConfig { dropout: 0.4, bias: false, ..AttentionConfig::default() };
     let grouped = with(Project::Linear(LinearConfig { kv_heads: Some(2) }));
     let big = AttentionConfig::preset("kgv+bn+centred").unwrap();
     let gelu = with(Project::Mlp(mlp(|c| (c.activation, c.hidden) = (MlpActivation::Gelu, Some(5)))));
+    let linear = AttentionConfig { weighing: Weighing::Linear, ..bn(scaled.clone()) };
     check_all(&[
+        layer("a scale for each head", each_head.clone(), Mask::causal(), 2, 7),
+        layer("a scale for each head, full", each_head.clone(), Mask::full(), 2, 7),
+        layer("a scale for each head, padded", each_head, Mask::full().padded(vec![4, 7]), 2, 7),
+        layer("pooled squares", pooled(&[2, 3], expressive), Mask::causal().padded(vec![6, 3]), 2, 6),
+        layer("pooled dropout", pooled(&[1, 2], dropped), Mask::causal(), 2, 6).training(),
+        layer("no token to pool", pooled(&[1, 2], AttentionConfig::default()), Mask::full().padded(vec![0, 5]), 2, 5)
+            .zero_gradient("k_proj.bias"),
+        layer("scaled Linear-BN", linear.clone(), Mask::full(), 2, 5),
+        layer("scaled Linear-BN, padded", linear, Mask::full().padded(vec![3, 5]), 2, 5),
         layer("grouped heads", grouped.clone(), Mask::causal(), 2, 4).zero_gradient("k_proj.bias"),
         layer("GELU, own width", gelu, Mask::causal(), 1, 4).zero_gradient("k_proj.2.bias"),
         layer("no biases", AttentionConfig { bias: false, ..with(Project::Mlp(mlp(|_| ()))) }, Mask::full(), 1, 3),
@@ -168,6 +209,8 @@ fn random_config(number: u64) -> Option<AttentionConfig> {
         eps: 0.5,
     };
     let conv = Condition::Convolution(ConvolutionConfig { taps: pick(key, &mut at, &[2, 3, 6]) });
+    let pool =
+        Condition::Pooling(PoolingConfig { scales: pick(key, &mut at, &[vec![2], vec![1, 3], vec![1, 2, 2, 4]]) });
     let (norm, bn) = (Condition::QkNorm(QkNormConfig::default()), Condition::BatchNorm(bn));
     // tanh has no kinks for finite differences to meet.
     let neural = ScoreConfig::Neural(NeuralConfig {
@@ -182,10 +225,22 @@ fn random_config(number: u64) -> Option<AttentionConfig> {
         condition: pick(
             key,
             &mut at,
-            &[vec![], vec![norm.clone()], vec![bn.clone()], vec![bn, conv.clone(), norm], vec![conv]],
+            &[
+                vec![],
+                vec![pool.clone()],
+                vec![pool, bn.clone()],
+                vec![norm.clone()],
+                vec![bn.clone()],
+                vec![bn, conv.clone(), norm],
+                vec![conv],
+            ],
         ),
         after: pick(key, &mut at, &[After::None {}, After::OutputGate {}, After::Centred(centred)]),
-        weighing: pick(key, &mut at, &[Weighing::Softmax, Weighing::Softmax, Weighing::Expressive, Weighing::Sigmoid]),
+        weighing: pick(
+            key,
+            &mut at,
+            &[Weighing::Softmax, Weighing::Softmax, Weighing::Expressive, Weighing::Sigmoid, Weighing::Linear],
+        ),
         score: pick(
             key,
             &mut at,
@@ -205,7 +260,8 @@ fn random_config(number: u64) -> Option<AttentionConfig> {
 fn random_combinations() {
     let configs = (0..).filter_map(random_config).take(60).enumerate();
     let cases = configs.map(|(i, config)| {
-        let (name, mask) = masks()[i % 4].clone();
+        let choices: Vec<_> = masks().into_iter().filter(|(name, _)| has_form(&config, name)).collect();
+        let (name, mask) = choices[i % choices.len()].clone();
         zeroed(layer(&format!("{name} {config:?}"), config.clone(), mask, 2, 5), &config)
     });
     check_all(&cases.collect::<Vec<_>>());

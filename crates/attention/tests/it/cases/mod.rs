@@ -1,4 +1,5 @@
 //! Cases of the ops of this crate.
 
 mod driver;
+mod linear;
 mod statistics;

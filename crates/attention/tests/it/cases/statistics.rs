@@ -22,6 +22,19 @@ fn sizes() -> Vec<(&'static str, Option<KeySpans>, [usize; 4], usize)> {
     ]
 }
 
+/// Sizes that several threads share.
+fn big_sizes() -> [(&'static str, Option<KeySpans>, [usize; 4], usize); 2] {
+    [
+        ("causal, above the thread threshold", Mask::causal().spans(2, 150, 150, 0), [2, 3, 150, 160], 150),
+        (
+            "padded, above the thread threshold",
+            Mask::full().padded(vec![130, 9]).spans(2, 9, 150, 0),
+            [2, 3, 150, 300],
+            9,
+        ),
+    ]
+}
+
 #[test]
 fn means_of_what_queries_see() {
     let case = |(label, spans, shape, queries)| -> Case {
@@ -29,7 +42,8 @@ fn means_of_what_queries_see() {
             span_mean(&x[0], spans.as_ref(), *queries)
         })
     };
-    check_all(&sizes().into_iter().map(case).collect::<Vec<_>>());
+    let big = big_sizes().into_iter().map(|sizes| case(sizes).big());
+    check_all(&sizes().into_iter().map(case).chain(big).collect::<Vec<_>>());
 }
 
 #[test]
@@ -39,5 +53,6 @@ fn variances_of_what_queries_see() {
             span_variance(&x[0], spans.as_ref(), *queries)
         })
     };
-    check_all(&sizes().into_iter().map(case).collect::<Vec<_>>());
+    let big = big_sizes().into_iter().map(|sizes| case(sizes).big());
+    check_all(&sizes().into_iter().map(case).chain(big).collect::<Vec<_>>());
 }

@@ -1,0 +1,72 @@
+//! The core of a layer whose heads pool their keys and values: the heads of a factor together, each group with keys and masks of its own.
+
+use anther_kernels::Span;
+use anther_tensor::{Element, KeySpans, Stream, Var};
+
+use super::MultiHeadAttention;
+use crate::cache::KeyValueCache;
+use crate::condition::{Group, Pooled};
+use crate::config::Weighing;
+use crate::context::AttentionContext;
+use crate::pattern::{Pattern, Seen};
+
+impl MultiHeadAttention {
+    /// From rotated queries, keys and values `[batch, heads, length, d]` to what follows mixing on heads. New tokens join a cache.
+    #[track_caller]
+    pub(super) fn core_pooled<'t, T: Element>(
+        &self,
+        groups: &[Group],
+        [queries, keys, values]: [&Var<'t, T>; 3],
+        context: &AttentionContext<T>,
+        cache: Option<&mut KeyValueCache<T>>,
+    ) -> Var<'t, T> {
+        let tape = queries.tape();
+        assert!(
+            context.seen.patterns.is_empty(),
+            "pooling: a pattern hides single keys, of which pooling leaves means"
+        );
+        let (keys, values) = match cache {
+            None => (keys.clone(), values.clone()),
+            Some(cache) => {
+                assert!(!tape.is_recording(), "a key-value cache is for inference, but this tape records");
+                cache.append(keys.value(), values.value());
+                let (keys, values) = cache.tokens();
+                (tape.constant(keys), tape.constant(values))
+            }
+        };
+        let mixed: Vec<_> = groups
+            .iter()
+            .map(|group| {
+                let own = |x: &Var<'t, T>| if groups.len() == 1 { x.clone() } else { x.slice(1, group.heads.clone()) };
+                let pooled = group.pool(&own(&keys), &own(&values), context.seen.spans.as_ref(), context.causal);
+                self.mix_pooled(&own(queries), pooled, group.dropout)
+            })
+            .collect();
+        match &mixed[..] {
+            [all] => all.clone(),
+            parts => tape.concat(1, &parts.iter().collect::<Vec<_>>()),
+        }
+    }
+
+    #[track_caller]
+    fn mix_pooled<'t, T: Element>(&self, queries: &Var<'t, T>, pooled: Pooled<'t, T>, dropout: Stream) -> Var<'t, T> {
+        let Pooled { keys, values, sight } = &pooled;
+        let (queries, keys) = match self.config.weighing {
+            Weighing::Linear => self.conditions.on_features(queries, keys, sight),
+            _ => (self.conditions.after_position(queries, keys, sight), keys.clone()),
+        };
+        let seen = either(sight.spans());
+        let context = AttentionContext { seen, causal: false, bias: None, rotation: None };
+        let mixed = self.mix([&queries, &keys, values], &context, sight, dropout);
+        self.after.on_heads(mixed, values, sight)
+    }
+}
+
+/// What sees the keys of either of two spans, the first of which begins with the first key, or of one, or all.
+fn either(spans: &[KeySpans]) -> Seen {
+    let [first, second] = spans else { return Seen::from(spans.first().cloned()) };
+    let rows: Vec<_> = first.rows().iter().zip(second.rows()).map(|(&first, &second)| [first, second]).collect();
+    let hull = |[first, second]: &[Span; 2]| if second.is_empty() { *first } else { Span::new(0, second.end) };
+    let hulls = KeySpans::new(rows.iter().map(hull).collect(), first.queries());
+    Seen { patterns: vec![Pattern::either(rows, first.queries())], ..Seen::from(Some(hulls)) }
+}
