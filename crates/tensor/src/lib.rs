@@ -46,7 +46,7 @@ mod shape;
 mod tape;
 mod tensor;
 
-pub use anther_kernels::{RandomKey, RotaryPairing, Span, Trans, Unary, Write};
+pub use anther_kernels::{Precision, RandomKey, RotaryPairing, Span, Trans, Unary, Write};
 pub use gradients::Gradients;
 pub use init::Init;
 pub use op::{Backward, Op};

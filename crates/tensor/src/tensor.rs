@@ -4,7 +4,7 @@ use std::fmt;
 use std::mem;
 use std::sync::Arc;
 
-use anther_kernels::AlignedVec;
+use anther_kernels::{AlignedVec, Bf16, Weights};
 use ndarray::{ArrayD, ArrayViewD, IxDyn};
 
 use crate::pool::Element;
@@ -14,19 +14,34 @@ use crate::shape::Shape;
 pub(crate) struct Storage<T: Element> {
     data: AlignedVec<T>,
     pooled: bool,
+    /// The elements of a slab rounded to bf16, for products that read them as weights.
+    rounded: Option<AlignedVec<Bf16>>,
 }
 
 impl<T: Element> Storage<T> {
     pub(crate) fn slab(data: AlignedVec<T>) -> Self {
-        Storage { data, pooled: false }
+        Storage { data, pooled: false, rounded: None }
     }
 
     pub(crate) fn data(&self) -> &[T] {
         &self.data
     }
 
+    /// The elements, to be changed, after which bf16 would be out of date: it is dropped.
     pub(crate) fn data_mut(&mut self) -> &mut [T] {
+        self.rounded = None;
         &mut self.data
+    }
+
+    pub(crate) fn rounded(&self) -> Option<&[Bf16]> {
+        self.rounded.as_deref()
+    }
+
+    /// Holds the elements in bf16 too.
+    pub(crate) fn round(&mut self) {
+        let mut rounded = AlignedVec::zeroed(self.data.len());
+        anther_kernels::round_to_bf16(&mut rounded, &self.data);
+        self.rounded = Some(rounded);
     }
 }
 
@@ -67,7 +82,7 @@ impl<T: Element> Tensor<T> {
     /// builds with debug assertions).
     pub fn build(shape: impl Into<Shape>, fill: impl FnOnce(&mut [T])) -> Self {
         let shape = shape.into();
-        let mut storage = Storage { data: T::pool().take(shape.numel()), pooled: true };
+        let mut storage = Storage { data: T::pool().take(shape.numel()), pooled: true, rounded: None };
         fill(&mut storage.data[..shape.numel()]);
         Tensor { shape, storage: Arc::new(storage), offset: 0 }
     }
@@ -150,6 +165,15 @@ impl<T: Element> Tensor<T> {
     /// The elements in row-major order.
     pub fn data(&self) -> &[T] {
         &self.storage.data[self.offset..self.offset + self.numel()]
+    }
+
+    /// The elements as a product reads them as its right operand: rounded to bf16 if this is a parameter of
+    /// [`Parameters::with_precision`](crate::Parameters::with_precision).
+    pub fn weights(&self) -> Weights<'_, T> {
+        match self.storage.rounded() {
+            Some(rounded) => Weights::Bf16(&rounded[self.offset..self.offset + self.numel()]),
+            None => Weights::Full(self.data()),
+        }
     }
 
     /// The elements, to be changed. Copies the tensor first if its storage is shared with another handle.

@@ -36,7 +36,7 @@ impl<T: Element> Op<T> for LinearOp {
         let (rows, k, n) = (x.shape().rows(), x.shape().last_dim(), weight.shape()[0]);
         let shape = x.shape().with_last(n);
         let saves = self.activation.map(Unary::saves);
-        let product = MatMul { trans_b: Trans::Yes, ..MatMul::new(x.data(), weight.data(), rows, n, k) };
+        let product = MatMul { trans_b: Trans::Yes, ..MatMul::with_weights(x.data(), weight.weights(), rows, n, k) };
         let run = |y: &mut [T], pre_activation: Option<&mut [T]>| {
             let bias = bias.map(|b| b.data());
             kernels::matmul_fused(

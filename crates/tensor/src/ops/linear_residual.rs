@@ -45,7 +45,7 @@ pub(super) fn add_product<T: Element>(
     bias: Option<&Tensor<T>>,
 ) -> Tensor<T> {
     let (rows, k, n) = (x.shape().rows(), x.shape().last_dim(), weight.shape()[0]);
-    let product = MatMul { trans_b: Trans::Yes, ..MatMul::new(x.data(), weight.data(), rows, n, k) };
+    let product = MatMul { trans_b: Trans::Yes, ..MatMul::with_weights(x.data(), weight.weights(), rows, n, k) };
     Tensor::build(x.shape().with_last(n), |y| {
         let (bias, residual) = (bias.map(Tensor::data), residual.map(Tensor::data));
         kernels::matmul_fused(product, y, Epilogue { bias, activation: None, pre_activation: None, residual });

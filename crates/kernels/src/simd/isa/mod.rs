@@ -12,7 +12,8 @@ pub(crate) use avx2::Fused256;
 pub(crate) use avx512::Fused512;
 pub(crate) use baseline::Baseline;
 
-use super::matmul::Tile;
+use super::matmul::{Held, Tile};
+use crate::weights::Bf16;
 
 /// An instruction set: how to fuse a multiply and an add in plain loops, and vectors for the bodies that the compiler does not
 /// vectorise well by itself.
@@ -52,6 +53,18 @@ pub(crate) trait Isa: Sized {
     /// The first `count` lanes must be readable.
     unsafe fn load_first(from: *const f32, count: usize) -> Self::Vector;
 
+    /// As [`Isa::load`] of numbers held in bf16.
+    ///
+    /// # Safety
+    /// All lanes must be readable.
+    unsafe fn load_bf16(from: *const Bf16) -> Self::Vector;
+
+    /// As [`Isa::load_first`] of numbers held in bf16.
+    ///
+    /// # Safety
+    /// The first `count` lanes must be readable.
+    unsafe fn load_bf16_first(from: *const Bf16, count: usize) -> Self::Vector;
+
     /// Writes all lanes to an address of any alignment.
     ///
     /// # Safety
@@ -88,7 +101,7 @@ pub(crate) trait Isa: Sized {
     /// # Safety
     /// `cols` elements from each of the `rows` starts must be readable, and [`Isa::LANES`] elements from each of the `cols` places in
     /// `out` writable. Neither number may pass [`Isa::LANES`].
-    unsafe fn transpose(source: *const f32, step: usize, rows: usize, cols: usize, out: *mut f32, stride: usize);
+    unsafe fn transpose<B: Held>(source: *const B, step: usize, rows: usize, cols: usize, out: *mut f32, stride: usize);
 
     /// Computes a tile of `rows` × `registers` registers.
     ///
