@@ -38,6 +38,7 @@ impl Isa for Fused256 {
 
     const LANES: usize = LANES;
     const ROWS: usize = 6;
+    const FUSES: bool = true;
 
     #[inline(always)]
     fn mul_add(a: f32, b: f32, c: f32) -> f32 {

@@ -44,6 +44,7 @@ impl Isa for Fused512 {
     const LANES: usize = LANES;
     // 28 sums, two registers of B and one element of A.
     const ROWS: usize = 14;
+    const FUSES: bool = true;
 
     #[inline(always)]
     fn mul_add(a: f32, b: f32, c: f32) -> f32 {

@@ -24,6 +24,7 @@ impl Isa for Baseline {
 
     const LANES: usize = LANES;
     const ROWS: usize = 4;
+    const FUSES: bool = false;
 
     #[inline(always)]
     fn mul_add(a: f32, b: f32, c: f32) -> f32 {

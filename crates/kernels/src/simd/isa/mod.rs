@@ -30,6 +30,9 @@ pub(crate) trait Isa: Sized {
     /// Rows of the tile of C that a matrix product keeps in registers; it has two registers of columns. At most [`Isa::LANES`].
     const ROWS: usize;
 
+    /// Whether [`Isa::mul_add`] rounds once.
+    const FUSES: bool;
+
     /// `a · b + c`, rounded once where the CPU can.
     fn mul_add(a: f32, b: f32, c: f32) -> f32;
 

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::Held;
+use super::{Held, LINE};
 use crate::block::{Block, share};
 use crate::matmul::{MatMul, Trans};
 use crate::scratch::Scratch;
@@ -136,8 +136,16 @@ impl<B: Held> Part<'_, B> {
             let count = GROUP.min(cols.end - start);
             // Beyond the last row of B, the last one again; those products are not written.
             let b: [*const B; GROUP] = std::array::from_fn(|j| self.b[(start + j.min(count - 1)) * self.k..].as_ptr());
+            // The next rows lie behind these: as many lines of them are fetched as are read.
+            let mut next = self.b.as_ptr().wrapping_add((start + GROUP) * self.k).cast::<f32>();
             let mut sums = [[I::splat(0.0); GROUP]; ROWS];
             for l in (0..self.k).step_by(I::LANES) {
+                if B::FETCHED {
+                    for _ in 0..(GROUP * I::LANES * size_of::<B>()).div_ceil(LINE * size_of::<f32>()) {
+                        I::prefetch(next);
+                        next = next.wrapping_add(LINE);
+                    }
+                }
                 let mut rows = [I::splat(0.0); GROUP];
                 for (row, &b) in rows.iter_mut().zip(&b) {
                     // SAFETY: each row has `k` elements.
