@@ -139,9 +139,12 @@ impl<T: Element> Tape<T> {
         }
         let values: Vec<&Tensor<T>> = inputs.iter().map(|v| &v.value).collect();
         self.count(op.flops(&values));
-        let (value, saved) = op.forward(&values);
+        let (mut value, saved) = op.forward(&values);
         let differentiable = self.recording && inputs.iter().any(|v| !matches!(v.source, Source::Constant));
         let source = if differentiable {
+            if let Some(remake) = op.remake(&values) {
+                value.made_by(remake);
+            }
             let sources = inputs.iter().map(|v| (v.source, v.shape())).collect();
             self.push(Some(Box::new(Record { op, saved })), sources)
         } else {
