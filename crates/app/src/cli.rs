@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand};
+use anther_tensor::Precision;
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 /// Invent, train and compare attention mechanisms on a CPU.
@@ -143,8 +144,9 @@ Examples:
   anther generate runs/shakespeare-char-1 --prompt \"ROMEO:\"
   anther generate runs/mine --prompt \"To be\" --temperature 0.8 --top-k 20 --max-tokens 500 --seed 7
   anther generate runs/mine --prompt \"To be\" --temperature 0
+  anther generate runs/mine --prompt \"To be\" --precision bf16
 
-The same seed, prompt and checkpoint give the same text.")]
+The same seed, prompt, checkpoint and precision give the same text.")]
 pub struct GenerateArgs {
     /// Directory of a run on text
     #[arg(value_name = "RUN")]
@@ -170,12 +172,34 @@ pub struct GenerateArgs {
     /// Seed of the draws
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
+    /// How weights are held: f32 as trained, bf16 rounded to half the bytes, which is faster and changes scores a little
+    #[arg(long, value_name = "PRECISION", value_enum, default_value_t, hide_possible_values = true)]
+    pub precision: PrecisionArg,
     /// Answer with one line of JSON
     #[arg(long)]
     pub json: bool,
     /// How to compute.
     #[command(flatten)]
     pub compute: ComputeArgs,
+}
+
+/// How weights are held.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum PrecisionArg {
+    /// As trained.
+    #[default]
+    F32,
+    /// Rounded to bf16.
+    Bf16,
+}
+
+impl From<PrecisionArg> for Precision {
+    fn from(precision: PrecisionArg) -> Self {
+        match precision {
+            PrecisionArg::F32 => Precision::F32,
+            PrecisionArg::Bf16 => Precision::Bf16,
+        }
+    }
 }
 
 /// `anther inspect`

@@ -5,12 +5,12 @@ use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 
-use crate::Real;
+use crate::real::Plain;
 
 /// A slice of fixed length whose first element lies on a 64-byte boundary: a cache line, and the widest vector register.
 ///
 /// Length zero allocates nothing.
-pub struct AlignedVec<T: Real> {
+pub struct AlignedVec<T: Plain> {
     start: NonNull<T>,
     len: usize,
 }
@@ -18,7 +18,7 @@ pub struct AlignedVec<T: Real> {
 /// Bytes that an [`AlignedVec`] is aligned to.
 pub const ALIGNMENT: usize = 64;
 
-impl<T: Real> AlignedVec<T> {
+impl<T: Plain> AlignedVec<T> {
     /// `len` zeros.
     ///
     /// # Panics
@@ -31,7 +31,7 @@ impl<T: Real> AlignedVec<T> {
         let layout = Self::layout(len);
         // SAFETY: the layout has a size above zero, since `len` is and an element takes bytes.
         let start = unsafe { alloc_zeroed(layout) };
-        // All bits zero is the number zero in both element types, so the memory is initialised.
+        // All bits zero is the number zero in all these types, so the memory is initialised.
         let Some(start) = NonNull::new(start.cast::<T>()) else { handle_alloc_error(layout) };
         AlignedVec { start, len }
     }
@@ -50,12 +50,15 @@ impl<T: Real> AlignedVec<T> {
     fn layout(len: usize) -> Layout {
         match Layout::array::<T>(len).and_then(|layout| layout.align_to(ALIGNMENT)) {
             Ok(layout) => layout,
-            Err(_) => panic!("kernels::AlignedVec: {len} elements of {} are more than memory can hold", T::NAME),
+            Err(_) => panic!(
+                "kernels::AlignedVec: {len} elements of {} are more than memory can hold",
+                std::any::type_name::<T>()
+            ),
         }
     }
 }
 
-impl<T: Real> Drop for AlignedVec<T> {
+impl<T: Plain> Drop for AlignedVec<T> {
     fn drop(&mut self) {
         if self.len > 0 {
             // SAFETY: a length above zero means that `start` came from `alloc_zeroed` with this same layout, and only once.
@@ -64,7 +67,7 @@ impl<T: Real> Drop for AlignedVec<T> {
     }
 }
 
-impl<T: Real> Deref for AlignedVec<T> {
+impl<T: Plain> Deref for AlignedVec<T> {
     type Target = [T];
 
     #[inline]
@@ -74,7 +77,7 @@ impl<T: Real> Deref for AlignedVec<T> {
     }
 }
 
-impl<T: Real> DerefMut for AlignedVec<T> {
+impl<T: Plain> DerefMut for AlignedVec<T> {
     #[inline]
     fn deref_mut(&mut self) -> &mut [T] {
         // SAFETY: as in `deref`, and `&mut self` makes us the only reader and writer.
@@ -82,19 +85,19 @@ impl<T: Real> DerefMut for AlignedVec<T> {
     }
 }
 
-impl<T: Real> Clone for AlignedVec<T> {
+impl<T: Plain> Clone for AlignedVec<T> {
     fn clone(&self) -> Self {
         AlignedVec::from_slice(self)
     }
 }
 
-impl<T: Real> fmt::Debug for AlignedVec<T> {
+impl<T: Plain> fmt::Debug for AlignedVec<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.iter()).finish()
     }
 }
 
-// SAFETY: an `AlignedVec` owns its memory alone, as a `Box<[T]>` does, and `T: Real` is `Send`.
-unsafe impl<T: Real> Send for AlignedVec<T> {}
-// SAFETY: a shared `AlignedVec` only gives out `&[T]`, and `T: Real` is `Sync`.
-unsafe impl<T: Real> Sync for AlignedVec<T> {}
+// SAFETY: an `AlignedVec` owns its memory alone, as a `Box<[T]>` does, and `T: Plain` is `Send`.
+unsafe impl<T: Plain> Send for AlignedVec<T> {}
+// SAFETY: a shared `AlignedVec` only gives out `&[T]`, and `T: Plain` is `Sync`.
+unsafe impl<T: Plain> Sync for AlignedVec<T> {}

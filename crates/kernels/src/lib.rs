@@ -13,7 +13,7 @@
 //!
 //! - [`binary`], [`unary`](fn@unary), [`scale`], [`affine`], [`copy`](fn@copy), [`dropout`](fn@dropout): element by element
 //! - [`sum`], [`dot`], [`row_sum`], [`row_max`], [`row_argmax`], [`reduce_to`], [`reduce_product_to`]: reductions
-//! - [`matmul`](fn@matmul), [`matmul_fused`], [`matmul_batched`]: matrix products
+//! - [`matmul`](fn@matmul), [`matmul_fused`], [`matmul_batched`]: matrix products, the right operand held in the element type or in [`Bf16`] ([`Weights`])
 //! - [`softmax`](fn@softmax), [`normalize`](fn@normalize): weights over the keys of a [`Span`]
 //! - [`tile_product`], [`online_softmax`], [`online_squash`]: what a tiled attention is made of, on tiles that stay in the cache
 //! - [`vectorize`], [`Lanes`]: loops of a caller, compiled for the level in force, and arithmetic for them
@@ -92,6 +92,7 @@ mod threads;
 mod tiles;
 mod unary;
 mod vectorize;
+mod weights;
 mod write;
 
 pub use activation_backward::activation_backward;
@@ -106,7 +107,7 @@ pub use lanes::Lanes;
 pub use layout::{copy_columns, swap_middle, transpose_last};
 pub use level::{Level, LevelError, level, parse_level, set_default_level, with_level};
 pub use loss::{cross_entropy, cross_entropy_backward, cross_entropy_in_place};
-pub use matmul::{BatchedMatMul, Epilogue, MatMul, Precision, Trans, matmul, matmul_batched, matmul_fused};
+pub use matmul::{BatchedMatMul, Epilogue, MatMul, Trans, matmul, matmul_batched, matmul_fused};
 pub use norm::{
     layer_norm, layer_norm_backward_affine, layer_norm_backward_input, rms_norm, rms_norm_backward_affine,
     rms_norm_backward_input,
@@ -116,7 +117,7 @@ pub use normalize::{normalize, normalize_backward};
 pub use optim::{AdamStep, SgdStep, adam_step, ema_update, sgd_step};
 pub use probe::{PROBE_LEN, multiply_add_probe};
 pub use random::{RandomKey, fill_normal, fill_uniform, philox4x32};
-pub use real::Real;
+pub use real::{Plain, Real};
 pub use reduce::{dot, first_non_finite, reduce_product_to, reduce_to, row_argmax, row_max, row_sum, sum, sum_squares};
 pub use rotary::{RotaryPairing, rotary};
 pub use scratch::Scratch;
@@ -130,4 +131,5 @@ pub use tiles::{
 };
 pub use unary::{Saves, Unary, unary, unary_backward, unary_backward_in_place};
 pub use vectorize::{Vectorize, vectorize};
+pub use weights::{Bf16, Precision, Weights, round_to_bf16};
 pub use write::Write;

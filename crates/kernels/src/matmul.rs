@@ -10,6 +10,7 @@ use crate::scratch::Scratch;
 use crate::table::{Table, table};
 use crate::threads::{PARALLEL_WORK, blocks, tasks};
 use crate::unary::{Unary, in_place};
+use crate::weights::Weights;
 use crate::write::Write;
 
 /// Whether an operand is stored transposed.
@@ -21,15 +22,6 @@ pub enum Trans {
     Yes,
 }
 
-/// How exact a product is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Precision {
-    /// Products and sums in the element type (`f64` sums at [`Level::Scalar`](crate::Level::Scalar)).
-    #[default]
-    Full,
-}
-
 /// The operands of `C[m, n] = alpha · op(A)[m, k] · op(B)[k, n]`. All matrices are row-major and contiguous.
 #[derive(Clone, Copy, Debug)]
 pub struct MatMul<'a, T> {
@@ -37,8 +29,9 @@ pub struct MatMul<'a, T> {
     pub a: &'a [T],
     /// How A is stored.
     pub trans_a: Trans,
-    /// B, stored `[k, n]`, or `[n, k]` when transposed.
-    pub b: &'a [T],
+    /// B, stored `[k, n]`, or `[n, k]` when transposed, and as it is held. Products and sums are in the element type whatever that is
+    /// (`f64` sums at [`Level::Scalar`](crate::Level::Scalar)).
+    pub b: Weights<'a, T>,
     /// How B is stored.
     pub trans_b: Trans,
     /// The rows of A and C.
@@ -49,15 +42,19 @@ pub struct MatMul<'a, T> {
     pub k: usize,
     /// A factor on the product.
     pub alpha: T,
-    /// How exact the product is.
-    pub precision: Precision,
 }
 
 impl<'a, T: Real> MatMul<'a, T> {
     /// `A[m, k] · B[k, n]`, neither stored transposed, with factor 1.
     #[must_use]
     pub fn new(a: &'a [T], b: &'a [T], m: usize, n: usize, k: usize) -> MatMul<'a, T> {
-        MatMul { a, trans_a: Trans::No, b, trans_b: Trans::No, m, n, k, alpha: T::ONE, precision: Precision::Full }
+        MatMul::with_weights(a, Weights::Full(b), m, n, k)
+    }
+
+    /// The same with a B that may be held in another precision.
+    #[must_use]
+    pub fn with_weights(a: &'a [T], b: Weights<'a, T>, m: usize, n: usize, k: usize) -> MatMul<'a, T> {
+        MatMul { a, trans_a: Trans::No, b, trans_b: Trans::No, m, n, k, alpha: T::ONE }
     }
 }
 
@@ -150,7 +147,7 @@ pub fn matmul_batched<T: Real>(args: BatchedMatMul<'_, T>, c: &mut [T], write: W
     }
     let item = |i: usize| {
         let a = if a_shared { args.a } else { &args.a[i * m * k..][..m * k] };
-        let b = if b_shared { args.b } else { &args.b[i * k * n..][..k * n] };
+        let b = if b_shared { args.b } else { args.b.slice(i * k * n..(i + 1) * k * n) };
         MatMul { a, b, ..args }
     };
     if batch < BATCH_OF_TASKS {
@@ -305,7 +302,7 @@ fn product<T: Real>(
 }
 
 #[track_caller]
-fn check_one<T>(kernel: &str, args: &MatMul<'_, T>, batch: usize, a_shared: bool, b_shared: bool, c: usize) {
+fn check_one<T: Real>(kernel: &str, args: &MatMul<'_, T>, batch: usize, a_shared: bool, b_shared: bool, c: usize) {
     let (m, n, k) = (args.m, args.n, args.k);
     check::length(kernel, "a", args.a.len(), check::product(kernel, &[if a_shared { 1 } else { batch }, m, k]));
     check::length(kernel, "b", args.b.len(), check::product(kernel, &[if b_shared { 1 } else { batch }, k, n]));

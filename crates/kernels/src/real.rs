@@ -10,8 +10,10 @@ use crate::scratch::Free;
 use crate::table::Table;
 
 pub mod sealed {
-    //! Keeps `Real` to the types of this crate.
+    //! Keeps `Real` and `Plain` to the types of this crate.
     use super::{Free, Level, Table};
+
+    pub trait Stored {}
 
     pub trait Sealed: Sized {
         /// The kernels to run for this type at `level`.
@@ -23,19 +25,23 @@ pub mod sealed {
     }
 }
 
+/// What memory holds: the element types and [`Bf16`](crate::Bf16). All bits zero is the number zero.
+pub trait Plain: sealed::Stored + Copy + Debug + Send + Sync + 'static {}
+
+impl sealed::Stored for f32 {}
+impl sealed::Stored for f64 {}
+impl sealed::Stored for crate::Bf16 {}
+impl<T: sealed::Stored + Copy + Debug + Send + Sync + 'static> Plain for T {}
+
 /// An element type: `f32`, which runs the kernels of the level in force, or `f64`, which always runs the scalar twins and is the
 /// truth that `f32` is compared with.
 pub trait Real:
     sealed::Sealed
-    + Copy
+    + Plain
     + Default
     + PartialOrd
-    + Debug
     + Display
     + LowerExp
-    + Send
-    + Sync
-    + 'static
     + Add<Output = Self>
     + Sub<Output = Self>
     + Mul<Output = Self>

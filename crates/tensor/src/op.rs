@@ -5,6 +5,7 @@ use anther_kernels::Write;
 use crate::gradients::Gradients;
 use crate::params::ParamId;
 use crate::pool::Element;
+use crate::remade::Remake;
 use crate::shape::Shape;
 use crate::tensor::Tensor;
 
@@ -53,6 +54,13 @@ pub trait Op<T: Element>: 'static {
 
     /// Adds `∂loss/∂input` of each input to `into`, given `grad = ∂loss/∂output`.
     fn backward(&self, saved: &Self::Saved, grad: &Tensor<T>, into: &mut Backward<'_, T>);
+
+    /// How the output can be made again with the same bits, for ops after this one that would keep it: for an op that costs about a pass
+    /// over memory and whose inputs are kept anyway, see [`Remake`].
+    fn remake(&self, inputs: &[&Tensor<T>]) -> Option<Remake<T>> {
+        let _ = inputs;
+        None
+    }
 
     /// Floating-point operations of the forward pass that are worth counting (a product of m×k and k×n has 2mkn).
     /// Element-wise ops count as zero.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use anther_kernels::{AlignedVec, RandomKey};
+use anther_kernels::{AlignedVec, Precision, RandomKey};
 
 use crate::gradients::Gradients;
 use crate::init::Init;
@@ -167,6 +167,9 @@ impl Layout {
 
 /// The values of a model's parameters, in one slab of memory in definition order.
 ///
+/// For inference a second slab may hold them rounded to bf16 ([`Parameters::with_precision`]): what a linear layer multiplies with is then read from
+/// there, half the bytes; biases, norms and rows of embeddings are read as they are.
+///
 /// Cloning shares the slab. Changing it while tensors of it are alive copies it first, so drop the tape of a step
 /// before the optimiser runs.
 pub struct Parameters<T: Element> {
@@ -243,7 +246,8 @@ impl<T: Element> Parameters<T> {
         self.values.data()
     }
 
-    /// The whole slab, to be changed. It is copied first if a tape or a tensor still shares it.
+    /// The whole slab, to be changed. It is copied first if a tape or a tensor still shares it. After that weights are no longer held in
+    /// bf16.
     pub fn values_mut(&mut self) -> &mut [T] {
         if Arc::get_mut(&mut self.values).is_none() {
             let mut copy = AlignedVec::zeroed(self.layout.slab_len);
@@ -251,6 +255,39 @@ impl<T: Element> Parameters<T> {
             self.values = Arc::new(Storage::slab(copy));
         }
         Arc::get_mut(&mut self.values).expect("the slab was made unique above").data_mut()
+    }
+
+    /// The same parameters with weights held in this precision, for inference: a tape that records refuses any but [`Precision::F32`]. The
+    /// slab is copied if it is shared. Cost: one pass; memory: half as much again for [`Precision::Bf16`].
+    ///
+    /// ```
+    /// use anther_tensor::{Init, ParamSet, Parameters, Precision, Tape, Tensor};
+    ///
+    /// let mut set = ParamSet::new();
+    /// let weight = set.root().param("weight", [1, 1], Init::Ones);
+    /// let mut parameters = Parameters::<f32>::initialise(&set, 0);
+    /// parameters.set(weight, &[1.0 + 1.0 / 512.0]);
+    /// let rounded = parameters.with_precision(Precision::Bf16);
+    /// let tape = Tape::inference(&rounded);
+    /// let y = tape.constant(Tensor::ones([1, 1])).linear(&tape.param(weight), None, None);
+    /// assert_eq!(y.value().item(), 1.0);
+    /// ```
+    #[must_use]
+    pub fn with_precision(mut self, precision: Precision) -> Self {
+        if precision == self.precision() {
+            return self;
+        }
+        // Changing nothing makes the slab unique, in full precision.
+        self.values_mut();
+        if precision == Precision::Bf16 {
+            Arc::get_mut(&mut self.values).expect("the slab was made unique above").round();
+        }
+        self
+    }
+
+    /// How the weights are held.
+    pub fn precision(&self) -> Precision {
+        if self.values.rounded().is_some() { Precision::Bf16 } else { Precision::F32 }
     }
 
     /// Overwrites the value of a parameter.
@@ -264,7 +301,7 @@ impl<T: Element> Parameters<T> {
         self.values_mut()[range].copy_from_slice(value);
     }
 
-    /// The same parameters in another element type, each value rounded to nearest.
+    /// The same parameters in another element type, each value rounded to nearest, none held in bf16.
     pub fn cast<U: Element>(&self) -> Parameters<U> {
         let mut slab = AlignedVec::zeroed(self.layout.slab_len);
         slab.iter_mut().zip(self.values()).for_each(|(u, t)| *u = U::from_f64(t.to_f64()));
@@ -274,6 +311,8 @@ impl<T: Element> Parameters<T> {
 
 #[cfg(test)]
 mod tests {
+    use anther_kernels::{Bf16, Weights};
+
     use super::*;
 
     fn two_layers(extra: bool) -> ParamSet {
@@ -312,6 +351,23 @@ mod tests {
         p.set(id, &[9.0; 4]);
         assert_eq!(before.data(), [1.0; 4]);
         assert_eq!(p.tensor(id).data(), [9.0; 4]);
+    }
+
+    #[test]
+    fn weights_are_held_in_bf16_until_a_value_changes() {
+        let full = Parameters::<f32>::initialise(&two_layers(false), 3);
+        let id = full.find("a.weight").unwrap();
+        let mut held = full.clone().with_precision(Precision::Bf16);
+        assert_eq!((full.precision(), held.precision()), (Precision::F32, Precision::Bf16));
+        let (tensor, exact) = (held.tensor(id), full.tensor(id));
+        assert_eq!(tensor.data(), exact.data());
+        let Weights::Bf16(rounded) = tensor.weights() else { panic!("held in full") };
+        assert!(rounded.iter().zip(exact.data()).all(|(r, &x)| *r == Bf16::from_f32(x)));
+        assert_eq!(rounded.len(), 21);
+        held.set(id, &[1.0; 21]);
+        assert_eq!(held.precision(), Precision::F32);
+        assert_eq!(tensor.weights().precision(), Precision::Bf16, "a tensor keeps what it had");
+        assert_eq!(full.with_precision(Precision::Bf16).with_precision(Precision::F32).precision(), Precision::F32);
     }
 
     #[test]

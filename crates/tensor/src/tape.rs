@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::ptr;
 
-use anther_kernels::RandomKey;
+use anther_kernels::{Precision, RandomKey};
 
 use crate::gradients::Gradients;
 use crate::op::{Backward, Op, Source};
@@ -68,11 +68,19 @@ impl<T: Element, O: Op<T>> Recorded<T> for Record<O, O::Saved> {
 
 impl<T: Element> Tape<T> {
     /// A tape that records for a backward pass, with dropout off.
+    ///
+    /// # Panics
+    /// If the weights are not held in full precision: gradients would be those of other weights.
+    #[track_caller]
     pub fn recording(params: &Parameters<T>) -> Self {
         Tape::new(params, true, None)
     }
 
     /// A tape that records, with dropout on: a training step.
+    ///
+    /// # Panics
+    /// As [`Tape::recording`].
+    #[track_caller]
     pub fn training(params: &Parameters<T>, randomness: Randomness) -> Self {
         Tape::new(params, true, Some(randomness))
     }
@@ -82,7 +90,12 @@ impl<T: Element> Tape<T> {
         Tape::new(params, false, None)
     }
 
+    #[track_caller]
     pub(crate) fn new(params: &Parameters<T>, recording: bool, randomness: Option<Randomness>) -> Self {
+        assert!(
+            !recording || params.precision() == Precision::F32,
+            "a tape that records needs weights in full precision, but these are held in bf16, which is for inference"
+        );
         Tape {
             params: params.clone(),
             recording,
@@ -126,9 +139,12 @@ impl<T: Element> Tape<T> {
         }
         let values: Vec<&Tensor<T>> = inputs.iter().map(|v| &v.value).collect();
         self.count(op.flops(&values));
-        let (value, saved) = op.forward(&values);
+        let (mut value, saved) = op.forward(&values);
         let differentiable = self.recording && inputs.iter().any(|v| !matches!(v.source, Source::Constant));
         let source = if differentiable {
+            if let Some(remake) = op.remake(&values) {
+                value.made_by(remake);
+            }
             let sources = inputs.iter().map(|v| (v.source, v.shape())).collect();
             self.push(Some(Box::new(Record { op, saved })), sources)
         } else {

@@ -4,29 +4,45 @@ use std::fmt;
 use std::mem;
 use std::sync::Arc;
 
-use anther_kernels::AlignedVec;
+use anther_kernels::{AlignedVec, Bf16, Weights};
 use ndarray::{ArrayD, ArrayViewD, IxDyn};
 
 use crate::pool::Element;
+use crate::remade::{Kept, Remade, Remake};
 use crate::shape::Shape;
 
 /// The memory behind tensors: a buffer of the pool, or a slab that many tensors share by range.
 pub(crate) struct Storage<T: Element> {
     data: AlignedVec<T>,
     pooled: bool,
+    /// The elements of a slab rounded to bf16, for products that read them as weights.
+    rounded: Option<AlignedVec<Bf16>>,
 }
 
 impl<T: Element> Storage<T> {
     pub(crate) fn slab(data: AlignedVec<T>) -> Self {
-        Storage { data, pooled: false }
+        Storage { data, pooled: false, rounded: None }
     }
 
     pub(crate) fn data(&self) -> &[T] {
         &self.data
     }
 
+    /// The elements, to be changed, after which bf16 would be out of date: it is dropped.
     pub(crate) fn data_mut(&mut self) -> &mut [T] {
+        self.rounded = None;
         &mut self.data
+    }
+
+    pub(crate) fn rounded(&self) -> Option<&[Bf16]> {
+        self.rounded.as_deref()
+    }
+
+    /// Holds the elements in bf16 too.
+    pub(crate) fn round(&mut self) {
+        let mut rounded = AlignedVec::zeroed(self.data.len());
+        anther_kernels::round_to_bf16(&mut rounded, &self.data);
+        self.rounded = Some(rounded);
     }
 }
 
@@ -54,11 +70,18 @@ pub struct Tensor<T: Element> {
     storage: Arc<Storage<T>>,
     // Not zero only for a parameter, whose storage is the slab.
     offset: usize,
+    /// How the same contents can be had without this storage.
+    remade: Option<Arc<Remade<T>>>,
 }
 
 impl<T: Element> Clone for Tensor<T> {
     fn clone(&self) -> Self {
-        Tensor { shape: self.shape, storage: Arc::clone(&self.storage), offset: self.offset }
+        Tensor {
+            shape: self.shape,
+            storage: Arc::clone(&self.storage),
+            offset: self.offset,
+            remade: self.remade.clone(),
+        }
     }
 }
 
@@ -67,9 +90,9 @@ impl<T: Element> Tensor<T> {
     /// builds with debug assertions).
     pub fn build(shape: impl Into<Shape>, fill: impl FnOnce(&mut [T])) -> Self {
         let shape = shape.into();
-        let mut storage = Storage { data: T::pool().take(shape.numel()), pooled: true };
+        let mut storage = Storage { data: T::pool().take(shape.numel()), pooled: true, rounded: None };
         fill(&mut storage.data[..shape.numel()]);
-        Tensor { shape, storage: Arc::new(storage), offset: 0 }
+        Tensor { shape, storage: Arc::new(storage), offset: 0, remade: None }
     }
 
     /// A tensor in which every element is `value`.
@@ -152,8 +175,38 @@ impl<T: Element> Tensor<T> {
         &self.storage.data[self.offset..self.offset + self.numel()]
     }
 
+    /// The elements as a product reads them as its right operand: rounded to bf16 if this is a parameter of
+    /// [`Parameters::with_precision`](crate::Parameters::with_precision).
+    pub fn weights(&self) -> Weights<'_, T> {
+        match self.storage.rounded() {
+            Some(rounded) => Weights::Bf16(&rounded[self.offset..self.offset + self.numel()]),
+            None => Weights::Full(self.data()),
+        }
+    }
+
+    /// What an op keeps of an input that it reads in its backward pass: the tensor, or how to make it again if the op that made it says so
+    /// ([`Op::remake`](crate::Op::remake)).
+    pub fn keep(&self) -> Kept<T> {
+        match &self.remade {
+            Some(remade) => Kept::remade(Arc::clone(remade)),
+            None => Kept::value(self.clone()),
+        }
+    }
+
+    /// Says how the contents can be made again.
+    pub(crate) fn made_by(&mut self, remake: Remake<T>) {
+        self.remade = Some(Remade::new(remake));
+    }
+
+    /// Whether anybody holds the storage.
+    #[cfg(test)]
+    pub(crate) fn watch(&self) -> std::sync::Weak<Storage<T>> {
+        Arc::downgrade(&self.storage)
+    }
+
     /// The elements, to be changed. Copies the tensor first if its storage is shared with another handle.
     pub fn data_mut(&mut self) -> &mut [T] {
+        self.remade = None;
         let pooled = self.storage.pooled;
         if !pooled || Arc::get_mut(&mut self.storage).is_none() {
             *self = Tensor::from_slice(self.shape, self.data());
@@ -181,7 +234,8 @@ impl<T: Element> Tensor<T> {
     pub fn reshaped(&self, shape: impl Into<Shape>) -> Self {
         let shape = shape.into();
         assert_eq!(self.numel(), shape.numel(), "reshape: {:?} has not as many elements as {shape:?}", self.shape);
-        Tensor { shape, ..self.clone() }
+        let remade = self.remade.as_ref().filter(|_| shape == self.shape).map(Arc::clone);
+        Tensor { shape, storage: Arc::clone(&self.storage), offset: self.offset, remade }
     }
 
     /// The tensor in another element type, each element rounded to nearest.
@@ -193,7 +247,7 @@ impl<T: Element> Tensor<T> {
 
     /// A range of a slab as a tensor.
     pub(crate) fn of_slab(shape: Shape, storage: Arc<Storage<T>>, offset: usize) -> Self {
-        Tensor { shape, storage, offset }
+        Tensor { shape, storage, offset, remade: None }
     }
 }
 

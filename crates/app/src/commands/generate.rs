@@ -15,7 +15,7 @@ pub fn run(args: &GenerateArgs) -> Result<u8, Failure> {
     let sampling = Sampling { temperature: args.temperature, top_k: args.top_k, top_p: args.top_p };
     sampling.validate().map_err(Failure::usage)?;
     Compute::set_up(&args.compute)?;
-    let trained = load(&args.run, &args.checkpoint)?;
+    let trained = load(&args.run, &args.checkpoint)?.with_precision(args.precision.into());
     if trained.recipe.data.task != TaskKind::Text {
         return Err(Failure::from(anyhow::anyhow!(
             "the run {} was not trained on text and has nothing to write; measure it with `anther eval`",

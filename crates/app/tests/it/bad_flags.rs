@@ -24,6 +24,7 @@ const CASES: &[(&[&str], &[&str])] = &[
     (&["generate", "x", "--top-p", "2"], &["top-p", "at most 1", "2"]),
     (&["generate", "x", "--top-p", "0"], &["top-p", "above 0"]),
     (&["generate", "x", "--top-k", "-1"], &["-1"]),
+    (&["generate", "x", "--precision", "f16"], &["'f16'", "--precision", "f32, bf16"]),
     (&["generate", "x", "--max-tokens", "0"], &["'0'", "--max-tokens"]),
     (&["eval", "x", "--best", "--last"], &["cannot be used with"]),
     (&["eval"], &["required", "RUN"]),

@@ -52,6 +52,12 @@ fn generate_repeats_itself_for_the_same_seed_only() {
     assert!(text("1").starts_with("the ") && text("1").trim_end_matches('\n').chars().count() == 54);
     let answer = last_json(&place.ok(&["generate", "run", "--prompt", "the ", "--max-tokens", "50", "--json"]));
     assert_eq!(format!("the {}\n", answer["text"].as_str().unwrap()), text("1"));
+    let held = |precision: &str| {
+        place.ok(&["generate", "run", "--prompt", "the ", "--max-tokens", "50", "--precision", precision]).stdout
+    };
+    assert_eq!(held("f32"), text("1"));
+    assert_eq!(held("bf16"), held("bf16"));
+    assert!(held("bf16").starts_with("the "));
     let greedy =
         |seed: &str| place.ok(&["generate", "run", "--prompt", "q", "--temperature", "0", "--seed", seed]).stdout;
     assert_eq!(greedy("1"), greedy("2"));

@@ -4,6 +4,7 @@ use crate::block::Block;
 use crate::matmul::{Finish, MatMul, Trans};
 use crate::real::Real;
 use crate::scratch::Scratch;
+use crate::weights::Weights;
 use crate::write::Write;
 
 /// Nothing is packed: the specification reads B where it is.
@@ -22,9 +23,23 @@ pub(crate) fn matmul<T: Real>(
     _packed: &[T],
     c: &mut Block<'_, T>,
     write: Write,
+    finish: Option<&mut Finish<'_, T>>,
+) {
+    match args.b {
+        Weights::Full(b) => products(args, b, T::to_f64, c, write, finish),
+        Weights::Bf16(b) => products(args, b, |b| f64::from(b.to_f32()), c, write, finish),
+    }
+}
+
+fn products<T: Real, B: Copy>(
+    args: &MatMul<'_, T>,
+    b: &[B],
+    value: impl Fn(B) -> f64,
+    c: &mut Block<'_, T>,
+    write: Write,
     mut finish: Option<&mut Finish<'_, T>>,
 ) {
-    let MatMul { a, trans_a, b, trans_b, m, n, k, alpha, .. } = *args;
+    let MatMul { a, trans_a, trans_b, m, n, k, alpha, .. } = *args;
     let (rows, cols) = (c.rows.clone(), c.cols.clone());
     let mut sums = Scratch::<f64>::new(cols.len());
     for (row, i) in rows.enumerate() {
@@ -38,11 +53,11 @@ pub(crate) fn matmul<T: Real>(
             match trans_b {
                 Trans::No => {
                     let b = &b[l * n..][cols.clone()];
-                    sums.iter_mut().zip(b).for_each(|(sum, b)| *sum += a * b.to_f64());
+                    sums.iter_mut().zip(b).for_each(|(sum, &b)| *sum += a * value(b));
                 }
                 Trans::Yes => {
                     let b = b[cols.start * k + l..].iter().step_by(k);
-                    sums.iter_mut().zip(b).for_each(|(sum, b)| *sum += a * b.to_f64());
+                    sums.iter_mut().zip(b).for_each(|(sum, &b)| *sum += a * value(b));
                 }
             }
         }

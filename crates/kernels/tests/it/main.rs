@@ -26,3 +26,4 @@ mod tiles;
 mod unary;
 mod volume;
 mod weigh;
+mod weights;

@@ -1,7 +1,7 @@
 //! Matrix products against a textbook loop.
 
 use anther_kernels::{
-    BatchedMatMul, Epilogue, MatMul, Trans, Unary, Write, matmul, matmul_batched, matmul_fused, unary,
+    BatchedMatMul, Epilogue, MatMul, Trans, Unary, Weights, Write, matmul, matmul_batched, matmul_fused, unary,
 };
 
 use crate::common::{EPS, Shifted, assert_close, at_each_level, bits, normal, wide};
@@ -18,7 +18,7 @@ fn textbook(args: &MatMul<'_, f32>) -> (Vec<f64>, Vec<f64>) {
         for j in 0..n {
             for l in 0..k {
                 let a = if args.trans_a == Trans::No { a[i * k + l] } else { a[l * m + i] };
-                let b = if args.trans_b == Trans::No { b[l * n + j] } else { b[j * k + l] };
+                let b = b.get(if args.trans_b == Trans::No { l * n + j } else { j * k + l });
                 let product = f64::from(alpha) * f64::from(a) * f64::from(b);
                 c[i * n + j] += product;
                 absolute[i * n + j] += product.abs();
@@ -142,7 +142,7 @@ fn batches_are_single_products() {
                     for i in 0..batch {
                         let a = if a_shared { &a } else { &a[i * m * k..][..m * k] };
                         let b = if b_shared { &b } else { &b[i * k * n..][..k * n] };
-                        matmul(MatMul { a, b, ..args }, &mut want, Write::Set);
+                        matmul(MatMul { a, b: Weights::Full(b), ..args }, &mut want, Write::Set);
                         assert_eq!(bits(&c[i * m * n..][..m * n]), bits(&want), "product {i} of {batch} at {level}");
                     }
                 });

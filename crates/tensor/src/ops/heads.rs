@@ -7,15 +7,19 @@ use anther_kernels as kernels;
 
 use crate::op::{Backward, Op};
 use crate::pool::Element;
+use crate::remade::Remake;
 use crate::shape::Shape;
 use crate::tape::Var;
 use crate::tensor::Tensor;
 
 /// Exchanges the two middle axes of `dims`, and calls the result `out`.
+#[derive(Clone, Copy)]
 struct SwapMiddle {
     name: &'static str,
     dims: [usize; 4],
     out: Shape,
+    /// Whether the input is kept by others as a rule, so that the output need not be.
+    remade: bool,
 }
 
 impl<T: Element> Op<T> for SwapMiddle {
@@ -33,6 +37,10 @@ impl<T: Element> Op<T> for SwapMiddle {
         let [a, b, c, d] = self.dims;
         into.accumulate(0, |dx, write| kernels::swap_middle(dx, dy.data(), [a, c, b, d], write));
     }
+
+    fn remake(&self, x: &[&Tensor<T>]) -> Option<Remake<T>> {
+        self.remade.then(|| Remake::by(*self, x))
+    }
 }
 
 impl<'t, T: Element> Var<'t, T> {
@@ -49,7 +57,8 @@ impl<'t, T: Element> Var<'t, T> {
         );
         let (batch, length, d) = (s[0], s[1], s[2] / heads);
         let out = Shape::from([batch, heads, length, d]);
-        self.tape().apply(SwapMiddle { name: "split_heads", dims: [batch, length, heads, d], out }, &[self])
+        self.tape()
+            .apply(SwapMiddle { name: "split_heads", dims: [batch, length, heads, d], out, remade: false }, &[self])
     }
 
     /// `[batch, heads, length, d] → [batch, length, heads·d]`.
@@ -61,6 +70,8 @@ impl<'t, T: Element> Var<'t, T> {
         let s = self.shape();
         assert_eq!(s.len(), 4, "merge_heads: {s:?} is not [batch, heads, length, d]");
         let out = Shape::from([s[0], s[2], s[1] * s[3]]);
-        self.tape().apply(SwapMiddle { name: "merge_heads", dims: [s[0], s[1], s[2], s[3]], out }, &[self])
+        // What mixed the heads keeps its result. Split heads are kept instead of what was split.
+        let op = SwapMiddle { name: "merge_heads", dims: [s[0], s[1], s[2], s[3]], out, remade: true };
+        self.tape().apply(op, &[self])
     }
 }

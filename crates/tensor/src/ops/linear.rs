@@ -8,6 +8,7 @@ use anther_kernels::{self as kernels, Broadcast, Epilogue, MatMul, Saves, Trans,
 
 use crate::op::{Backward, Op};
 use crate::pool::Element;
+use crate::remade::Kept;
 use crate::shape::Shape;
 use crate::tape::Var;
 use crate::tensor::Tensor;
@@ -18,7 +19,7 @@ struct LinearOp {
 
 /// What the backward of [`LinearOp`] reads.
 struct Saved<T: Element> {
-    x: Tensor<T>,
+    x: Kept<T>,
     weight: Tensor<T>,
     /// `z` or `f(z)`, whichever the derivative of the activation is written in.
     activation: Option<Tensor<T>>,
@@ -36,7 +37,7 @@ impl<T: Element> Op<T> for LinearOp {
         let (rows, k, n) = (x.shape().rows(), x.shape().last_dim(), weight.shape()[0]);
         let shape = x.shape().with_last(n);
         let saves = self.activation.map(Unary::saves);
-        let product = MatMul { trans_b: Trans::Yes, ..MatMul::new(x.data(), weight.data(), rows, n, k) };
+        let product = MatMul { trans_b: Trans::Yes, ..MatMul::with_weights(x.data(), weight.weights(), rows, n, k) };
         let run = |y: &mut [T], pre_activation: Option<&mut [T]>| {
             let bias = bias.map(|b| b.data());
             kernels::matmul_fused(
@@ -54,7 +55,7 @@ impl<T: Element> Op<T> for LinearOp {
             }
         });
         let activation = if matches!(saves, Some(Saves::Output)) { Some(y.clone()) } else { pre };
-        (y, Saved { x: x.clone(), weight: weight.clone(), activation })
+        (y, Saved { x: x.keep(), weight: weight.clone(), activation })
     }
 
     fn backward(&self, saved: &Self::Saved, dy: &Tensor<T>, into: &mut Backward<'_, T>) {
@@ -98,18 +99,18 @@ pub(super) fn bias_backward<T: Element>(dz: &Tensor<T>, into: &mut Backward<'_, 
 
 /// The gradients of `x` and `W` in `z = x Wᵀ + b`, which are the inputs of number `first` and the next one.
 pub(super) fn product_backward<T: Element>(
-    x: &Tensor<T>,
+    x: &Kept<T>,
     weight: &Tensor<T>,
     dz: &Tensor<T>,
     into: &mut Backward<'_, T>,
     first: usize,
 ) {
-    let (rows, k, n) = (x.shape().rows(), x.shape().last_dim(), weight.shape()[0]);
+    let (rows, n, k) = (dz.shape().rows(), weight.shape()[0], weight.shape()[1]);
     into.accumulate(first, |dx, write| {
         kernels::matmul(MatMul::new(dz.data(), weight.data(), rows, k, n), dx, write);
     });
     into.accumulate(first + 1, |dw, write| {
-        let product = MatMul { trans_a: Trans::Yes, ..MatMul::new(dz.data(), x.data(), n, k, rows) };
+        let product = MatMul { trans_a: Trans::Yes, ..MatMul::new(dz.data(), x.tensor().data(), n, k, rows) };
         kernels::matmul(product, dw, write);
     });
 }

@@ -74,7 +74,7 @@ impl<T: Element> Op<T> for LinearCrossEntropy<T> {
                 let count = step.min(rows - first);
                 let block = &h.data()[first * width..][..count * width];
                 let logits = &mut logits[..count * classes];
-                let product = MatMul::new(block, weight.data(), count, classes, width);
+                let product = MatMul::with_weights(block, weight.weights(), count, classes, width);
                 kernels::matmul(MatMul { trans_b: Trans::Yes, ..product }, logits, Write::Set);
                 self.losses(first, logits, &mut loss[first..][..count], scale.data(), classes);
                 if let Some(dh) = &mut dh {

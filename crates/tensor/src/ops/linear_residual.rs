@@ -8,6 +8,7 @@ use anther_kernels::{self as kernels, Epilogue, MatMul, Trans};
 use super::linear::{bias_backward, check_linear, product_backward};
 use crate::op::{Backward, Op};
 use crate::pool::Element;
+use crate::remade::Kept;
 use crate::tape::Var;
 use crate::tensor::Tensor;
 
@@ -15,7 +16,7 @@ struct LinearResidual;
 
 impl<T: Element> Op<T> for LinearResidual {
     /// `x` and `W`.
-    type Saved = (Tensor<T>, Tensor<T>);
+    type Saved = (Kept<T>, Tensor<T>);
 
     fn name(&self) -> &'static str {
         "linear_residual"
@@ -23,7 +24,7 @@ impl<T: Element> Op<T> for LinearResidual {
 
     fn forward(&self, inputs: &[&Tensor<T>]) -> (Tensor<T>, Self::Saved) {
         let (residual, x, weight, bias) = (inputs[0], inputs[1], inputs[2], inputs.get(3).copied());
-        (add_product(Some(residual), x, weight, bias), (x.clone(), weight.clone()))
+        (add_product(Some(residual), x, weight, bias), (x.keep(), weight.clone()))
     }
 
     fn backward(&self, (x, weight): &Self::Saved, dy: &Tensor<T>, into: &mut Backward<'_, T>) {
@@ -45,7 +46,7 @@ pub(super) fn add_product<T: Element>(
     bias: Option<&Tensor<T>>,
 ) -> Tensor<T> {
     let (rows, k, n) = (x.shape().rows(), x.shape().last_dim(), weight.shape()[0]);
-    let product = MatMul { trans_b: Trans::Yes, ..MatMul::new(x.data(), weight.data(), rows, n, k) };
+    let product = MatMul { trans_b: Trans::Yes, ..MatMul::with_weights(x.data(), weight.weights(), rows, n, k) };
     Tensor::build(x.shape().with_last(n), |y| {
         let (bias, residual) = (bias.map(Tensor::data), residual.map(Tensor::data));
         kernels::matmul_fused(product, y, Epilogue { bias, activation: None, pre_activation: None, residual });

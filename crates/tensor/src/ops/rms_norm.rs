@@ -7,9 +7,11 @@ use anther_kernels as kernels;
 use super::norm_backward::Normalized;
 use crate::op::{Backward, Op};
 use crate::pool::Element;
+use crate::remade::Remake;
 use crate::tape::Var;
 use crate::tensor::Tensor;
 
+#[derive(Clone, Copy)]
 struct RmsNorm {
     eps: f64,
 }
@@ -34,6 +36,10 @@ impl<T: Element> Op<T> for RmsNorm {
     fn backward(&self, saved: &Self::Saved, dy: &Tensor<T>, into: &mut Backward<'_, T>) {
         let wanted = into.wants(0);
         saved.backward(dy, into, 1, wanted, |into, dx| into.accumulate(0, dx));
+    }
+
+    fn remake(&self, inputs: &[&Tensor<T>]) -> Option<Remake<T>> {
+        Some(Remake::by(*self, inputs))
     }
 }
 

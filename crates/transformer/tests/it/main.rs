@@ -3,4 +3,5 @@
 mod causal_lm;
 mod generation;
 mod names;
+mod precision;
 mod recompute;

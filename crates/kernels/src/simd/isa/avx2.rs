@@ -6,7 +6,8 @@
 use std::arch::x86_64::*;
 
 use super::{Isa, choose_tile};
-use crate::simd::matmul::Tile;
+use crate::simd::matmul::{Held, Tile};
+use crate::weights::Bf16;
 
 /// 16 registers of 8, fused multiply-add.
 pub(crate) struct Fused256;
@@ -37,6 +38,7 @@ impl Isa for Fused256 {
 
     const LANES: usize = LANES;
     const ROWS: usize = 6;
+    const FUSES: bool = true;
 
     #[inline(always)]
     fn mul_add(a: f32, b: f32, c: f32) -> f32 {
@@ -64,6 +66,31 @@ impl Isa for Fused256 {
     unsafe fn load_first(from: *const f32, count: usize) -> __m256 {
         // SAFETY: see the head of this file; lanes that are masked out are not touched.
         unsafe { _mm256_maskload_ps(from, first(count)) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_bf16(from: *const Bf16) -> __m256 {
+        // SAFETY: see the head of this file.
+        unsafe {
+            let halves = _mm_loadu_si128(from.cast());
+            _mm256_castsi256_ps(_mm256_slli_epi32::<16>(_mm256_cvtepu16_epi32(halves)))
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn load_bf16_first(from: *const Bf16, count: usize) -> __m256 {
+        if count == LANES {
+            // SAFETY: the caller vouches for the first `count` lanes, which are all.
+            return unsafe { Self::load_bf16(from) };
+        }
+        // There is no masked load of 16 bits.
+        let mut lanes = [Bf16::default(); LANES];
+        for (l, lane) in lanes.iter_mut().enumerate().take(count) {
+            // SAFETY: the caller vouches for the first `count` lanes.
+            *lane = unsafe { from.add(l).read() };
+        }
+        // SAFETY: an array of all lanes.
+        unsafe { Self::load_bf16(lanes.as_ptr()) }
     }
 
     #[inline(always)]
@@ -119,14 +146,20 @@ impl Isa for Fused256 {
     }
 
     #[inline(always)]
-    unsafe fn transpose(source: *const f32, step: usize, rows: usize, cols: usize, out: *mut f32, stride: usize) {
+    unsafe fn transpose<B: Held>(
+        source: *const B,
+        step: usize,
+        rows: usize,
+        cols: usize,
+        out: *mut f32,
+        stride: usize,
+    ) {
         // SAFETY: see the head of this file; rows and columns beyond the given ones are not touched.
         unsafe {
-            let mask = first(cols);
             let mut x = [_mm256_setzero_ps(); LANES];
             for (r, x) in x.iter_mut().enumerate() {
                 if r < rows {
-                    *x = _mm256_maskload_ps(source.add(r * step), mask);
+                    *x = B::load_first::<Self>(source.add(r * step), cols);
                 }
             }
             // Pairs of rows, then pairs of pairs, then halves of registers.

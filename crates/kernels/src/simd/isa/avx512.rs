@@ -6,7 +6,8 @@
 use std::arch::x86_64::*;
 
 use super::{Isa, choose_tile};
-use crate::simd::matmul::Tile;
+use crate::simd::matmul::{Held, Tile};
+use crate::weights::Bf16;
 
 /// 32 registers of 16, fused multiply-add.
 pub(crate) struct Fused512;
@@ -18,6 +19,13 @@ const LANES: usize = 16;
 fn first(count: usize) -> __mmask16 {
     debug_assert!(count <= LANES);
     ((1u32 << count) - 1) as __mmask16
+}
+
+/// 16 numbers held in bf16 as `f32`, whose upper halves they are.
+#[inline(always)]
+fn widen(halves: __m256i) -> __m512 {
+    // SAFETY: see the head of this file.
+    unsafe { _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(halves))) }
 }
 
 /// A tile as a function of its own, so that the caller, which calls many sizes, stays small.
@@ -36,6 +44,7 @@ impl Isa for Fused512 {
     const LANES: usize = LANES;
     // 28 sums, two registers of B and one element of A.
     const ROWS: usize = 14;
+    const FUSES: bool = true;
 
     #[inline(always)]
     fn mul_add(a: f32, b: f32, c: f32) -> f32 {
@@ -63,6 +72,18 @@ impl Isa for Fused512 {
     unsafe fn load_first(from: *const f32, count: usize) -> __m512 {
         // SAFETY: see the head of this file; lanes that are masked out are not touched.
         unsafe { _mm512_maskz_loadu_ps(first(count), from) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_bf16(from: *const Bf16) -> __m512 {
+        // SAFETY: see the head of this file; the level has AVX-512BW and VL too.
+        unsafe { widen(_mm256_loadu_si256(from.cast())) }
+    }
+
+    #[inline(always)]
+    unsafe fn load_bf16_first(from: *const Bf16, count: usize) -> __m512 {
+        // SAFETY: see the head of this file; lanes that are masked out are not touched.
+        unsafe { widen(_mm256_maskz_loadu_epi16(first(count), from.cast())) }
     }
 
     #[inline(always)]
@@ -114,14 +135,20 @@ impl Isa for Fused512 {
     }
 
     #[inline(always)]
-    unsafe fn transpose(source: *const f32, step: usize, rows: usize, cols: usize, out: *mut f32, stride: usize) {
+    unsafe fn transpose<B: Held>(
+        source: *const B,
+        step: usize,
+        rows: usize,
+        cols: usize,
+        out: *mut f32,
+        stride: usize,
+    ) {
         // SAFETY: see the head of this file; rows and columns beyond the given ones are not touched.
         unsafe {
-            let mask = first(cols);
             let mut x = [_mm512_setzero_ps(); LANES];
             for (r, x) in x.iter_mut().enumerate() {
                 if r < rows {
-                    *x = _mm512_maskz_loadu_ps(mask, source.add(r * step));
+                    *x = B::load_first::<Self>(source.add(r * step), cols);
                 }
             }
             // Pairs of rows, then pairs of pairs: now register 4q + p holds column 4s + p of rows 4q..4q + 4 in its quarter s.

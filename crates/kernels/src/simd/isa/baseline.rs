@@ -1,7 +1,8 @@
 //! The baseline of the target, in plain loops over four numbers, which the compiler puts into registers.
 
 use super::{Isa, choose_tile};
-use crate::simd::matmul::Tile;
+use crate::simd::matmul::{Held, Tile};
+use crate::weights::Bf16;
 
 /// The baseline of the target, taken to have 16 registers of 4.
 pub(crate) struct Baseline;
@@ -23,6 +24,7 @@ impl Isa for Baseline {
 
     const LANES: usize = LANES;
     const ROWS: usize = 4;
+    const FUSES: bool = false;
 
     #[inline(always)]
     fn mul_add(a: f32, b: f32, c: f32) -> f32 {
@@ -49,6 +51,18 @@ impl Isa for Baseline {
     unsafe fn load_first(from: *const f32, count: usize) -> Self::Vector {
         // SAFETY: the caller vouches for the first `count` lanes.
         std::array::from_fn(|l| if l < count { unsafe { from.add(l).read() } } else { 0.0 })
+    }
+
+    #[inline(always)]
+    unsafe fn load_bf16(from: *const Bf16) -> Self::Vector {
+        // SAFETY: as in `load`.
+        unsafe { from.cast::<[Bf16; LANES]>().read() }.map(Bf16::to_f32)
+    }
+
+    #[inline(always)]
+    unsafe fn load_bf16_first(from: *const Bf16, count: usize) -> Self::Vector {
+        // SAFETY: the caller vouches for the first `count` lanes.
+        std::array::from_fn(|l| if l < count { unsafe { from.add(l).read() }.to_f32() } else { 0.0 })
     }
 
     #[inline(always)]
@@ -92,12 +106,23 @@ impl Isa for Baseline {
     fn prefetch_far(_address: *const f32) {}
 
     #[inline(always)]
-    unsafe fn transpose(source: *const f32, step: usize, rows: usize, cols: usize, out: *mut f32, stride: usize) {
+    unsafe fn transpose<B: Held>(
+        source: *const B,
+        step: usize,
+        rows: usize,
+        cols: usize,
+        out: *mut f32,
+        stride: usize,
+    ) {
+        let mut x = [[0.0; LANES]; LANES];
+        for (r, x) in x.iter_mut().enumerate().take(rows) {
+            // SAFETY: the caller vouches for this row.
+            *x = unsafe { B::load_first::<Self>(source.add(r * step), cols) };
+        }
+        // Column after column, since a register may pass the end of its place into that of the next one.
         for l in 0..cols {
-            for r in 0..LANES {
-                // SAFETY: the caller vouches for both places.
-                unsafe { out.add(l * stride + r).write(if r < rows { source.add(r * step + l).read() } else { 0.0 }) }
-            }
+            // SAFETY: the caller vouches for this place.
+            unsafe { Self::store(out.add(l * stride), x.map(|row| row[l])) }
         }
     }
 

@@ -12,7 +12,8 @@ pub(crate) use avx2::Fused256;
 pub(crate) use avx512::Fused512;
 pub(crate) use baseline::Baseline;
 
-use super::matmul::Tile;
+use super::matmul::{Held, Tile};
+use crate::weights::Bf16;
 
 /// An instruction set: how to fuse a multiply and an add in plain loops, and vectors for the bodies that the compiler does not
 /// vectorise well by itself.
@@ -28,6 +29,9 @@ pub(crate) trait Isa: Sized {
 
     /// Rows of the tile of C that a matrix product keeps in registers; it has two registers of columns. At most [`Isa::LANES`].
     const ROWS: usize;
+
+    /// Whether [`Isa::mul_add`] rounds once.
+    const FUSES: bool;
 
     /// `a · b + c`, rounded once where the CPU can.
     fn mul_add(a: f32, b: f32, c: f32) -> f32;
@@ -51,6 +55,18 @@ pub(crate) trait Isa: Sized {
     /// # Safety
     /// The first `count` lanes must be readable.
     unsafe fn load_first(from: *const f32, count: usize) -> Self::Vector;
+
+    /// As [`Isa::load`] of numbers held in bf16.
+    ///
+    /// # Safety
+    /// All lanes must be readable.
+    unsafe fn load_bf16(from: *const Bf16) -> Self::Vector;
+
+    /// As [`Isa::load_first`] of numbers held in bf16.
+    ///
+    /// # Safety
+    /// The first `count` lanes must be readable.
+    unsafe fn load_bf16_first(from: *const Bf16, count: usize) -> Self::Vector;
 
     /// Writes all lanes to an address of any alignment.
     ///
@@ -88,7 +104,7 @@ pub(crate) trait Isa: Sized {
     /// # Safety
     /// `cols` elements from each of the `rows` starts must be readable, and [`Isa::LANES`] elements from each of the `cols` places in
     /// `out` writable. Neither number may pass [`Isa::LANES`].
-    unsafe fn transpose(source: *const f32, step: usize, rows: usize, cols: usize, out: *mut f32, stride: usize);
+    unsafe fn transpose<B: Held>(source: *const B, step: usize, rows: usize, cols: usize, out: *mut f32, stride: usize);
 
     /// Computes a tile of `rows` × `registers` registers.
     ///

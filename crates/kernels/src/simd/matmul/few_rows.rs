@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::{Held, LINE};
 use crate::block::{Block, share};
 use crate::matmul::{MatMul, Trans};
 use crate::scratch::Scratch;
@@ -16,8 +17,8 @@ const PIECE: usize = 128;
 
 /// A rectangle of C, a group of rows at a time.
 #[inline(always)]
-pub(super) fn few_rows<I: Isa>(args: &MatMul<'_, f32>, c: &mut Block<'_, f32>, write: Write) {
-    let MatMul { a, trans_a, b, trans_b, m, n, k, alpha, .. } = *args;
+pub(super) fn few_rows<I: Isa, B: Held>(args: &MatMul<'_, f32>, b: &[B], c: &mut Block<'_, f32>, write: Write) {
+    let MatMul { a, trans_a, trans_b, m, n, k, alpha, .. } = *args;
     // The rows of op(A), each contiguous.
     let rows = c.rows.clone();
     let mut gathered = Scratch::new(if trans_a == Trans::Yes { rows.len() * k } else { 0 });
@@ -58,17 +59,17 @@ pub(super) fn few_rows<I: Isa>(args: &MatMul<'_, f32>, c: &mut Block<'_, f32>, w
 }
 
 /// The operands of a rectangle.
-struct Part<'a> {
+struct Part<'a, B> {
     /// Its rows of op(A), each contiguous.
     a: &'a [f32],
-    b: &'a [f32],
+    b: &'a [B],
     n: usize,
     k: usize,
     alpha: f32,
     write: Write,
 }
 
-impl Part<'_> {
+impl<B: Held> Part<'_, B> {
     /// `ROWS` rows of C, B stored `[k, n]`: stripes of `REGISTERS` registers of columns, summed in registers down all rows of B.
     #[inline(always)]
     fn stripes<I: Isa, const ROWS: usize, const REGISTERS: usize>(
@@ -89,7 +90,7 @@ impl Part<'_> {
                 let mut row = [I::splat(0.0); REGISTERS];
                 for (v, row) in row.iter_mut().enumerate() {
                     // SAFETY: `count` elements of row `l` of B lie from this column on.
-                    *row = unsafe { load_part::<I>(b, v * I::LANES, count) };
+                    *row = unsafe { load_part::<I, _>(b, v * I::LANES, count) };
                 }
                 for (a, sums) in a.iter().zip(&mut sums) {
                     // SAFETY: a row of A has `k` elements.
@@ -111,7 +112,7 @@ impl Part<'_> {
                     // SAFETY: the row has `count` elements.
                     unsafe {
                         if self.write == Write::Add {
-                            value = I::add(load_part::<I>(c.as_ptr(), at, count), value);
+                            value = I::add(load_part::<I, _>(c.as_ptr(), at, count), value);
                         }
                         I::store_first(c.as_mut_ptr().add(at), value, I::LANES.min(count - at));
                     }
@@ -134,18 +135,25 @@ impl Part<'_> {
         for start in cols.clone().step_by(GROUP) {
             let count = GROUP.min(cols.end - start);
             // Beyond the last row of B, the last one again; those products are not written.
-            let b: [*const f32; GROUP] =
-                std::array::from_fn(|j| self.b[(start + j.min(count - 1)) * self.k..].as_ptr());
+            let b: [*const B; GROUP] = std::array::from_fn(|j| self.b[(start + j.min(count - 1)) * self.k..].as_ptr());
+            // The next rows lie behind these: as many lines of them are fetched as are read.
+            let mut next = self.b.as_ptr().wrapping_add((start + GROUP) * self.k).cast::<f32>();
             let mut sums = [[I::splat(0.0); GROUP]; ROWS];
             for l in (0..self.k).step_by(I::LANES) {
+                if B::FETCHED {
+                    for _ in 0..(GROUP * I::LANES * size_of::<B>()).div_ceil(LINE * size_of::<f32>()) {
+                        I::prefetch(next);
+                        next = next.wrapping_add(LINE);
+                    }
+                }
                 let mut rows = [I::splat(0.0); GROUP];
                 for (row, &b) in rows.iter_mut().zip(&b) {
                     // SAFETY: each row has `k` elements.
-                    *row = unsafe { load_part::<I>(b, l, self.k) };
+                    *row = unsafe { load_part::<I, _>(b, l, self.k) };
                 }
                 for (&a, sums) in a.iter().zip(&mut sums) {
                     // SAFETY: as above.
-                    let a = unsafe { load_part::<I>(a, l, self.k) };
+                    let a = unsafe { load_part::<I, _>(a, l, self.k) };
                     for (sum, &row) in sums.iter_mut().zip(&rows) {
                         *sum = I::fused(a, row, *sum);
                     }
@@ -167,8 +175,8 @@ impl Part<'_> {
 /// # Safety
 /// The elements up to `len` must be readable.
 #[inline(always)]
-unsafe fn load_part<I: Isa>(start: *const f32, at: usize, len: usize) -> I::Vector {
+unsafe fn load_part<I: Isa, B: Held>(start: *const B, at: usize, len: usize) -> I::Vector {
     let from = start.wrapping_add(at);
     // SAFETY: no element beyond `len` is read.
-    unsafe { if at + I::LANES <= len { I::load(from) } else { I::load_first(from, len.saturating_sub(at)) } }
+    unsafe { if at + I::LANES <= len { B::load::<I>(from) } else { B::load_first::<I>(from, len.saturating_sub(at)) } }
 }

@@ -6,6 +6,7 @@
 //! A few rows are not worth packing B for: they read it in place.
 
 mod few_rows;
+mod held;
 mod pack;
 mod tile;
 
@@ -15,8 +16,10 @@ use super::Isa;
 use crate::block::{Block, share};
 use crate::matmul::{FEW_ROWS, Finish, MatMul};
 use crate::scratch::Scratch;
+use crate::weights::{Bf16, Weights};
 use crate::write::Write;
 
+pub(crate) use held::Held;
 pub(crate) use pack::pack;
 pub(crate) use tile::Tile;
 
@@ -56,7 +59,10 @@ pub(crate) fn matmul<I: Isa>(
     finish: Option<&mut Finish<'_, f32>>,
 ) {
     if packed.is_empty() {
-        few_rows::few_rows::<I>(args, c, write);
+        match args.b {
+            Weights::Full(b) => few_rows::few_rows::<I, f32>(args, b, c, write),
+            Weights::Bf16(b) => few_rows::few_rows::<I, Bf16>(args, b, c, write),
+        }
         if let Some(finish) = finish {
             for i in 0..c.rows.len() {
                 finish.row(i, c.row(i));

@@ -2,18 +2,28 @@
 
 use std::ops::Range;
 
-use super::{LINE, width};
+use super::{Held, LINE, width};
 use crate::block::share;
 use crate::matmul::{MatMul, Trans};
 use crate::simd::Isa;
+use crate::weights::{Bf16, Weights};
 
 /// How many rows of a stored matrix are fetched before they are needed.
 const ROWS_AHEAD: usize = 8;
 
 /// Packs the panel of op(B) that begins at column `first`: for each inner index the columns of the panel, zeros beyond the last column.
+/// Weights that are held in bf16 become `f32` here.
 #[inline(always)]
 pub(crate) fn pack<I: Isa>(args: &MatMul<'_, f32>, first: usize, panel: &mut [f32]) {
-    let MatMul { b, trans_b, n, k, .. } = *args;
+    match args.b {
+        Weights::Full(b) => pack_held::<I, f32>(args, b, first, panel),
+        Weights::Bf16(b) => pack_held::<I, Bf16>(args, b, first, panel),
+    }
+}
+
+#[inline(always)]
+fn pack_held<I: Isa, B: Held>(args: &MatMul<'_, f32>, b: &[B], first: usize, panel: &mut [f32]) {
+    let MatMul { trans_b, n, k, .. } = *args;
     let stride = width::<I>();
     let columns = stride.min(n - first);
     assert!(panel.len() == k * stride && b.len() == k * n);
@@ -25,7 +35,7 @@ pub(crate) fn pack<I: Isa>(args: &MatMul<'_, f32>, first: usize, panel: &mut [f3
                     // SAFETY: `count` elements of row `l` of B lie from this column on; the panel has `stride` elements for each `l`.
                     unsafe {
                         let from = b.as_ptr().wrapping_add(l * n + first + lanes);
-                        let x = if count == I::LANES { I::load(from) } else { I::load_first(from, count) };
+                        let x = if count == I::LANES { B::load::<I>(from) } else { B::load_first::<I>(from, count) };
                         I::store(panel.as_mut_ptr().add(l * stride + lanes), x);
                     }
                 }
