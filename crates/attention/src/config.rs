@@ -6,7 +6,7 @@ use thiserror::Error;
 use crate::after::After;
 use crate::condition::{self, Condition};
 use crate::position::alibi::Slopes;
-use crate::position::{Pairing, Position};
+use crate::position::{Pairing, Position, sinusoidal};
 use crate::project::Project;
 use crate::score::ScoreConfig;
 
@@ -63,6 +63,8 @@ pub struct AttentionConfig {
     pub eps: f64,
     /// How the order of tokens is known.
     pub position: Position,
+    /// The columns of sinusoidal positions.
+    pub sinusoidal_layout: sinusoidal::Layout,
     /// The slopes of ALiBi.
     pub alibi_slopes: Slopes,
     /// The base of the angles of rotary positions.
@@ -93,6 +95,7 @@ impl Default for AttentionConfig {
             scale: None,
             eps: 1e-6,
             position: Position::Learned,
+            sinusoidal_layout: sinusoidal::Layout::Interleaved,
             alibi_slopes: Slopes::Press,
             rotary_base: 10_000.0,
             rotary_pairing: Pairing::Halves,

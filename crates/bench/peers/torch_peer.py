@@ -153,6 +153,19 @@ def mechanisms():
             mean = k.cumsum(2) / torch.arange(1, length + 1).view(length, 1)
         return dot(q - 0.5 * mean, k, p, mask)
 
+    def linear():
+        leaves = [torch.randn(shape, requires_grad=True) for _ in range(3)]
+        cotangent = torch.randn(shape)
+
+        def run():
+            for leaf in leaves:
+                leaf.grad = None
+            q, k, v = leaves
+            q, k = F.elu(q) + 1, F.elu(k) + 1
+            (q @ (k.mT @ v) / (q @ k.sum(2, keepdim=True).mT + 1e-6)).backward(cotangent)
+
+        return run
+
     for causal in (False, True):
         add("dot", causal, [], dot)
         add("expressive", causal, [], dot, weigh=expressive)
@@ -161,6 +174,9 @@ def mechanisms():
             parameters = [(width, d), (width,), (width, d), (width,), (width, 2 * width), (width,), (m, width), (m,), (1, m), (1,)]
             add(f"neural_d{width}", causal, parameters, neural)
         add("bn", causal, [], shifted)
+        if not causal:
+            # Without a kernel of its own, the causal form needs a state for each token.
+            CASES[f"attn_fwdbwd_linear_{size}_full"] = linear
         add("kgv", causal, [(d, d), (d,)], dot, values=lambda k, v, p: v * torch.sigmoid(F.linear(k, p[0], p[1])))
 
 

@@ -222,7 +222,8 @@ impl CausalLm {
             return &x + x.param(table.weight).slice(0, past..past + length);
         }
         if self.config.attention.position == Position::Sinusoidal {
-            return &x + x.tape().constant(position::sinusoidal::table(self.config.width, length, past));
+            let layout = self.config.attention.sinusoidal_layout;
+            return &x + x.tape().constant(position::sinusoidal::table(layout, self.config.width, length, past));
         }
         x
     }

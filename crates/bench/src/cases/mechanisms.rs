@@ -2,7 +2,7 @@
 
 use anther_attention::{
     Expressive, Mask, Neural, Operands, Pairwise, ScaledDot, ScoreActivation, Seen, Softmax, attend_tiled,
-    statistics::span_mean,
+    linear_attention, statistics::span_mean,
 };
 use anther_tensor::{Parameters, Tape, Tensor, Unary, Var};
 
@@ -39,6 +39,10 @@ fn mechanisms() -> Vec<(&'static str, Vec<Vec<usize>>, Run)> {
         ("kgv", vec![vec![d, d], vec![d]], |x, seen| {
             let values = &x[2] * x[1].linear(&x[3], Some(&x[4]), Some(Unary::Sigmoid));
             attend_tiled(dot(), Softmax, Operands { values: &values, ..operands(x, seen) })
+        }),
+        ("linear", vec![], |x, seen| {
+            let [q, k] = [0, 1].map(|i| x[i].unary(Unary::EluPlusOne));
+            linear_attention((&q, &k, &x[2]), seen.spans.as_ref(), 1e-6)
         }),
     ]
 }
