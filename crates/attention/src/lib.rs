@@ -16,7 +16,7 @@
 //! - [`Position`] is where order enters: added to the input, rotated into queries and keys, or a bias on the scores.
 //! - [`After`] is what happens to what was gathered: centring (arXiv 2306.01610), or a gate on the output.
 //! - [`attend`] is the composed form of all of it, out of ordinary ops: the definition that faster forms are tested against.
-//! - [`attend_tiled`] is the fast form, forward and backward: the same tile by tile, for every weighing that is a [`TileWeigh`]. Its memory
+//! - [`attend_tiled`] is the fast form, forward and backward: the same tile by tile, for every [`TileScore`] and [`TileWeigh`]. Its memory
 //!   grows with the length and not with its square.
 //! - [`linear_attention`] is a driver of its own for weights that are products of features: a running state takes the place of keys and values.
 //! - [`MultiHeadAttention`] is the layer, built from a validated [`AttentionConfig`]; [`KeyValueCache`] lets it decode token by token.

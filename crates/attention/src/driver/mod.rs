@@ -12,10 +12,10 @@
 //!            dv_j = Σ_i a_ij dy_i    dq_i = Σ_j ds_ij ∂s_ij/∂q_i          dk_j = Σ_i ds_ij ∂s_ij/∂k_j
 //! ```
 //!
-//! Both passes share out heads, and the forward pass blocks of queries too. Sums run over tiles in the order of the keys, or of the
-//! queries, so results do not depend on the number of threads. Cost: 4·queries·keys·d forward, 10·queries·keys·d backward, of the pairs
-//! within the spans and the tiles they touch. Memory beyond inputs, result and gradients: two numbers a query, and packed copies of the
-//! heads that are being worked on, one for each thread. (FlashAttention-2, Dao 2023, orders its loops in the same way.)
+//! The forward pass shares out heads and blocks of queries, the backward pass heads of keys and, if those are few, parts of their keys. Sums run over tiles in
+//! the order of the keys, or of the queries, and sums of parts are added in order, so results do not depend on the number of threads. Cost with a dot product:
+//! 4·queries·keys·d forward, 10·queries·keys·d backward, of the pairs within the spans and the tiles they touch. Memory beyond inputs, result and gradients: two
+//! numbers a query, packed copies of the heads that are being worked on, one for each thread, and one more gradient of the queries for each part but the first. (FlashAttention-2, Dao 2023, orders its loops in the same way.)
 
 mod backward;
 mod forward;
