@@ -25,6 +25,14 @@ pub(super) struct Inputs<'a, T> {
     pub(super) dy: &'a [T],
 }
 
+impl<T: Element> Inputs<'_, T> {
+    /// `Σ_j a_ij da_ij = ⟨y_i, dy_i⟩` of a query of the whole batch.
+    fn mean(&self, row: usize, dv: usize) -> T {
+        let part = row * dv..(row + 1) * dv;
+        T::from_f64(kernels::dot(&self.output[part.clone()], &self.dy[part]))
+    }
+}
+
 /// Where the backward pass writes.
 pub(super) struct Gradients<'a, T> {
     pub(super) qkv: [&'a mut [T]; 3],
@@ -46,15 +54,11 @@ pub(super) fn backward<T: Element>(job: &Job<'_, T>, inputs: &Inputs<'_, T>, int
         [dk, dv_out].into_iter().for_each(|gradient| gradient.fill(T::ZERO));
         return;
     }
-    let mut means = Scratch::new(sizes.batch * sizes.heads * queries);
-    for ((mean, y), dy) in means.iter_mut().zip(inputs.output.chunks_exact(dv)).zip(inputs.dy.chunks_exact(dv)) {
-        *mean = T::from_f64(kernels::dot(y, dy));
-    }
-    for (row, (&mean, &kept)) in means.iter().zip(inputs.normalisers).enumerate() {
-        let head = row / queries;
-        if let Some(gradient) = sinks.get_mut(head % sizes.heads) {
+    if !sinks.is_empty() {
+        for (row, &kept) in inputs.normalisers.iter().enumerate() {
             // What the sink takes from all other weights alike.
-            *gradient -= (job.sink(head) - kept).exp() * mean;
+            let head = row / queries;
+            sinks[head % sizes.heads] -= (job.sink(head) - kept).exp() * inputs.mean(row, dv);
         }
     }
 
@@ -93,7 +97,7 @@ pub(super) fn backward<T: Element>(job: &Job<'_, T>, inputs: &Inputs<'_, T>, int
         }
     }
     let work = sizes.batch * sizes.heads * job.work();
-    parallel_each(work, &mut list, |task| task.run(job, inputs, &means));
+    parallel_each(work, &mut list, |task| task.run(job, inputs));
     drop(list);
 
     for more in more_dq.chunks(total) {
@@ -124,7 +128,7 @@ struct Task<'a, T> {
 }
 
 impl<T: Element> Task<'_, T> {
-    fn run(&mut self, job: &Job<'_, T>, inputs: &Inputs<'_, T>, means: &[T]) {
+    fn run(&mut self, job: &Job<'_, T>, inputs: &Inputs<'_, T>) {
         let sizes = job.sizes;
         let (queries, keys, d, dv, group) = (sizes.queries, sizes.keys, sizes.d, sizes.dv, job.group());
         [&mut *self.dk, &mut *self.dv].into_iter().for_each(|gradient| gradient.fill(T::ZERO));
@@ -147,6 +151,10 @@ impl<T: Element> Task<'_, T> {
             kernels::pack_columns(&mut dy_columns, dy, dv, QUERIES);
             let mut seen = Scratch::new(queries);
             job.count(head, &(0..queries), &mut seen);
+            let mut means = Scratch::new(queries);
+            for (row, mean) in (head * queries..).zip(means.iter_mut()) {
+                *mean = inputs.mean(row, dv);
+            }
             let head = Head {
                 job,
                 head,
@@ -155,7 +163,7 @@ impl<T: Element> Task<'_, T> {
                 q_columns: &q_columns,
                 dy_columns: &dy_columns,
                 kept: &inputs.normalisers[part(queries)],
-                means: &means[part(queries)],
+                means: &means,
                 seen: &seen,
             };
             for start in (0..self.keys.len()).step_by(KEYS) {

@@ -20,8 +20,6 @@ pub struct Grid {
     pub widths: &'static [usize],
     /// Numbers of blocks.
     pub layers: &'static [usize],
-    /// The most bytes that the scores of a case may take; longer ones are left out.
-    pub memory: usize,
     /// Time for each point.
     pub budget: Budget,
 }
@@ -29,10 +27,9 @@ pub struct Grid {
 /// The pictures of the documentation.
 pub const FULL: Grid = Grid {
     base: Size { layers: 2, width: 256, heads: 4, feed_forward: 1024, context: 256, batch: 4, vocabulary: 2048 },
-    lengths: &[128, 256, 512, 1024, 2048, 4096, 8192],
+    lengths: &[128, 256, 512, 1024, 2048, 4096, 8192, 16_384],
     widths: &[64, 128, 256, 512, 1024],
     layers: &[1, 2, 4, 8, 16],
-    memory: 3 << 30,
     budget: Budget { seconds: 0.2, wait: 3.0, fewest: 3, most: 50 },
 };
 
@@ -48,18 +45,17 @@ pub fn pictures(threads: usize, grid: &Grid) -> Result<Vec<(&'static str, String
     counts.dedup();
     let base = grid.base;
     let step = |size: Size| training_step("step", size);
-    let fits = |length: &&usize| 4 * 4 * base.heads * **length * **length <= grid.memory;
-    let lengths: Vec<usize> = grid.lengths.iter().filter(fits).copied().collect();
     let width = |&width: &usize| {
         let heads = (width / 64).max(1);
         (width, Size { width, heads, feed_forward: 4 * width, ..base })
     };
 
     let attention: Vec<_> =
-        lengths.iter().map(|&length| (length, attention_step([1, base.heads, length, 64], true))).collect();
+        grid.lengths.iter().map(|&length| (length, attention_step([1, base.heads, length, 64], true))).collect();
     // The same tokens in fewer, longer sequences: what grows is attention.
     let tokens = base.tokens();
-    let by_length: Vec<_> = lengths
+    let by_length: Vec<_> = grid
+        .lengths
         .iter()
         .map(|&context| (context, step(Size { context, batch: (tokens / context).max(1), ..base })))
         .collect();
