@@ -19,6 +19,9 @@ impl MultiHeadAttention {
         context: &AttentionContext<T>,
         sight: &Sight,
     ) -> AttentionMap<T> {
+        if keys.shape()[2] == 0 {
+            return self.map_of_nothing(queries);
+        }
         let values = identity(keys);
         let weights = self.mix([queries, keys, &values], context, sight, self.dropout);
         AttentionMap::new(weights.into_value(), self.live([queries, keys], context, sight))
@@ -32,6 +35,9 @@ impl MultiHeadAttention {
         [queries, keys]: [&Var<'t, T>; 2],
         context: &AttentionContext<T>,
     ) -> AttentionMap<T> {
+        if keys.shape()[2] == 0 {
+            return self.map_of_nothing(queries);
+        }
         let tape = queries.tape();
         let mut live: Option<Vec<f64>> = None;
         let maps: Vec<Var<'t, T>> = groups
@@ -51,6 +57,21 @@ impl MultiHeadAttention {
         AttentionMap::new(weights.into_value(), live)
     }
 
+    /// The map of queries that have no keys.
+    fn map_of_nothing<T: Element>(&self, queries: &Var<'_, T>) -> AttentionMap<T> {
+        let [batch, heads, length, _] = *queries.shape() else { unreachable!("heads have four axes") };
+        let live = self.network().map(|_| vec![f64::NAN; heads]);
+        AttentionMap::new(Tensor::zeros([batch, heads, length, 0]), live)
+    }
+
+    /// The score, if it is a network.
+    fn network(&self) -> Option<Neural> {
+        match &self.config.score {
+            ScoreConfig::Neural(config) if self.config.weighing != Weighing::Linear => Some(Neural::from(config)),
+            _ => None,
+        }
+    }
+
     /// For each head, the share of the pairs that see each other whose network has a unit that is not 0; for a score that is a network.
     fn live<'t, T: Element>(
         &self,
@@ -58,13 +79,10 @@ impl MultiHeadAttention {
         context: &AttentionContext<T>,
         sight: &Sight,
     ) -> Option<Vec<f64>> {
-        let ScoreConfig::Neural(config) = &self.config.score else { return None };
-        if self.config.weighing == Weighing::Linear {
-            return None;
-        }
+        let network = self.network()?;
         let features = self.score.features(queries, keys, sight);
         let params = features.params.as_ref().expect("a neural score has parameters");
-        Some(Neural::from(config).live(&features.queries, &features.keys, params, &context.seen))
+        Some(network.live(&features.queries, &features.keys, params, &context.seen))
     }
 }
 

@@ -217,7 +217,7 @@ fn live_pairs_are_counted_among_those_seen() {
     let score = ScoreConfig::Neural(NeuralConfig { width: 1, second_layer: false, ..NeuralConfig::default() });
     let config = AttentionConfig { score, bias: false, ..AttentionConfig::default() };
     let (map, _) = probe::<f64>(&config, &Mask::causal(), 6, |parameters| {
-        let first = |row: usize, column: usize| f64::from(u8::from(row % 2 == 0 && column == 0));
+        let first = |row: usize, column: usize| f64::from(u8::from(row.is_multiple_of(2) && column == 0));
         let key: Vec<f64> = (0..WIDTH * WIDTH).map(|i| first(i / WIDTH, i % WIDTH)).collect();
         fill(parameters, "k_proj.weight", &key);
         fill(parameters, "score.k_down.weight", &[1.0, 0.0]);
@@ -256,4 +256,45 @@ fn a_cache_is_refused() {
     let tape = Tape::inference(&parameters);
     let context = AttentionContext::new(&config, &Mask::causal(), 2, 3, 0, HEADS, WIDTH / HEADS).probed();
     layer.forward_cached(&tape.constant(noise([2, 3, WIDTH], 0.0)), &context, &mut layer.cache(2, 3));
+}
+
+#[test]
+fn every_preset_leaves_a_map_of_what_it_gathers() {
+    for name in AttentionConfig::preset_names() {
+        let config = AttentionConfig::preset(name).unwrap();
+        let (map, _) = probe::<f32>(&config, &Mask::causal(), 5, |_| ());
+        assert_eq!(map.weights().shape()[..], [2, HEADS, 5, 5], "{name}");
+        let future = |i: usize| i % 5 > i / 5 % 5;
+        let weights = map.weights().data().iter().enumerate();
+        assert!(weights.clone().all(|(i, &a)| if future(i) { a == 0.0 } else { a.is_finite() }), "{name}");
+        assert!((0..HEADS).all(|head| map.of(1, head).iter().any(|&a| a != 0.0)), "{name}");
+        assert_eq!(map.live_pairs().is_some(), name.starts_with("neural"), "{name}");
+    }
+}
+
+#[test]
+fn pooled_heads_with_a_network_count_their_own_pairs() {
+    let condition = vec![Condition::Pooling(PoolingConfig { scales: vec![1, 2, 2, 3] })];
+    let score = ScoreConfig::Neural(NeuralConfig { width: 4, ..NeuralConfig::default() });
+    let config = AttentionConfig { condition, score, ..AttentionConfig::default() };
+    for (bias, expected) in [(100.0, 1.0), (-100.0, 0.0)] {
+        let set = |parameters: &mut Parameters<f64>| fill(parameters, "score.second.bias", &[bias]);
+        let (map, _) = probe::<f64>(&config, &Mask::causal(), 7, set);
+        assert_eq!(map.live_pairs(), Some(&[expected; HEADS][..]));
+    }
+}
+
+#[test]
+fn a_sequence_of_no_tokens_has_an_empty_map() {
+    let neural = ScoreConfig::Neural(NeuralConfig::default());
+    let pooling = Condition::Pooling(PoolingConfig { scales: vec![1, 2] });
+    for (score, condition) in
+        [(neural, vec![]), (ScoreConfig::default(), vec![pooling]), (ScoreConfig::default(), vec![])]
+    {
+        let config = AttentionConfig { score, condition, ..AttentionConfig::default() };
+        let (map, _) = probe::<f64>(&config, &Mask::causal(), 0, |_| ());
+        assert_eq!(map.weights().shape()[..], [2, HEADS, 0, 0]);
+        assert!(map.entropy().iter().all(|entropy| entropy.is_nan()));
+        assert_eq!(map.live_pairs().is_some(), config.score != ScoreConfig::default());
+    }
 }
