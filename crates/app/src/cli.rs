@@ -208,7 +208,8 @@ impl From<PrecisionArg> for Precision {
 Examples:
   anther inspect shakespeare-char
   anther inspect nt-expressive --set model.layers=4 --json
-  anther inspect runs/mine")]
+  anther inspect runs/mine
+  anther inspect runs/mine --maps maps.png --prompt \"ROMEO:\"")]
 pub struct InspectArgs {
     /// Name of a recipe, path to a .toml file, or directory of a run
     #[arg(value_name = "RECIPE|RUN")]
@@ -219,6 +220,12 @@ pub struct InspectArgs {
     /// Change a key of the recipe, such as model.width=64; may be given several times
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub set: Vec<String>,
+    /// Draw what a run attends to: a row of heat maps for each layer, one for each head, the darker the more weight
+    #[arg(long, value_name = "FILE.png")]
+    pub maps: Option<PathBuf>,
+    /// The text to draw the maps of [default: the first passage of the validation data]
+    #[arg(long, value_name = "TEXT", requires = "maps")]
+    pub prompt: Option<String>,
     /// Answer with one line of JSON
     #[arg(long)]
     pub json: bool,

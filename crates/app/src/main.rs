@@ -17,6 +17,7 @@ mod cli;
 mod commands;
 mod compute;
 mod failure;
+mod heat_map;
 mod memory;
 mod output;
 mod progress;

@@ -6,6 +6,7 @@ use crate::config::AttentionConfig;
 use crate::mask::Mask;
 use crate::pattern::Seen;
 use crate::position::{Position, alibi, rotary};
+use crate::probe::{AttentionMap, Probe};
 
 /// What queries see, position bias and rotation tables, made once for all layers of a forward pass.
 pub struct AttentionContext<T: Element> {
@@ -15,6 +16,8 @@ pub struct AttentionContext<T: Element> {
     /// By distance, as [`crate::Operands::bias`] before a weighing prepares it.
     pub(crate) bias: Option<Tensor<T>>,
     pub(crate) rotation: Option<(Tensor<T>, Tensor<T>)>,
+    /// Where layers leave their maps, if somebody wants them.
+    pub(crate) probe: Option<Probe<T>>,
 }
 
 impl<T: Element> AttentionContext<T> {
@@ -43,13 +46,45 @@ impl<T: Element> AttentionContext<T> {
             .then(|| alibi::distance_bias(config.alibi_slopes, heads, length, keys, past));
         let rotation =
             (config.position == Position::Rotary).then(|| rotary::tables(config.rotary_base, d, length, past));
-        AttentionContext { seen: mask.seen(batch, length, keys, past), causal: mask.is_causal(), bias, rotation }
+        let (seen, causal) = (mask.seen(batch, length, keys, past), mask.is_causal());
+        AttentionContext { seen, causal, bias, rotation, probe: None }
     }
 
     /// The context of attention from `queries` tokens of one sequence to `keys` tokens of another. The rules of the mask but its padding lengths
     /// would compare positions of the two.
     pub fn across(mask: &Mask, batch: usize, queries: usize, keys: usize) -> Self {
         let (seen, causal) = (mask.seen(batch, queries, keys, 0), mask.is_causal());
-        AttentionContext { seen, causal, bias: None, rotation: None }
+        AttentionContext { seen, causal, bias: None, rotation: None, probe: None }
+    }
+
+    /// The same context, in which every layer that is given it leaves what it attended to, for [`AttentionContext::take_maps`]. It is for whole sequences
+    /// without a cache, on tapes that do not record.
+    ///
+    /// ```
+    /// use anther_attention::{AttentionConfig, AttentionContext, Mask, MultiHeadAttention};
+    /// use anther_tensor::{ParamSet, Parameters, Tape, Tensor};
+    ///
+    /// let config = AttentionConfig::default();
+    /// let mut set = ParamSet::new();
+    /// let layer = MultiHeadAttention::new(&mut set.root(), &config, 8, 2).unwrap();
+    /// let parameters = Parameters::<f64>::initialise(&set, 1);
+    ///
+    /// let tape = Tape::inference(&parameters);
+    /// let context = AttentionContext::new(&config, &Mask::causal(), 1, 3, 0, 2, 4).probed();
+    /// layer.forward(&tape.constant(Tensor::ones([1, 3, 8])), &context);
+    /// let maps = context.take_maps();
+    /// // Equal tokens have equal weights: of the queries, one sees one key, one two, and one three.
+    /// let expected = (0.0 + 2.0f64.ln() + 3.0f64.ln()) / 3.0;
+    /// assert!(maps[0].entropy().iter().all(|entropy| (entropy - expected).abs() < 1e-12));
+    /// ```
+    #[must_use]
+    pub fn probed(self) -> Self {
+        AttentionContext { probe: Some(Probe::new()), ..self }
+    }
+
+    /// The maps that layers have left since they were last taken, in the order in which the layers ran; none if the context is not
+    /// [`probed`](AttentionContext::probed).
+    pub fn take_maps(&self) -> Vec<AttentionMap<T>> {
+        self.probe.as_ref().map(Probe::take).unwrap_or_default()
     }
 }

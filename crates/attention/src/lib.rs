@@ -21,6 +21,7 @@
 //! - [`linear_attention`] is a driver of its own for weights that are products of features: a running state takes the place of keys and values.
 //! - [`MultiHeadAttention`] is the layer, built from a validated [`AttentionConfig`]; [`KeyValueCache`] lets it decode token by token.
 //!   [`AttentionConfig::preset`] knows mechanisms by name.
+//! - [`AttentionMap`] is what a layer attended to, if a context asks for it ([`AttentionContext::probed`]), with entropy, head distance and live pairs.
 //!
 //! ```
 //! use anther_attention::{AttentionConfig, AttentionContext, Mask, MultiHeadAttention, Weighing};
@@ -52,6 +53,7 @@ mod multi_head;
 mod pattern;
 pub mod position;
 mod preset;
+mod probe;
 mod project;
 mod score;
 mod sight;
@@ -72,6 +74,7 @@ pub use mask::Mask;
 pub use multi_head::MultiHeadAttention;
 pub use pattern::{Pattern, Seen};
 pub use position::Position;
+pub use probe::{AttentionMap, HeadDistance};
 pub use project::{GateConfig, GateForm, GateOrder, LinearConfig, MlpActivation, MlpConfig, Project, Role};
 pub use score::{
     CosineConfig, Distance, DotScore, Neural, NeuralConfig, OfDot, PairGradients, PairScore, Pairwise, ScaledDot,

@@ -1,6 +1,7 @@
 //! The multi-head layer: the slots of a configuration, one after the other.
 
 mod pooled;
+mod probed;
 
 use anther_kernels::CacheWeights;
 use anther_tensor::{Element, Init, ParamId, Scope, Stream, Tape, Var};
@@ -101,7 +102,7 @@ impl MultiHeadAttention {
     /// Self-attention over `x`, `[batch, length, width]`, in a context made for that batch and length.
     ///
     /// # Panics
-    /// If the shapes do not fit.
+    /// If the shapes do not fit, or if the context is [`probed`](AttentionContext::probed) and the tape records or there is a cache.
     #[track_caller]
     pub fn forward<'t, T: Element>(&self, x: &Var<'t, T>, context: &AttentionContext<T>) -> Var<'t, T> {
         self.project.output(&self.core(x, x, context, None), None)
@@ -169,6 +170,10 @@ impl MultiHeadAttention {
         {
             panic!("forward_cached: {error}");
         }
+        if context.probe.is_some() {
+            assert!(cache.is_none(), "a probe looks at whole sequences; give it all tokens at once and no cache");
+            assert!(!x.tape().is_recording(), "a probe is for inference, but this tape records");
+        }
         let (queries, keys, values) = self.project(x, memory, context);
         if let Some(groups) = self.conditions.pooling() {
             let mixed = self.core_pooled(groups, [&queries, &keys, &values], context, cache);
@@ -180,6 +185,9 @@ impl MultiHeadAttention {
             Weighing::Linear => self.conditions.on_features(&queries, &keys, &sight),
             _ => (self.conditions.after_position(&queries, &all_keys, &sight), keys),
         };
+        if let Some(probe) = &context.probe {
+            probe.push(self.map([&queries, &keys], context, &sight));
+        }
         let mixed = match cache {
             None => self.mix([&queries, &keys, &values], context, &sight, self.dropout),
             Some(cache) => self.mix_cached(&queries, &keys, &values, context, cache),

@@ -3,7 +3,7 @@
 
     python3 make.py --reference DIR --out DIR
 
-DIR of --reference holds ref_p12.py (projections by networks), ref_p3.py (Attention-BN and -SH, convolution, linear attention), ref_p4.py (gated projections) and
+DIR of --reference holds ref_p12.py (projections by networks, neural score), ref_p3.py (Attention-BN and -SH, convolution, linear attention, positions), ref_p4.py (gated projections) and
 ref_p5.py (expressive attention). Each golden file names the program that made its numbers and the
 SHA-256 of it. The numbers are small on purpose: an op that is right on 3 x 5 x 4 is right, and a reader can look at them.
 """
@@ -107,6 +107,32 @@ def mlp_projection(ref):
         if name == "marian-across":
             arrays.update(memory=memory.v, dmemory=memory.g)
         cases.append(case(name, {"heads": heads}, x=x.v, dx=x.g, dy=dy, y=y.v, **arrays))
+    return cases
+
+
+def neural_score(ref):
+    """Neural attention as released (two hidden layers) and as printed (one), weights and all gradients. Row (3 i + c) heads + h of the reference's fused
+    projection is feature i of head h of q, k or v; ours are three. Matrices are [out, in]; loss = sum(y * dy)."""
+    batch, length, width, heads = 2, 5, 8, 2
+    d = width // heads
+    ours = {"wqp": "q_down.weight", "bqp": "q_down.bias", "wkp": "k_down.weight", "bkp": "k_down.bias", "w1": "hidden.weight",
+            "b1": "hidden.bias", "w2": "second.weight", "b2": "second.bias", "w3": "out.weight", "b3": "out.bias"}
+    def split(fused):
+        parts = fused.reshape(d, 3, heads, width).transpose(1, 2, 0, 3).reshape(3, width, width)
+        return {f"{c}_proj.weight": part for c, part in zip("qkv", parts)}
+    cases = []
+    for form, mask, down in (("code", "causal", 2), ("code", "full", 3), ("code", "causal", 4), ("formula", "causal", 4)):
+        x, dy = ref.T(ref.fill(11, (batch, length, width), 1.0)), ref.fill(12, (batch, length, width), 1.0)
+        p = ref.p2_params(width, heads, down, form == "code")
+        if form == "code":
+            # As the reference does, so that no pair is dead.
+            p["w2"].v[:], p["b2"].v[:] = np.abs(p["w2"].v), np.abs(p["b2"].v) + 0.2
+        y, weights = ref.p2_attention(x, p, heads, mask == "causal", "concat", form == "code")
+        ref.wsum(y, dy).backward()
+        values, grads = ({"o_proj.weight": of(p["wo"]), **split(of(p["wqkv"])), **{f"score.{ours[k]}": of(p[k]) for k in p if k in ours}}
+                         for of in (lambda t: t.v, lambda t: t.g))
+        scalars = {"heads": heads, "width": down}
+        cases.append(case(f"{form}-{mask}-{down}", scalars, x=x.v, dx=x.g, dy=dy, y=y.v, weights=weights.v, **named(values, grads)))
     return cases
 
 
@@ -317,15 +343,61 @@ def attention_sh(ref):
     return cases
 
 
+def attention_variants(ref):
+    """Causal softmax attention in a layer, all gradients: rotated queries and keys (interleaved pairs), a window of three keys, and grouped heads, whose
+    projections of keys and values are narrower. Matrices are [out, in]."""
+    rng = np.random.default_rng(29212104)
+    batch, heads, length, d = 2, 4, 6, 4
+    width, cases = heads * d, []
+    for name, kv_heads in (("rotary", heads), ("window", heads), ("grouped", 2)):
+        x, dy = rng.standard_normal((2, batch, length, width))
+        outputs = {"q": width, "k": kv_heads * d, "v": kv_heads * d, "o": width}
+        p = {f"{c}_proj.weight": rng.standard_normal((n, width)) * 0.3 for c, n in outputs.items()}
+        p.update({f"{c}_proj.bias": rng.standard_normal(n) * 0.1 for c, n in outputs.items()})
+        turn = ref.rope if name == "rotary" else lambda x, positions: x
+        at, far = np.arange(length), length if name != "window" else 3
+        mask = (at[None] <= at[:, None]) & (at[:, None] - at[None] < far)
+        y, dx, grads = np.zeros_like(x), np.zeros_like(x), {key: np.zeros_like(value) for key, value in p.items()}
+        for b in range(batch):
+            q, k, v = (x[b] @ p[f"{c}_proj.weight"].T + p[f"{c}_proj.bias"] for c in "qkv")
+            merged, inner = np.zeros_like(q), {"q": np.zeros_like(q), "k": np.zeros_like(k), "v": np.zeros_like(v)}
+            dmerged = dy[b] @ p["o_proj.weight"]
+            for h in range(heads):
+                own, shared = slice(h * d, (h + 1) * d), slice(h * kv_heads // heads * d, (h * kv_heads // heads + 1) * d)
+                merged[:, own], kept = ref.core_fwd(turn(q[:, own], at), turn(k[:, shared], at), v[:, shared], d ** -0.5, mask)
+                dq, dk, dv, _ = ref.core_bwd(kept, dmerged[:, own])
+                inner["q"][:, own] += turn(dq, -at)
+                inner["k"][:, shared] += turn(dk, -at)
+                inner["v"][:, shared] += dv
+            y[b] = merged @ p["o_proj.weight"].T + p["o_proj.bias"]
+            for c, source, g in [(c, x[b], inner[c]) for c in "qkv"] + [("o", merged, dy[b])]:
+                grads[f"{c}_proj.weight"] += g.T @ source
+                grads[f"{c}_proj.bias"] += g.sum(0)
+            dx[b] = sum(inner[c] @ p[f"{c}_proj.weight"] for c in "qkv")
+        cases.append(case(name, {"heads": heads}, x=x, y=y, dy=dy, **named(p, {**grads, "x": dx})))
+    return cases
+
+
+def head_distance(ref):
+    """Mean and deviation of the Frobenius distances between the maps of a layer, and the example that is known in closed form."""
+    rng = np.random.default_rng(86)
+    drawn = rng.uniform(size=(4, 5, 7))
+    known = np.stack([np.eye(4), np.eye(4), np.full((4, 4), 0.25)])
+    maps = {"drawn": drawn / drawn.sum(-1, keepdims=True), "known": known}
+    distances = {name: ref.head_distance(value) for name, value in maps.items()}
+    return [case(name, dict(zip(("mean", "deviation"), distances[name])), maps=value) for name, value in maps.items()]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--reference", required=True, help="folder of the reference programs")
     parser.add_argument("--out", required=True, help="folder for the golden files")
     args = parser.parse_args()
     files = {
-        "ref_p12.py": {"mlp_projection": mlp_projection},
+        "ref_p12.py": {"mlp_projection": mlp_projection, "neural_score": neural_score},
         "ref_p3.py": {"attention_bn": attention_bn, "attention_conv": attention_conv,
-                      "attention_linear": attention_linear, "attention_sh": attention_sh},
+                      "attention_linear": attention_linear, "attention_sh": attention_sh,
+                      "attention_variants": attention_variants, "head_distance": head_distance},
         "ref_p4.py": {"gated_projection": gated_projection},
         "ref_p5.py": {"attention_core": attention, "multi_head_attention": multi_head},
     }

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use anther_data::DataDir;
 use anther_data::text::CharVocabulary;
-use anther_tensor::{Parameters, Precision};
-use anther_transformer::CausalLm;
+use anther_tensor::{Ids, Parameters, Precision, Tape};
+use anther_transformer::{AttentionMap, CausalLm};
 
 use crate::checkpoint::Loaded;
 use crate::evaluate::{Evaluation, EvaluationSet};
@@ -88,13 +88,39 @@ impl TrainedModel {
     /// # Errors
     /// [`TrainError`] if the data cannot be used or have other tokens than the model.
     pub fn evaluate(&self, data: &DataDir) -> Result<(Metric, Evaluation), TrainError> {
-        let task = task::of_recipe(&self.recipe, data)?;
-        if *task.symbols() != self.symbols {
-            let reason = "the text has other characters than the one the model was trained on; restore it".to_owned();
-            return Err(TrainError::Data { reason });
-        }
+        let task = self.task(data)?;
         let mut batches = EvaluationSet::new(task.evaluation()?);
         Ok((task.metric(), batches.measure(&self.model, &self.parameters)))
+    }
+
+    /// The first sequence that the model is evaluated on: as many tokens as it reads at once.
+    ///
+    /// # Errors
+    /// [`TrainError`] if the data cannot be used or have other tokens than the model.
+    pub fn passage(&self, data: &DataDir) -> Result<Vec<u32>, TrainError> {
+        let batches = self.task(data)?.evaluation()?;
+        Ok(batches.first().map_or(Vec::new(), |batch| batch.inputs[..batch.context].to_vec()))
+    }
+
+    /// What the attention of each block looks at when the model reads these tokens, at most as many as it reads at once; the first block first. See
+    /// [`CausalLm::attention_maps`].
+    ///
+    /// # Panics
+    /// If there are more tokens, or one that the model does not have.
+    #[must_use]
+    pub fn attention_maps(&self, tokens: &[u32]) -> Vec<AttentionMap<f32>> {
+        let ids = Ids::new([1, tokens.len()], tokens.to_vec());
+        self.model.attention_maps(&Tape::inference(&self.parameters), &ids)
+    }
+
+    /// The task of the recipe, if its tokens are still those of the model.
+    fn task(&self, data: &DataDir) -> Result<Box<dyn Task>, TrainError> {
+        let task = task::of_recipe(&self.recipe, data)?;
+        if *task.symbols() == self.symbols {
+            return Ok(task);
+        }
+        let reason = "the text has other characters than the one the model was trained on; restore it".to_owned();
+        Err(TrainError::Data { reason })
     }
 }
 

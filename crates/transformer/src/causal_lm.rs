@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use anther_attention::{AttentionContext, ConfigError, KeyValueCache, Mask, Position, position};
+use anther_attention::{AttentionContext, AttentionMap, ConfigError, KeyValueCache, Mask, Position, position};
 use anther_tensor::layers::{Embedding, Linear};
 use anther_tensor::{Element, Ids, Init, ParamId, Scope, Stream, Tape, Tensor, Var};
 
@@ -163,6 +163,18 @@ impl CausalLm {
         hidden.linear_cross_entropy(&hidden.param(self.output), targets, weights, smoothing)
     }
 
+    /// What the attention of each block looks at when the model reads `ids`, `[batch, length]`: one map a block, the first block first.
+    ///
+    /// # Panics
+    /// As [`CausalLm::logits`], or if the tape records: this is for inference.
+    #[track_caller]
+    pub fn attention_maps<T: Element>(&self, tape: &Tape<T>, ids: &Ids) -> Vec<AttentionMap<T>> {
+        assert!(!tape.is_recording(), "attention_maps: this is for inference, but the tape records");
+        let context = Rc::new(self.context(ids, 0).probed());
+        self.run(tape, ids, &context, None);
+        context.take_maps()
+    }
+
     /// Empty caches for decoding up to a full context.
     pub fn cache<T: Element>(&self, batch: usize) -> LmCache<T> {
         LmCache { layers: self.blocks.iter().map(|block| block.cache(batch, self.config.context)).collect() }
@@ -184,30 +196,46 @@ impl CausalLm {
 
     /// Hidden states `[batch, length, width]` after the last norm.
     #[track_caller]
-    fn hidden<'t, T: Element>(&self, tape: &'t Tape<T>, ids: &Ids, mut cache: Option<&mut LmCache<T>>) -> Var<'t, T> {
-        let [batch, length] = *ids.shape() else { panic!("ids of shape {:?} are not [batch, length]", ids.shape()) };
+    fn hidden<'t, T: Element>(&self, tape: &'t Tape<T>, ids: &Ids, cache: Option<&mut LmCache<T>>) -> Var<'t, T> {
         let past = cache.as_ref().map_or(0, |cache| cache.len());
+        self.run(tape, ids, &Rc::new(self.context(ids, past)), cache)
+    }
+
+    /// What all blocks share when ids `[batch, length]` follow `past` tokens.
+    #[track_caller]
+    fn context<T: Element>(&self, ids: &Ids, past: usize) -> AttentionContext<T> {
+        let [batch, length] = *ids.shape() else { panic!("ids of shape {:?} are not [batch, length]", ids.shape()) };
         assert!(
             past + length <= self.config.context,
             "{past} + {length} tokens are longer than the context of {}",
             self.config.context
         );
+        let (heads, config) = (self.config.heads, &self.config.attention);
+        AttentionContext::new(config, &Mask::causal(), batch, length, past, heads, self.config.width / heads)
+    }
+
+    #[track_caller]
+    fn run<'t, T: Element>(
+        &self,
+        tape: &'t Tape<T>,
+        ids: &Ids,
+        context: &Rc<AttentionContext<T>>,
+        mut cache: Option<&mut LmCache<T>>,
+    ) -> Var<'t, T> {
+        let past = cache.as_ref().map_or(0, |cache| cache.len());
         let embedded = match &self.tokens {
             Tokens::Learned(table) => table.forward(tape, ids),
             Tokens::Fixed(table) => tape.constant(table.cast()).embedding(ids),
         };
-        let mut x = self.add_positions(embedded, length, past).dropout(self.config.dropout, self.dropout);
-        let (heads, config) = (self.config.heads, &self.config.attention);
-        let d = self.config.width / heads;
-        let context = Rc::new(AttentionContext::new(config, &Mask::causal(), batch, length, past, heads, d));
+        let mut x = self.add_positions(embedded, ids.shape()[1], past).dropout(self.config.dropout, self.dropout);
         for (layer, block) in self.blocks.iter().enumerate() {
             x = match cache.as_mut() {
-                Some(cache) => block.forward(&x, &context, Some(&mut cache.layers[layer])),
+                Some(cache) => block.forward(&x, context, Some(&mut cache.layers[layer])),
                 None if self.recompute => {
-                    let (block, context) = (block.clone(), Rc::clone(&context));
+                    let (block, context) = (block.clone(), Rc::clone(context));
                     tape.recomputed(&[&x], move |_, x| block.forward(&x[0], &context, None))
                 }
-                None => block.forward(&x, &context, None),
+                None => block.forward(&x, context, None),
             };
         }
         match &self.norm {

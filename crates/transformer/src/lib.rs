@@ -25,7 +25,7 @@ mod feed_forward;
 mod norm;
 mod summary;
 
-pub use anther_attention::{AttentionConfig, ConfigError, Position, Weighing};
+pub use anther_attention::{AttentionConfig, AttentionMap, ConfigError, HeadDistance, Position, Weighing};
 pub use block::Block;
 pub use causal_lm::{CausalLm, LmCache};
 pub use config::{Activation, CausalLmConfig, EmbeddingKind, NormKind, NormPosition};

@@ -1,4 +1,6 @@
-//! `anther inspect`: what a model costs before it is trained, or what one that was trained is made of.
+//! `anther inspect`: what a model costs before it is trained, what one that was trained is made of, or what it attends to.
+
+mod maps;
 
 use std::path::Path;
 
@@ -26,6 +28,9 @@ const TRAINING: u64 = 3;
 /// Builds the model, runs one step of it on zeros and tells what that took.
 pub fn run(args: &InspectArgs) -> Result<u8, Failure> {
     Compute::set_up(&args.compute)?;
+    if let Some(file) = &args.maps {
+        return maps::run(args, file);
+    }
     let (recipe, model, parameters) = find(args)?;
     let batch = recipe.train.batch / recipe.train.accumulate;
     let cost = Cost::of(&recipe, &model, &parameters, batch);
@@ -41,13 +46,7 @@ pub fn run(args: &InspectArgs) -> Result<u8, Failure> {
 fn find(args: &InspectArgs) -> Result<(Recipe, CausalLm, Parameters<f32>), Failure> {
     let path = Path::new(&args.what);
     if path.is_dir() {
-        let edit = args.set.first().map(|edit| format!("--set {edit}"));
-        let preset = args.attention.as_ref().map(|preset| format!("--attention {preset}"));
-        if let Some(argument) = edit.or(preset) {
-            return Err(Failure::usage(anyhow::anyhow!(
-                "the argument `{argument}` cannot be used with a run, whose model is what it is; name a recipe"
-            )));
-        }
+        refuse_changes(args)?;
         let trained = TrainedModel::load(path, Which::Latest, false)?;
         let model = trained.model.recomputing(trained.recipe.train.recompute);
         return Ok((trained.recipe, model, trained.parameters));
@@ -60,6 +59,18 @@ fn find(args: &InspectArgs) -> Result<(Recipe, CausalLm, Parameters<f32>), Failu
         build_model(&recipe.model, tokens, |width| task.fixed_embedding(width), recipe.train.seed)?;
     let model = model.recomputing(recipe.train.recompute);
     Ok((recipe, model, parameters))
+}
+
+/// A run cannot be changed.
+fn refuse_changes(args: &InspectArgs) -> Result<(), Failure> {
+    let edit = args.set.first().map(|edit| format!("--set {edit}"));
+    let preset = args.attention.as_ref().map(|preset| format!("--attention {preset}"));
+    match edit.or(preset) {
+        None => Ok(()),
+        Some(argument) => Err(Failure::usage(anyhow::anyhow!(
+            "the argument `{argument}` cannot be used with a run, whose model is what it is; name a recipe"
+        ))),
+    }
 }
 
 /// What a model costs.

@@ -13,6 +13,7 @@ mod fetch;
 mod inspect;
 mod json;
 mod kill;
+mod maps;
 mod recipes;
 mod resume;
 mod shakespeare;

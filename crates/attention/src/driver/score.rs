@@ -37,7 +37,7 @@ pub struct Pairs<'a, T> {
     pub(super) query_columns: &'a [T],
     /// The keys, `[cols, d]`.
     pub keys: &'a [T],
-    /// The same as [`anther_kernels::pack_panels`] leaves them: [`PANEL`] keys side by side.
+    /// The same as [`anther_kernels::pack_panels`] leaves them: [`PANEL`](anther_kernels::PANEL) keys side by side.
     pub key_panels: &'a [T],
     /// The width of queries and keys.
     pub d: usize,
@@ -55,7 +55,7 @@ pub struct TileGradients<'a, T> {
     pub keys: &'a mut [T],
     /// Those of the keys lane by lane, laid out as [`Pairs::key_panels`]; empty unless [`TileScore::panels`].
     pub key_panels: &'a mut [T],
-    /// Those of the numbers that all pairs share, [`PANEL`] lanes each, which are added up in the end.
+    /// Those of the numbers that all pairs share, [`PANEL`](anther_kernels::PANEL) lanes each, which are added up in the end.
     pub params: &'a mut [Lanes<T>],
 }
 

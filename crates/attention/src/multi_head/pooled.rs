@@ -34,6 +34,9 @@ impl MultiHeadAttention {
                 (tape.constant(keys), tape.constant(values))
             }
         };
+        if let Some(probe) = &context.probe {
+            probe.push(self.map_pooled(groups, [queries, &keys], context));
+        }
         let mixed: Vec<_> = groups
             .iter()
             .map(|group| {
@@ -50,15 +53,25 @@ impl MultiHeadAttention {
 
     #[track_caller]
     fn mix_pooled<'t, T: Element>(&self, queries: &Var<'t, T>, pooled: Pooled<'t, T>, dropout: Stream) -> Var<'t, T> {
-        let Pooled { keys, values, sight } = &pooled;
+        let Pooled { values, sight, .. } = &pooled;
+        let (queries, keys, context) = self.conditioned(queries, &pooled);
+        let mixed = self.mix([&queries, &keys, values], &context, sight, dropout);
+        self.after.on_heads(mixed, values, sight)
+    }
+
+    /// Queries and keys of a group as the score takes them, and the context of its own that they meet in.
+    #[track_caller]
+    pub(super) fn conditioned<'t, T: Element>(
+        &self,
+        queries: &Var<'t, T>,
+        Pooled { keys, sight, .. }: &Pooled<'t, T>,
+    ) -> (Var<'t, T>, Var<'t, T>, AttentionContext<T>) {
         let (queries, keys) = match self.config.weighing {
             Weighing::Linear => self.conditions.on_features(queries, keys, sight),
             _ => (self.conditions.after_position(queries, keys, sight), keys.clone()),
         };
         let seen = either(sight.spans());
-        let context = AttentionContext { seen, causal: false, bias: None, rotation: None };
-        let mixed = self.mix([&queries, &keys, values], &context, sight, dropout);
-        self.after.on_heads(mixed, values, sight)
+        (queries, keys, AttentionContext { seen, causal: false, bias: None, rotation: None, probe: None })
     }
 }
 

@@ -5,6 +5,7 @@ use anther_tensor::{Element, Trans, Unary, Var};
 use serde::{Deserialize, Serialize};
 
 use super::{PairGradients, PairScore, Score};
+use crate::pattern::Seen;
 
 /// The function between the layers of the network.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -64,6 +65,23 @@ impl Score for Neural {
         params: Option<&Var<'t, T>>,
     ) -> Var<'t, T> {
         let params = params.expect("a neural score has parameters");
+        let [batch, heads, rows, _] = *queries.shape() else { unreachable!("heads have four axes") };
+        let (hidden, start) = self.last_hidden(queries, keys, params);
+        let width = hidden.shape()[2];
+        let weight = params.slice(0, start..start + width).reshape([1, width]);
+        let bias = params.slice(0, start + width..start + width + 1);
+        hidden.linear(&weight, Some(&bias), None).reshape([batch, heads, rows, keys.shape()[2]])
+    }
+}
+
+impl Neural {
+    /// The last hidden layer of all pairs, `[batch · heads, queries · keys, units]`, and where the numbers after it begin in `params`.
+    fn last_hidden<'t, T: Element>(
+        &self,
+        queries: &Var<'t, T>,
+        keys: &Var<'t, T>,
+        params: &Var<'t, T>,
+    ) -> (Var<'t, T>, usize) {
         let [batch, heads, rows, h] = *queries.shape() else { unreachable!("heads have four axes") };
         let cols = keys.shape()[2];
         let tape = params.tape();
@@ -76,20 +94,39 @@ impl Score for Neural {
         let (a, b) = (unit_columns(queries, rows, true), unit_columns(keys, cols, false));
         let sums = a.matmul_with(Trans::No, &b, Trans::Yes).reshape([batch * heads, h, rows * cols]).transpose();
         let activation = self.activation.into();
-        let mut start = 0;
-        let mut take = |count: usize| {
-            start += count;
-            params.slice(0, start - count..start)
+        let first = sums.unary(activation);
+        let Some(m) = self.second else { return (first, 0) };
+        let weight = params.slice(0, 0..m * h).reshape([m, h]);
+        let bias = params.slice(0, m * h..m * h + m);
+        (first.linear(&weight, Some(&bias), Some(activation)), m * h + m)
+    }
+
+    /// For each head, the share of the pairs that see each other whose last hidden layer has a unit that is not 0; NaN if none see each other.
+    pub(crate) fn live<'t, T: Element>(
+        &self,
+        queries: &Var<'t, T>,
+        keys: &Var<'t, T>,
+        params: &Var<'t, T>,
+        seen: &Seen,
+    ) -> Vec<f64> {
+        let [batch, heads, rows, _] = *queries.shape() else { unreachable!("heads have four axes") };
+        let (group, cols) = (heads / keys.shape()[1], keys.shape()[2]);
+        // One head at a time: all units of all pairs of all heads are a lot of memory.
+        let head = |head: usize| {
+            let (queries, keys) = (queries.slice(1, head..head + 1), keys.slice(1, head / group..head / group + 1));
+            let (hidden, _) = self.last_hidden(&queries, &keys, params);
+            let units = hidden.shape()[2];
+            let (mut live, mut count) = (0usize, 0usize);
+            for (pair, units) in hidden.value().data().chunks_exact(units).enumerate() {
+                let (row, key) = (pair / cols, pair % cols);
+                if seen.shows(row / rows, head, row % rows, key) {
+                    count += 1;
+                    live += usize::from(units.iter().any(|&unit| unit != T::ZERO));
+                }
+            }
+            live as f64 / count as f64
         };
-        let mut hidden = sums.unary(activation);
-        let mut width = h;
-        if let Some(m) = self.second {
-            let weight = take(m * h).reshape([m, h]);
-            hidden = hidden.linear(&weight, Some(&take(m)), Some(activation));
-            width = m;
-        }
-        let weight = take(width).reshape([1, width]);
-        hidden.linear(&weight, Some(&take(1)), None).reshape([batch, heads, rows, cols])
+        if batch * rows * cols == 0 { vec![f64::NAN; heads] } else { (0..heads).map(head).collect() }
     }
 }
 

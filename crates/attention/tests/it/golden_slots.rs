@@ -1,8 +1,9 @@
 //! The slots in a whole layer equal independent numpy programs: output, gradient of the input and of every parameter.
 
 use anther_attention::{
-    AttentionConfig, AttentionContext, BatchNormConfig, Condition, ConvolutionConfig, GateConfig, GateOrder, Mask,
-    MlpConfig, MultiHeadAttention, PoolingConfig, Project, Weighing,
+    AttentionConfig, AttentionContext, BatchNormConfig, Condition, ConvolutionConfig, GateConfig, GateOrder,
+    LinearConfig, Mask, MlpConfig, MultiHeadAttention, NeuralConfig, PoolingConfig, Position, Project, ScoreConfig,
+    Weighing, position::Pairing,
 };
 use anther_tensor::{Element, ParamSet, Parameters, Tape, Tensor};
 use anther_testkit::{Golden, GoldenCase, assert_close};
@@ -174,6 +175,55 @@ fn convolved_attention_equals_the_reference() {
         let config = AttentionConfig { condition, ..AttentionConfig::default() };
         let gradients = if taps == 1 { 10 } else { 11 };
         assert_eq!(layer::<f64>(&case, &config, &Mask::causal()), gradients, "{}", case.name);
+        layer::<f32>(&case, &config, &Mask::causal());
+    }
+}
+
+#[test]
+fn the_neural_score_equals_the_reference() {
+    for case in cases("neural_score.json", 4) {
+        let (form, mask) = case.name.split_once('-').unwrap();
+        let (second_layer, width) = (form == "code", case.scalar("width") as usize);
+        let score = ScoreConfig::Neural(NeuralConfig { width, second_layer, ..NeuralConfig::default() });
+        let config = AttentionConfig { score, bias: false, ..AttentionConfig::default() };
+        let mask = if mask.starts_with("causal") { Mask::causal() } else { Mask::full() };
+        // The input, four projections, and the weights and biases of four or five layers.
+        let gradients = if second_layer { 15 } else { 13 };
+        assert_eq!(layer::<f64>(&case, &config, &mask), gradients, "{}", case.name);
+        layer::<f32>(&case, &config, &mask);
+    }
+}
+
+#[test]
+fn the_neural_score_has_the_parameters_of_the_paper() {
+    for (d, width, count) in [(64, 2, 275), (64, 4, 569), (64, 8, 1217), (64, 16, 2753), (96, 3, 609)] {
+        let score = ScoreConfig::Neural(NeuralConfig { width, ..NeuralConfig::default() });
+        let config = AttentionConfig { score, ..AttentionConfig::default() };
+        let mut set = ParamSet::new();
+        MultiHeadAttention::new(&mut set.root(), &config, 8 * d, 8).unwrap();
+        let parameters = Parameters::<f32>::initialise(&set, 0);
+        let specs = parameters.ids().map(|id| parameters.spec(id)).filter(|spec| spec.name.starts_with("score."));
+        assert_eq!(specs.map(|spec| spec.shape.iter().product::<usize>()).sum::<usize>(), count, "{d}, {width}");
+    }
+}
+
+#[test]
+fn rotation_windows_and_grouped_heads_equal_the_reference() {
+    for case in cases("attention_variants.json", 3) {
+        let config = match case.name.as_str() {
+            "rotary" => AttentionConfig {
+                position: Position::Rotary,
+                rotary_pairing: Pairing::Interleaved,
+                ..AttentionConfig::default()
+            },
+            "window" => AttentionConfig { window: Some(3), ..AttentionConfig::default() },
+            "grouped" => AttentionConfig {
+                project: Project::Linear(LinearConfig { kv_heads: Some(2) }),
+                ..AttentionConfig::default()
+            },
+            other => panic!("{other}"),
+        };
+        assert_eq!(layer::<f64>(&case, &config, &Mask::causal()), 9, "{}", case.name);
         layer::<f32>(&case, &config, &Mask::causal());
     }
 }

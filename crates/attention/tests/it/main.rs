@@ -9,4 +9,5 @@ mod golden_slots;
 mod identities;
 mod laplace;
 mod layers;
+mod probe;
 mod slots;

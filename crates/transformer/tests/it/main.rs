@@ -2,6 +2,7 @@
 
 mod causal_lm;
 mod generation;
+mod maps;
 mod names;
 mod precision;
 mod recompute;
