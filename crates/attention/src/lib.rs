@@ -53,6 +53,7 @@ mod pattern;
 pub mod position;
 mod preset;
 mod project;
+mod running;
 mod score;
 mod sight;
 pub mod statistics;

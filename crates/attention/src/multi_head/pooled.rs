@@ -9,9 +9,11 @@ use crate::condition::{Group, Pooled};
 use crate::config::Weighing;
 use crate::context::AttentionContext;
 use crate::pattern::{Pattern, Seen};
+use crate::project::repeat_heads;
+use crate::sight::Statistics;
 
 impl MultiHeadAttention {
-    /// From rotated queries, keys and values `[batch, heads, length, d]` to what follows mixing on heads. New tokens join a cache.
+    /// From rotated queries `[batch, heads, length, d]`, keys and values `[batch, kv_heads, length, d]` to what follows mixing on heads. New tokens join a cache.
     #[track_caller]
     pub(super) fn core_pooled<'t, T: Element>(
         &self,
@@ -34,6 +36,8 @@ impl MultiHeadAttention {
                 (tape.constant(keys), tape.constant(values))
             }
         };
+        // The heads of a factor need not be those that share keys, so each head gets its keys before they are pooled. A cache holds them once.
+        let [keys, values] = [keys, values].map(|x| repeat_heads(&x, self.heads));
         let mixed: Vec<_> = groups
             .iter()
             .map(|group| {
@@ -53,12 +57,12 @@ impl MultiHeadAttention {
         let Pooled { keys, values, sight } = &pooled;
         let (queries, keys) = match self.config.weighing {
             Weighing::Linear => self.conditions.on_features(queries, keys, sight),
-            _ => (self.conditions.after_position(queries, keys, sight), keys.clone()),
+            _ => (self.conditions.after_position(queries, &Statistics::Of(keys, sight), sight), keys.clone()),
         };
         let seen = either(sight.spans());
         let context = AttentionContext { seen, causal: false, bias: None, rotation: None };
         let mixed = self.mix([&queries, &keys, values], &context, sight, dropout);
-        self.after.on_heads(mixed, values, sight)
+        self.after.on_heads(mixed, &Statistics::Of(values, sight), sight)
     }
 }
 

@@ -174,6 +174,14 @@ impl ScoreLayer {
         }
     }
 
+    /// The width of what the tiles get for keys of width `d`.
+    pub(crate) fn width(&self, d: usize) -> usize {
+        match self {
+            ScoreLayer::Neural(layer) => layer.width,
+            _ => d,
+        }
+    }
+
     /// What the tiles get for queries `[batch, heads, queries, d]` and keys `[batch, kv_heads, keys, d]`.
     pub(crate) fn features<'t, T: Element>(
         &self,
