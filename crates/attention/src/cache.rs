@@ -1,10 +1,14 @@
 //! The key–value cache: keys and values of the tokens that have been seen, for decoding token by token.
 
+mod pool;
+
 use anther_kernels::{self as kernels, CacheWeights, CachedAttention, Spans, Write};
 use anther_tensor::{Element, KeySpans, Shape, Tensor};
 
+use crate::condition::Group;
 use crate::linear::LinearState;
 use crate::running::{Running, Statistic};
+use pool::Pool;
 
 /// Keys and values of one attention layer, `[batch, kv_heads, capacity, width]` each, filled in place up to the number of tokens seen. The tokens of
 /// a head follow each other in memory, so a new query streams through them. Heads of queries that share keys share them here too.
@@ -18,6 +22,8 @@ pub struct KeyValueCache<T: Element> {
     length: usize,
     /// Mean and variance of the keys and mean of the values.
     statistics: [Running; 3],
+    /// One for each group of heads that pool.
+    pools: Vec<Pool<T>>,
     state: Option<(LinearState<T>, usize)>,
 }
 
@@ -31,7 +37,18 @@ impl<T: Element> KeyValueCache<T> {
     pub(crate) fn with_widths(batch: usize, kv_heads: usize, widths: [usize; 2], capacity: usize) -> Self {
         let [keys, values] = widths.map(|width| Tensor::zeros([batch, kv_heads, capacity, width]));
         let statistics = [Statistic::Mean, Statistic::Variance, Statistic::Mean].map(Running::new);
-        KeyValueCache { keys, values, length: 0, statistics, state: None }
+        KeyValueCache { keys, values, length: 0, statistics, pools: Vec::new(), state: None }
+    }
+
+    /// The same cache with pools for these groups of the `heads` of a layer.
+    pub(crate) fn with_pools(self, groups: &[Group], heads: usize) -> Self {
+        let pools = groups.iter().map(|group| Pool::new(&self, group, heads)).collect();
+        KeyValueCache { pools, ..self }
+    }
+
+    /// What the pool of a group has of all tokens, as the rows of a cache.
+    pub(crate) fn pool(&mut self, group: usize) -> &KeyValueCache<T> {
+        self.pools[group].advance(&self.keys, &self.values, self.length)
     }
 
     /// An empty cache that keeps a running state in the place of keys and values.
@@ -60,16 +77,18 @@ impl<T: Element> KeyValueCache<T> {
         self.state.as_ref().map_or(self.keys.shape()[2], |(_, capacity)| *capacity)
     }
 
-    /// Bytes that keys and values, or the state, take: those of all tokens that fit.
+    /// Bytes that keys and values, pools of them, or the state take: those of all tokens that fit.
     pub fn bytes(&self) -> usize {
         let state = self.state.as_ref().map_or(0, |(state, _)| state.numel());
-        (self.keys.numel() + self.values.numel() + state) * size_of::<T>()
+        let pools: usize = self.pools.iter().map(Pool::bytes).sum();
+        (self.keys.numel() + self.values.numel() + state) * size_of::<T>() + pools
     }
 
     /// Forgets all tokens.
     pub fn clear(&mut self) {
         self.length = 0;
         self.statistics.iter_mut().for_each(Running::clear);
+        self.pools.iter_mut().for_each(Pool::clear);
         if let Some((state, _)) = &mut self.state {
             state.clear();
         }

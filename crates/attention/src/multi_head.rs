@@ -99,7 +99,11 @@ impl MultiHeadAttention {
         }
         let raw = self.config.weighing == Weighing::Linear || self.conditions.pooling().is_some();
         let width = if raw { self.d } else { self.score.width(self.d) };
-        KeyValueCache::with_widths(batch, self.kv_heads, [width, self.d], capacity)
+        let cache = KeyValueCache::with_widths(batch, self.kv_heads, [width, self.d], capacity);
+        match self.conditions.pooling() {
+            Some(groups) if self.decodes_from_pools() => cache.with_pools(groups, self.heads),
+            _ => cache,
+        }
     }
 
     /// Self-attention over `x`, `[batch, length, width]`, in a context made for that batch and length.

@@ -49,7 +49,7 @@ impl MultiHeadAttention {
                     self.conditions.after_position(&features.queries, &Statistics::Of(&keys, &sight), &sight)
                 }
             };
-            self.mix_cached(&queries, features.params.as_ref(), context, cache)
+            self.mix_cached(&queries, features.params.as_ref(), context, &sight, cache)
         };
         if !self.after.reads_all_values() {
             return mixed;
@@ -89,13 +89,14 @@ impl MultiHeadAttention {
         linear::attend((&queries, &tape.constant(keys), &tape.constant(values)), spans, eps)
     }
 
-    /// The weighted means of the values of the cache for what the score has made of new queries.
+    /// The weighted means of the values of the cache for what the score has made of new queries of the heads of `sight`.
     #[track_caller]
-    fn mix_cached<'t, T: Element>(
+    pub(super) fn mix_cached<'t, T: Element>(
         &self,
         queries: &Var<'t, T>,
         params: Option<&Var<'t, T>>,
         context: &AttentionContext<T>,
+        sight: &Sight,
         cache: &KeyValueCache<T>,
     ) -> Var<'t, T> {
         let (tape, new) = (queries.tape(), queries.shape()[2]);
@@ -114,7 +115,7 @@ impl MultiHeadAttention {
         }
         let (keys, values) = cache.rows();
         let (keys, values) = (tape.constant(keys), tape.constant(values));
-        let sinks = self.sinks.map(|sinks| tape.param(sinks));
+        let sinks = self.sinks.map(|sinks| sight.own(tape, sinks));
         let operands = Operands {
             params,
             bias: bias.as_ref(),
@@ -138,7 +139,7 @@ impl MultiHeadAttention {
 
 /// Whether each of `new` queries sees all tokens up to its own, of which `past` come before the first: a causal mask that hides nothing else. Then
 /// running statistics are those of what it sees.
-fn sees_all_before(seen: &Seen, past: usize, new: usize) -> bool {
+pub(super) fn sees_all_before(seen: &Seen, past: usize, new: usize) -> bool {
     let all = |(i, span): (usize, &Span)| *span == Span::new(0, (past + i % new + 1) as u32);
     seen.patterns.is_empty() && seen.spans.as_ref().map_or(new == 1, |spans| spans.rows().iter().enumerate().all(all))
 }
@@ -153,21 +154,23 @@ mod tests {
     /// Every slot that reads the cache gives its handle back before the next token.
     #[test]
     fn a_token_does_not_move_the_cache() {
-        for preset in ["dot", "bn+centred", "neural", "sinks+centred", "multi-query+cosine"] {
+        for preset in ["dot", "bn+centred", "neural", "sinks+centred", "multi-query+cosine", "bn-sh"] {
             let config = AttentionConfig::preset(preset).unwrap();
             let mut set = ParamSet::new();
             let layer = MultiHeadAttention::new(&mut set.root(), &config, 8, 2).unwrap();
             let parameters = Parameters::<f32>::initialise(&set, 1);
             let tape = Tape::inference(&parameters);
             let mut cache = layer.cache(1, 5);
-            let place = |cache: &KeyValueCache<f32>| [cache.rows().0.data().as_ptr(), cache.rows().1.data().as_ptr()];
+            let places = |cache: &KeyValueCache<f32>| [cache.rows().0.data().as_ptr(), cache.rows().1.data().as_ptr()];
             let mut first = None;
             for past in 0..5 {
                 // A window keeps running statistics from serving the last tokens.
-                let mask = if past < 3 { Mask::causal() } else { Mask::causal().within(2) };
+                let mask = if past < 3 || config.pools() { Mask::causal() } else { Mask::causal().within(2) };
                 let context = AttentionContext::new(&config, &mask, 1, 1, past, 2, 4);
                 layer.forward_cached(&tape.constant(Tensor::ones([1, 1, 8])), &context, &mut cache);
-                assert_eq!(*first.get_or_insert(place(&cache)), place(&cache), "{preset} after {past}");
+                let pool = config.pools().then(|| places(cache.pool(1)));
+                let now = (places(&cache), pool);
+                assert_eq!(*first.get_or_insert(now), now, "{preset} after {past}");
             }
         }
     }

@@ -1,8 +1,8 @@
 //! Decoding with a cache gives what the full pass gives.
 
 use anther_attention::{
-    AttentionConfig, AttentionContext, BatchNormConfig, Condition, Mask, MultiHeadAttention, Pattern, Position,
-    Weighing,
+    AttentionConfig, AttentionContext, BatchNormConfig, Condition, LinearConfig, Mask, MultiHeadAttention, Pattern,
+    PoolingConfig, Position, Project, Weighing,
 };
 use anther_tensor::{Element, ParamSet, Parameters, RandomKey, Tape, Tensor};
 use anther_testkit::assert_close;
@@ -137,6 +137,29 @@ fn statistics_of_the_cache_are_those_of_the_full_pass() {
     }
 }
 
+/// Means of complete blocks, with the tokens of the last block behind them, token by token and after several at once.
+#[test]
+fn pools_decode() {
+    let pooled = |scales: &[usize]| Condition::Pooling(PoolingConfig { scales: scales.to_vec() });
+    let bn = Condition::BatchNorm(BatchNormConfig { learned: true, scale: true, eps: 1e-2, beta: 0.7 });
+    for scales in [&[2][..], &[1, 3], &[4, 4, 1, 2], &[20, 1]] {
+        for preset in ["dot", "expressive+centred", "multi-query+sinks", "distance", "neural"] {
+            let preset = AttentionConfig::preset(preset).unwrap();
+            let config = AttentionConfig { condition: vec![pooled(scales)], position: Position::Rotary, ..preset };
+            // Four heads, of which two or all share keys.
+            let grouped = Project::Linear(LinearConfig { kv_heads: Some(2) });
+            let mut configs = vec![AttentionConfig { project: grouped, ..config.clone() }, config.clone()];
+            configs.push(AttentionConfig { condition: vec![pooled(scales), bn.clone()], ..config });
+            for config in configs.iter().filter(|config| config.validate(WIDTH, HEADS).is_ok()) {
+                check(config, &[1; 17]);
+                check(config, &[5, 1, 1, 3, 1, 1, 1, 4, 1]);
+                check_as::<f32>(config, &Mask::causal(), &[1; 17], 2e-5);
+                check_as::<f64>(config, &Mask::causal().padded(vec![6, 2]), &[1, 1, 1, 3], 1e-12);
+            }
+        }
+    }
+}
+
 /// What the kernel for few queries does not do, the driver does over a cache that has room for more.
 #[test]
 fn every_mask_decodes() {
@@ -170,9 +193,13 @@ fn one_head_of_keys_takes_the_memory_of_one() {
         layer.cache::<f32>(BATCH, 10).bytes()
     };
     assert_eq!(bytes("dot"), 2 * BATCH * HEADS * 10 * D * size_of::<f32>());
-    for other in ["dot", "expressive", "sh", "neural", "sinks"] {
+    for other in ["dot", "expressive", "neural", "sinks", "neural+sh"] {
         assert_eq!(bytes(&format!("multi-query+{other}")) * HEADS, bytes(other), "{other}");
     }
+    // Of 10 tokens a pool of factor 1 has 10 rows, and one of factor 2 has 5 and one for a token alone: here each for two heads, or for the one they share.
+    let row = 2 * BATCH * D * size_of::<f32>();
+    assert_eq!(bytes("sh"), row * (HEADS * 10 + 2 * 10 + 2 * 6));
+    assert_eq!(bytes("multi-query+sh"), row * (10 + 10 + 6));
     assert_eq!(bytes("linear"), BATCH * HEADS * D * (D + 1) * size_of::<f32>());
 }
 
