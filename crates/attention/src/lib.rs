@@ -55,6 +55,7 @@ pub mod position;
 mod preset;
 mod probe;
 mod project;
+mod running;
 mod score;
 mod sight;
 pub mod statistics;

@@ -1,9 +1,9 @@
 //! The multi-head layer: the slots of a configuration, one after the other.
 
+mod cached;
 mod pooled;
 mod probed;
 
-use anther_kernels::CacheWeights;
 use anther_tensor::{Element, Init, ParamId, Scope, Stream, Tape, Var};
 
 use crate::after::Afterwards;
@@ -11,17 +11,13 @@ use crate::cache::KeyValueCache;
 use crate::condition::Conditions;
 use crate::config::{AttentionConfig, ConfigError, Weighing};
 use crate::context::AttentionContext;
-use crate::core::spread;
 use crate::driver::{Operands, TileScore, TileWeigh, attend_boxed};
 use crate::linear;
 use crate::position::{Position, relative};
-use crate::project::Projections;
+use crate::project::{Projections, repeat_heads};
 use crate::score::{Distance, Neural, OfDot, Pairwise, ScaledDot, ScoreConfig, ScoreLayer, SquaredDot, Yat};
-use crate::sight::Sight;
+use crate::sight::{Sight, Statistics};
 use crate::weigh::{Expressive, ReluPower, Sigmoid, Softmax, Weigh};
-
-/// Up to so many new tokens meet a cache one by one; more are worth products of whole matrices.
-const FEW_QUERIES: usize = 8;
 
 /// Multi-head attention: `y = merge(attend(split(x W_qᵀ), split(x W_kᵀ), split(x W_vᵀ))) W_oᵀ`, or what the slots of the configuration make of it.
 ///
@@ -38,6 +34,8 @@ pub struct MultiHeadAttention {
     relative: Option<ParamId>,
     after: Afterwards,
     heads: usize,
+    /// Heads of keys and values between projection and mixing.
+    kv_heads: usize,
     d: usize,
     config: AttentionConfig,
     dropout: Stream,
@@ -71,9 +69,12 @@ impl MultiHeadAttention {
     ) -> Result<Self, ConfigError> {
         config.validate(width, heads)?;
         let d = width / heads;
+        let project = Projections::new(scope, &config.project, width, heads, config.bias, init, output_init);
+        let conditions = Conditions::new(scope, &config.condition, heads, d);
+        let kv_heads = if conditions.part_shared_keys() { heads } else { project.kv_heads() };
         Ok(MultiHeadAttention {
-            project: Projections::new(scope, &config.project, width, heads, config.bias, init, output_init),
-            conditions: Conditions::new(scope, &config.condition, heads, d),
+            project,
+            conditions,
             score: ScoreLayer::new(scope, &config.score, heads, d),
             sinks: config.sinks.then(|| scope.param("sinks", [heads], Init::Zeros)),
             relative: (config.position == Position::Relative).then(|| {
@@ -82,13 +83,14 @@ impl MultiHeadAttention {
             }),
             after: Afterwards::new(scope, &config.after, width, heads, config.bias, init),
             heads,
+            kv_heads,
             d,
             config: config.clone(),
             dropout: scope.stream("dropout"),
         })
     }
 
-    /// An empty cache for this layer.
+    /// An empty cache for this layer, of as many heads as the layer has keys. (The state of linear attention has one a head of queries.)
     pub fn cache<T: Element>(&self, batch: usize, capacity: usize) -> KeyValueCache<T> {
         if self.config.weighing == Weighing::Linear
             && !self.conditions.read_all_keys()
@@ -96,7 +98,13 @@ impl MultiHeadAttention {
         {
             return KeyValueCache::of_state(batch, self.heads, self.d, capacity);
         }
-        KeyValueCache::new(batch, self.heads, self.d, capacity)
+        let raw = self.config.weighing == Weighing::Linear || self.conditions.pooling().is_some();
+        let width = if raw { self.d } else { self.score.width(self.d) };
+        let cache = KeyValueCache::with_widths(batch, self.kv_heads, [width, self.d], capacity);
+        match self.conditions.pooling() {
+            Some(groups) if self.decodes_from_pools() => cache.with_pools(groups, self.heads),
+            _ => cache,
+        }
     }
 
     /// Self-attention over `x`, `[batch, length, width]`, in a context made for that batch and length.
@@ -179,81 +187,21 @@ impl MultiHeadAttention {
             let mixed = self.core_pooled(groups, [&queries, &keys, &values], context, cache);
             return self.after.on_merged(mixed.merge_heads(), x);
         }
+        if let Some(cache) = cache {
+            let mixed = self.core_cached([&queries, &keys, &values], context, cache);
+            return self.after.on_merged(mixed.merge_heads(), x);
+        }
         let sight = self.sight(context);
-        let (all_keys, all_values) = self.seen(&keys, &values, cache.as_deref());
         let (queries, keys) = match self.config.weighing {
             Weighing::Linear => self.conditions.on_features(&queries, &keys, &sight),
-            _ => (self.conditions.after_position(&queries, &all_keys, &sight), keys),
+            _ => (self.conditions.after_position(&queries, &Statistics::Of(&keys, &sight), &sight), keys),
         };
         if let Some(probe) = &context.probe {
             probe.push(self.map([&queries, &keys], context, &sight));
         }
-        let mixed = match cache {
-            None => self.mix([&queries, &keys, &values], context, &sight, self.dropout),
-            Some(cache) => self.mix_cached(&queries, &keys, &values, context, cache),
-        };
-        let mixed = self.after.on_heads(mixed, &all_values, &sight);
+        let mixed = self.mix([&queries, &keys, &values], context, &sight, self.dropout);
+        let mixed = self.after.on_heads(mixed, &Statistics::Of(&values, &sight), &sight);
         self.after.on_merged(mixed.merge_heads(), x)
-    }
-
-    /// Keys and values of all tokens, those of the cache before the new ones, as far as a slot reads them. Copying them costs a new token about what
-    /// attending to them does.
-    fn seen<'t, T: Element>(
-        &self,
-        keys: &Var<'t, T>,
-        values: &Var<'t, T>,
-        cache: Option<&KeyValueCache<T>>,
-    ) -> (Var<'t, T>, Var<'t, T>) {
-        let wanted = self.conditions.read_all_keys() || self.after.reads_all_values();
-        let Some(cache) = cache.filter(|cache| wanted && !cache.is_empty()) else {
-            return (keys.clone(), values.clone());
-        };
-        let tape = keys.tape();
-        let (past_keys, past_values) = cache.tokens();
-        let join = |past, new| tape.concat(2, &[&tape.constant(past), new]);
-        (join(past_keys, keys), join(past_values, values))
-    }
-
-    /// As [`MultiHeadAttention::mix`], over the tokens of the cache and the new ones, which join it.
-    #[track_caller]
-    fn mix_cached<'t, T: Element>(
-        &self,
-        queries: &Var<'t, T>,
-        keys: &Var<'t, T>,
-        values: &Var<'t, T>,
-        context: &AttentionContext<T>,
-        cache: &mut KeyValueCache<T>,
-    ) -> Var<'t, T> {
-        let tape = queries.tape();
-        assert!(!tape.is_recording(), "a key-value cache is for inference, but this tape records");
-        if self.config.weighing == Weighing::Linear && cache.is_state() {
-            let (queries, keys) = (queries.elu_plus_one(), keys.elu_plus_one());
-            let qkv = (queries.value(), keys.value(), values.value());
-            return tape.constant(cache.attend_state(qkv, linear::spans(&context.seen), self.config.eps));
-        }
-        cache.append(keys.value(), values.value());
-        let weights = self.cache_weights().filter(|_| context.seen.patterns.is_empty());
-        let Some(weights) = weights.filter(|_| queries.shape()[2] <= FEW_QUERIES) else {
-            let (keys, values) = cache.tokens();
-            let qkv = [queries, &tape.constant(keys), &tape.constant(values)];
-            return self.mix(qkv, context, &self.sight(context), self.dropout);
-        };
-        let scale = T::from_f64(self.config.score_scale(self.d));
-        let bias = self.bias(tape, context, [queries.shape()[2], cache.len()]);
-        let bias = bias.map(|bias| spread(bias.value(), queries.shape()[2]));
-        let spans = context.seen.spans.as_ref();
-        tape.constant(cache.attend(queries.value(), scale, weights, bias.as_ref(), spans))
-    }
-
-    /// How the kernel that reads keys and values where they lie weighs them, if it can.
-    fn cache_weights<T: Element>(&self) -> Option<CacheWeights<T>> {
-        match (&self.config.score, self.config.weighing) {
-            (ScoreConfig::Dot {}, Weighing::Softmax) if self.sinks.is_none() => Some(CacheWeights::Softmax),
-            (ScoreConfig::Dot {}, Weighing::Expressive) => {
-                Some(CacheWeights::Squash { eps: T::from_f64(self.config.eps) })
-            }
-            _ => None,
-        }
     }
 
     /// The bias on scores by distance, as the weighing wants it, of so many queries and keys.
@@ -276,7 +224,8 @@ impl MultiHeadAttention {
         })
     }
 
-    /// Queries of `x`, keys and values of `memory`, `[batch, heads, length, d]` each, conditioned, and rotated if the positions are rotary.
+    /// Queries of `x`, `[batch, heads, length, d]`, keys and values of `memory`, `[batch, kv_heads, length, d]` each, conditioned, and rotated if the
+    /// positions are rotary.
     #[track_caller]
     fn project<'t, T: Element>(
         &self,
@@ -290,7 +239,7 @@ impl MultiHeadAttention {
         };
         let [queries, keys, values] = self.project.forward(x, memory);
         let (queries, keys) = self.conditions.before_position(queries, keys);
-        (rotate(queries), rotate(keys), values)
+        (rotate(queries), rotate(keys), repeat_heads(&values, self.kv_heads))
     }
 
     /// What the queries of all heads see, for statistics of it.

@@ -4,7 +4,43 @@ use std::ops::Range;
 
 use anther_tensor::{Element, KeySpans, ParamId, Tape, Tensor, Var};
 
+use crate::project::repeat_heads;
 use crate::statistics::{span_mean, span_variance};
+
+/// The statistics of what each query sees, as slots ask for them.
+pub(crate) enum Statistics<'a, 't, T: Element> {
+    /// Of rows `[batch, kv_heads, keys, d]`.
+    Of(&'a Var<'t, T>, &'a Sight),
+    /// Known already, `[batch, kv_heads, queries, d]`.
+    Known {
+        mean: Var<'t, T>,
+        /// Only if it is asked for.
+        variance: Option<Var<'t, T>>,
+    },
+}
+
+impl<'t, T: Element> Statistics<'_, 't, T> {
+    /// The mean that each of `queries` queries of `heads` heads sees, `[batch, heads, queries, d]`.
+    #[track_caller]
+    pub(crate) fn mean(&self, heads: usize, queries: usize) -> Var<'t, T> {
+        let mean = match self {
+            Statistics::Of(x, sight) => sight.mean(x, queries),
+            Statistics::Known { mean, .. } => mean.clone(),
+        };
+        // Heads that share keys share their statistics.
+        repeat_heads(&mean, heads)
+    }
+
+    /// The biased variance of the same.
+    #[track_caller]
+    pub(crate) fn variance(&self, heads: usize, queries: usize) -> Var<'t, T> {
+        let variance = match self {
+            Statistics::Of(x, sight) => sight.variance(x, queries),
+            Statistics::Known { variance, .. } => variance.clone().expect("a variance that was asked for"),
+        };
+        repeat_heads(&variance, heads)
+    }
+}
 
 /// What the queries of neighbouring heads see: spans of keys, apart from each other, that a query sees all of.
 pub(crate) struct Sight {

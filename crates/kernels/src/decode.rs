@@ -23,14 +23,16 @@ pub enum CacheWeights<T> {
 pub struct CachedAttention<'a, T> {
     /// `[batch, heads, queries, d]`
     pub queries: &'a [T],
-    /// `[batch, heads, capacity, d]`, of which the first `length` rows of each head are read.
+    /// `[batch, kv_heads, capacity, d]`, of which the first `length` rows of each head are read.
     pub keys: &'a [T],
-    /// `[batch, heads, capacity, dv]`, read like the keys.
+    /// `[batch, kv_heads, capacity, dv]`, read like the keys.
     pub values: &'a [T],
     /// Sequences.
     pub batch: usize,
-    /// Heads of a sequence.
+    /// Heads of the queries of a sequence.
     pub heads: usize,
+    /// Heads of keys and values of a sequence, a divisor of `heads`: each serves `heads / kv_heads` heads of queries that follow each other.
+    pub kv_heads: usize,
     /// Keys of each head.
     pub length: usize,
     /// Rows of a head in the cache, at least `length`.
@@ -49,21 +51,29 @@ pub struct CachedAttention<'a, T> {
     pub spans: Option<Spans<'a>>,
 }
 
+/// So many queries that share their keys read them together, at most.
+pub(crate) const TOGETHER: usize = 4;
+
 /// `out[q] = Σ_j a_qj v_j` over the keys that query `q` sees: `[batch, heads, queries, dv]`. A query that sees no key gives zeros.
 ///
-/// Reads each key and each value in sight once a query, so it suits few queries; for many, products of whole matrices do less. Cost
-/// 2·keys·(d + dv) operations a query.
+/// Up to four queries that share keys, of one head or of heads of one group, read them from memory once. Each of them has arithmetic of its own, so this
+/// suits few queries; for many, products of whole matrices do less. Cost 2·keys·(d + dv) operations a query. Which queries go together does not change a
+/// bit of a result.
 ///
 /// # Panics
-/// When a length or the spans do not fit, or `length` is over `capacity`.
+/// When a length or the spans do not fit, `kv_heads` does not divide `heads`, or `length` is over `capacity`.
 #[track_caller]
 pub fn attend_cached<T: Real>(args: CachedAttention<'_, T>, out: &mut [T]) {
     const KERNEL: &str = "attend_cached";
-    let CachedAttention { batch, heads, length, capacity, d, dv, .. } = args;
+    let CachedAttention { batch, heads, kv_heads, length, capacity, d, dv, .. } = args;
+    assert!(
+        heads == kv_heads || (kv_heads > 0 && heads.is_multiple_of(kv_heads)),
+        "kernels::{KERNEL}: {kv_heads} heads of keys do not divide {heads} heads"
+    );
     assert!(length <= capacity, "kernels::{KERNEL}: {length} keys are more than the {capacity} rows of a head");
     let groups = check::product(KERNEL, &[batch, heads]);
-    check::length(KERNEL, "keys", args.keys.len(), check::product(KERNEL, &[groups, capacity, d]));
-    check::length(KERNEL, "values", args.values.len(), check::product(KERNEL, &[groups, capacity, dv]));
+    check::length(KERNEL, "keys", args.keys.len(), check::product(KERNEL, &[batch, kv_heads, capacity, d]));
+    check::length(KERNEL, "values", args.values.len(), check::product(KERNEL, &[batch, kv_heads, capacity, dv]));
     let rows = check::rows(KERNEL, "out", out.len(), dv);
     check::length(KERNEL, "queries", args.queries.len(), check::product(KERNEL, &[rows, d]));
     if rows == 0 {
@@ -81,7 +91,10 @@ pub fn attend_cached<T: Real>(args: CachedAttention<'_, T>, out: &mut [T]) {
     }
     let run = table::<T>().attend_cached;
     let work = rows.saturating_mul(length).saturating_mul(d + dv);
-    blocks(work, out, dv, |row, out| run(out, row, rows / groups, &args));
+    let queries = rows / groups;
+    let sharing = heads / kv_heads * queries;
+    let together = (1..=TOGETHER).rev().find(|&count| sharing.is_multiple_of(count)).unwrap_or(1);
+    blocks(work, out, together * dv, |block, out| run(out, block * together, queries, &args));
 }
 
 impl<'a, T: Real> CachedAttention<'a, T> {
@@ -89,12 +102,13 @@ impl<'a, T: Real> CachedAttention<'a, T> {
     #[inline(always)]
     pub(crate) fn row(&self, row: usize, queries: usize) -> Row<'a, T> {
         let CachedAttention { length, capacity, d, dv, .. } = *self;
-        let (group, query) = (row / queries, row % queries);
-        let bias_row = group % self.heads * queries + query;
+        let (head, query) = (row / queries, row % queries);
+        let kv_head = head / (self.heads / self.kv_heads);
+        let bias_row = head % self.heads * queries + query;
         Row {
             query: &self.queries[row * d..][..d],
-            keys: &self.keys[group * capacity * d..][..length * d],
-            values: &self.values[group * capacity * dv..][..length * dv],
+            keys: &self.keys[kv_head * capacity * d..][..length * d],
+            values: &self.values[kv_head * capacity * dv..][..length * dv],
             bias: self.bias.map(|bias| &bias[bias_row * length..][..length]),
         }
     }

@@ -14,7 +14,7 @@
 use anther_tensor::{Element, Init, ParamId, Scope, Var};
 use serde::{Deserialize, Serialize};
 
-use crate::sight::Sight;
+use crate::sight::{Sight, Statistics};
 
 /// Settings of centred attention.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -46,10 +46,15 @@ impl Centred {
         Centred { gain, learned: learned.then(|| scope.param("centring_gain", [heads], Init::Constant(gain))) }
     }
 
-    /// Corrects what queries gathered, `[batch, heads, queries, d]`, given all values `[batch, heads, keys, d]`.
+    /// Corrects what queries gathered, `[batch, heads, queries, d]`, given statistics of the values. `sight` is that of the queries.
     #[track_caller]
-    pub(super) fn correct<'t, T: Element>(&self, mixed: &Var<'t, T>, values: &Var<'t, T>, sight: &Sight) -> Var<'t, T> {
-        let mean = sight.mean(values, mixed.shape()[2]);
+    pub(super) fn correct<'t, T: Element>(
+        &self,
+        mixed: &Var<'t, T>,
+        values: &Statistics<'_, 't, T>,
+        sight: &Sight,
+    ) -> Var<'t, T> {
+        let mean = values.mean(mixed.shape()[1], mixed.shape()[2]);
         let correction = match self.learned {
             Some(gain) => mean * sight.per_head(mixed.tape(), gain),
             None => mean.scale(self.gain),

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 pub use centred::CentredConfig;
 
 use crate::config::ConfigError;
-use crate::sight::Sight;
+use crate::sight::{Sight, Statistics};
 use centred::Centred;
 use output_gate::OutputGate;
 
@@ -73,9 +73,14 @@ impl Afterwards {
         matches!(self, Afterwards::Centred(_))
     }
 
-    /// On `[batch, heads, queries, d]`, given all values that queries may see.
+    /// On `[batch, heads, queries, d]`, given statistics of the values that queries see.
     #[track_caller]
-    pub(crate) fn on_heads<'t, T: Element>(&self, mixed: Var<'t, T>, values: &Var<'t, T>, sight: &Sight) -> Var<'t, T> {
+    pub(crate) fn on_heads<'t, T: Element>(
+        &self,
+        mixed: Var<'t, T>,
+        values: &Statistics<'_, 't, T>,
+        sight: &Sight,
+    ) -> Var<'t, T> {
         match self {
             Afterwards::Centred(centred) => centred.correct(&mixed, values, sight),
             _ => mixed,

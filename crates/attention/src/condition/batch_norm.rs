@@ -26,7 +26,8 @@
 use anther_tensor::{Element, Init, KeySpans, ParamId, Scope, Var};
 use serde::{Deserialize, Serialize};
 
-use crate::sight::Sight;
+use crate::project::repeat_heads;
+use crate::sight::{Sight, Statistics};
 
 /// Settings of Attention-BN.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -65,14 +66,28 @@ impl BatchNorm {
         BatchNorm { beta, learned, scale, eps }
     }
 
-    /// q̃ from queries `[batch, heads, queries, d]` and all keys `[batch, heads, keys, d]`.
-    #[track_caller]
-    pub(super) fn shift<'t, T: Element>(&self, queries: &Var<'t, T>, keys: &Var<'t, T>, sight: &Sight) -> Var<'t, T> {
-        let shifted = self.centre(queries, keys, sight);
-        if self.scale { shifted / sight.variance(keys, queries.shape()[2]).affine(1.0, self.eps) } else { shifted }
+    /// Whether it asks for the variance of the keys.
+    pub(super) fn scales(&self) -> bool {
+        self.scale
     }
 
-    /// q̂ and k̂ from queries `[batch, heads, queries, d]` and keys `[batch, heads, keys, d]`.
+    /// q̃ from queries `[batch, heads, queries, d]` and statistics of the keys. `sight` is that of the queries.
+    #[track_caller]
+    pub(super) fn shift<'t, T: Element>(
+        &self,
+        queries: &Var<'t, T>,
+        keys: &Statistics<'_, 't, T>,
+        sight: &Sight,
+    ) -> Var<'t, T> {
+        let shifted = self.centre(queries, keys, sight);
+        if !self.scale {
+            return shifted;
+        }
+        let (heads, rows) = (queries.shape()[1], queries.shape()[2]);
+        shifted / keys.variance(heads, rows).affine(1.0, self.eps)
+    }
+
+    /// q̂ and k̂ from queries `[batch, heads, queries, d]` and keys `[batch, kv_heads, keys, d]`; as each head may have a β, there are as many of k̂ as of q̂.
     ///
     /// # Panics
     /// If queries of one sequence see different keys.
@@ -84,21 +99,23 @@ impl BatchNorm {
         sight: &Sight,
     ) -> (Var<'t, T>, Var<'t, T>) {
         let spans = sight.spans().iter().map(|spans| repeated(spans, keys.shape()[2])).collect();
+        let keys = &repeat_heads(keys, queries.shape()[1]);
         let by_keys = Sight::new(spans, sight.heads());
         let normalise = |x: &Var<'t, T>, sight: &Sight| {
-            let centred = self.centre(x, keys, sight);
+            let statistics = Statistics::Of(keys, sight);
+            let centred = self.centre(x, &statistics, sight);
             if !self.scale {
                 return centred;
             }
-            centred / sight.variance(keys, x.shape()[2]).affine(1.0, self.eps).sqrt()
+            centred / statistics.variance(x.shape()[1], x.shape()[2]).affine(1.0, self.eps).sqrt()
         };
         (normalise(queries, sight), normalise(keys, &by_keys))
     }
 
-    /// `x − βμ`, row by row with the mean of the keys that its span has.
+    /// `x − βμ`, row by row with the mean of the keys that it sees.
     #[track_caller]
-    fn centre<'t, T: Element>(&self, x: &Var<'t, T>, keys: &Var<'t, T>, sight: &Sight) -> Var<'t, T> {
-        let mean = sight.mean(keys, x.shape()[2]);
+    fn centre<'t, T: Element>(&self, x: &Var<'t, T>, keys: &Statistics<'_, 't, T>, sight: &Sight) -> Var<'t, T> {
+        let mean = keys.mean(x.shape()[1], x.shape()[2]);
         let shift = match self.learned {
             Some(beta) => mean * sight.per_head(x.tape(), beta),
             None => mean.scale(self.beta),

@@ -15,7 +15,8 @@ pub(crate) use pooling::{Group, Pooled};
 pub use qk_norm::QkNormConfig;
 
 use crate::config::ConfigError;
-use crate::sight::Sight;
+use crate::project::repeat_heads;
+use crate::sight::{Sight, Statistics};
 use batch_norm::BatchNorm;
 use convolution::Convolution;
 use qk_norm::QkNorm;
@@ -103,12 +104,17 @@ impl Conditions {
         self.pooling.as_deref()
     }
 
+    /// Whether each head gets keys of its own, also where heads share them.
+    pub(crate) fn part_shared_keys(&self) -> bool {
+        self.convolution.is_some()
+    }
+
     /// Whether pooling or [`Conditions::after_position`] reads the keys.
     pub(crate) fn read_all_keys(&self) -> bool {
         self.pooling.is_some() || self.batch_norm.is_some()
     }
 
-    /// New queries and keys `[batch, heads, length, d]`, before they are rotated.
+    /// New queries `[batch, heads, length, d]` and keys `[batch, kv_heads, length, d]`, before they are rotated.
     #[track_caller]
     pub(crate) fn before_position<'t, T: Element>(
         &self,
@@ -116,7 +122,11 @@ impl Conditions {
         keys: Var<'t, T>,
     ) -> (Var<'t, T>, Var<'t, T>) {
         let (queries, keys) = match &self.convolution {
-            Some(convolution) => (convolution.forward(&queries), convolution.forward(&keys)),
+            // The kernel has numbers of its own for every head of queries.
+            Some(convolution) => {
+                let keys = repeat_heads(&keys, queries.shape()[1]);
+                (convolution.forward(&queries), convolution.forward(&keys))
+            }
             None => (queries, keys),
         };
         match &self.qk_norm {
@@ -140,12 +150,17 @@ impl Conditions {
         }
     }
 
-    /// Queries after rotation, given all keys that they may see.
+    /// Whether [`Conditions::after_position`] asks for the mean of the keys, and whether for their variance too.
+    pub(crate) fn statistics(&self) -> (bool, bool) {
+        (self.batch_norm.is_some(), self.batch_norm.is_some_and(|norm| norm.scales()))
+    }
+
+    /// Queries after rotation, given statistics of the keys that they see.
     #[track_caller]
     pub(crate) fn after_position<'t, T: Element>(
         &self,
         queries: &Var<'t, T>,
-        keys: &Var<'t, T>,
+        keys: &Statistics<'_, 't, T>,
         sight: &Sight,
     ) -> Var<'t, T> {
         match &self.batch_norm {

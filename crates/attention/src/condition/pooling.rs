@@ -14,7 +14,8 @@
 //! The statistics of Attention-BN, centring and linear attention are those of the pooled keys and values.
 //!
 //! Under a causal mask a query that sees n tokens sees the ⌊n/s⌋ means of blocks that are complete and the tokens of the last block, n mod s of them, as
-//! they are. A cache holds tokens and pools them again for every new one.
+//! they are. Beside its tokens a cache holds the means of complete blocks with the tokens of the last one behind them, which is all that the next token reads:
+//! length/s rows. Several new tokens at once, other masks, and scores that make features of means pool all tokens again.
 //!
 //! The text of the paper was not at hand. That heads have training sets of their own, downsampled, is recalled, average pooling less surely, and the factors
 //! hardly; what is said here of the last window, of padding and of rotation is a guess, and the causal form is ours.
@@ -75,6 +76,11 @@ pub(super) fn groups(scope: &Scope<'_>, config: &PoolingConfig, heads: usize) ->
 }
 
 impl Group {
+    /// How many tokens a mean is of.
+    pub(crate) fn factor(&self) -> usize {
+        self.factor
+    }
+
     /// Pools the keys and values of the group's heads. Spans are over the tokens.
     ///
     /// # Panics

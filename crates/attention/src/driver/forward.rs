@@ -10,8 +10,8 @@ use anther_tensor::Element;
 use super::job::{Job, TileMask};
 use super::{KEYS, Normaliser, Pairs, QUERIES, Rows};
 
-/// Writes the result and the number kept of each query.
-pub(super) fn forward<T: Element>(job: &Job<'_, T>, qkv: [&[T]; 3], out: &mut [T], kept: &mut [T]) {
+/// Writes the result and the number kept of each query. Each head of keys and values has `room` rows in memory, of which the first ones are in use.
+pub(super) fn forward<T: Element>(job: &Job<'_, T>, qkv: [&[T]; 3], room: usize, out: &mut [T], kept: &mut [T]) {
     let sizes = job.sizes;
     let (queries, keys, d, dv) = (sizes.queries, sizes.keys, sizes.d, sizes.dv);
     if out.is_empty() {
@@ -21,14 +21,17 @@ pub(super) fn forward<T: Element>(job: &Job<'_, T>, qkv: [&[T]; 3], out: &mut [T
     parallel_blocks2(work, (out, queries * dv), (kept, queries), |head, out, kept| {
         let part = |head: usize, size: usize| head * size..(head + 1) * size;
         let (q, kv) = (&qkv[0][part(head, queries * d)], head / job.group());
-        let (k, v) = (&qkv[1][part(kv, keys * d)], &qkv[2][part(kv, keys * dv)]);
-        let finite = kernels::first_non_finite(v).is_none();
-        let mut panels = Scratch::new(keys.next_multiple_of(PANEL) * d);
-        kernels::pack_panels(&mut panels, k, d);
+        let (k, v) = (&qkv[1][part(kv, room * d)][..keys * d], &qkv[2][part(kv, room * dv)][..keys * dv]);
+        let reach = job.reach(head, &(0..queries));
+        let reach = reach.start / PANEL * PANEL..reach.end;
+        let finite = kernels::first_non_finite(&v[reach.start * dv..reach.end * dv]).is_none();
+        let mut panels = Scratch::new(reach.len().next_multiple_of(PANEL) * d);
+        kernels::pack_panels(&mut panels, &k[reach.start * d..reach.end * d], d);
         parallel_blocks2(job.work(), (out, QUERIES * dv), (kept, QUERIES), |block, out, kept| {
             let first = block * QUERIES;
             let q = &q[first * d..][..kept.len() * d];
-            Block { job, head, first, q, keys: k, panels: &panels, values: v, finite }.run(out, kept);
+            Block { job, head, first, q, keys: k, panels: &panels, packed: reach.start, values: v, finite }
+                .run(out, kept);
         });
     });
 }
@@ -41,6 +44,8 @@ struct Block<'a, T: Element> {
     q: &'a [T],
     keys: &'a [T],
     panels: &'a [T],
+    /// The first key in the panels.
+    packed: usize,
     values: &'a [T],
     /// Whether all values are numbers. Otherwise zero weights do not make them vanish.
     finite: bool,
@@ -71,7 +76,8 @@ impl<T: Element> Block<'_, T> {
                 queries: self.q,
                 query_columns: &columns,
                 keys: &self.keys[start * d..keys.end * d],
-                key_panels: &self.panels[start * d..keys.end.next_multiple_of(PANEL) * d],
+                key_panels: &self.panels
+                    [(start - self.packed) * d..(keys.end.next_multiple_of(PANEL) - self.packed) * d],
                 d,
                 spans: mask.spans(),
                 params: job.params,

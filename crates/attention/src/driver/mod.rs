@@ -73,20 +73,30 @@ impl<'a, 't, T: Element> Operands<'a, 't, T> {
     /// If the shapes do not fit.
     #[track_caller]
     pub(crate) fn check(&self, what: &str) -> [usize; 4] {
+        self.check_first(what, four(self.keys.value())[2])
+    }
+
+    /// The same, with the first `keys` of the keys alone.
+    ///
+    /// # Panics
+    /// If the shapes do not fit.
+    #[track_caller]
+    fn check_first(&self, what: &str, keys: usize) -> [usize; 4] {
         let (q, k, v) = (four(self.queries.value()), four(self.keys.value()), four(self.values.value()));
+        assert!(keys <= k[2], "{what}: {keys} keys are more than the {} rows of a head", k[2]);
         assert!(
             q[0] == k[0] && k[..3] == v[..3] && q[3] == k[3] && q[3] > 0 && v[3] > 0,
             "{what}: queries {q:?}, keys {k:?} and values {v:?} do not fit"
         );
         assert!(k[1] > 0 && q[1].is_multiple_of(k[1]), "{what}: {} heads of keys do not divide {} heads", k[1], q[1]);
-        let table = (q[2] + k[2]).saturating_sub(1);
+        let table = (q[2] + keys).saturating_sub(1);
         if let Some(bias) = self.bias {
             assert!(*bias.shape() == [q[1], table], "{what}: a bias {:?} is not [{}, {table}]", bias.shape(), q[1]);
         }
         if let Some(sinks) = self.sinks {
             assert!(*sinks.shape() == [q[1]], "{what}: sinks {:?} are not [{}]", sinks.shape(), q[1]);
         }
-        let shape = [q[0], q[1], q[2], k[2]];
+        let shape = [q[0], q[1], q[2], keys];
         self.seen.check(what, shape);
         shape
     }
@@ -147,7 +157,7 @@ impl<T: Element> Op<T> for TiledAttention<T> {
         let mut normalisers = Tensor::build([batch, heads, queries], |_| ());
         let qkv = [inputs[0].data(), inputs[1].data(), inputs[2].data()];
         let output = Tensor::build([batch, heads, queries, dv], |out| {
-            forward::forward(&job, qkv, out, normalisers.data_mut());
+            forward::forward(&job, qkv, job.sizes.keys, out, normalisers.data_mut());
         });
         let inputs = inputs.iter().map(|&input| input.clone()).collect();
         (output.clone(), Saved { inputs, output, normalisers })
@@ -225,4 +235,36 @@ pub fn attend_boxed<'t, T: Element>(
     let dropout = queries.tape().random(stream).filter(|_| p > 0.0).map(|key| (key, p));
     let op = TiledAttention { score, weigh, seen: seen.clone(), dropout, params, bias, sinks };
     queries.tape().apply(op, &inputs)
+}
+
+/// What [`attend_boxed`] gives for the first `length` rows of each head of keys and values, which are read where they lie: for a cache that has room for
+/// more. Nothing is recorded, and dropout is for training.
+///
+/// # Panics
+/// As [`attend_tiled`], or if there are not so many rows.
+#[track_caller]
+pub(crate) fn attend_first<T: Element>(
+    score: &dyn TileScore<T>,
+    weigh: &dyn TileWeigh<T>,
+    operands: &Operands<'_, '_, T>,
+    length: usize,
+) -> Tensor<T> {
+    let [batch, heads, queries, keys] = operands.check_first("tiled_attention", length);
+    let [_, kv_heads, room, d] = four(operands.keys.value());
+    let dv = four(operands.values.value())[3];
+    let [params, bias, sinks] = [operands.params, operands.bias, operands.sinks]
+        .map(|input| input.map_or(&[][..], |input| input.value().data()));
+    let job = Job {
+        score,
+        weigh,
+        sizes: Sizes { batch, heads, kv_heads, queries, keys, d, dv },
+        seen: operands.seen,
+        dropout: None,
+        params,
+        bias,
+        sinks,
+    };
+    let qkv = [operands.queries, operands.keys, operands.values].map(|x| x.value().data());
+    let mut normalisers = Tensor::build([batch, heads, queries], |_| ());
+    Tensor::build([batch, heads, queries, dv], |out| forward::forward(&job, qkv, room, out, normalisers.data_mut()))
 }

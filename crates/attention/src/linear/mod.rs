@@ -33,6 +33,7 @@ use anther_kernels::{Scratch, TILE_STRIDE, parallel_blocks2, parallel_blocks3};
 use anther_tensor::{Backward, Element, KeySpans, Op, Tensor, Var};
 
 use crate::pattern::Seen;
+use crate::project::repeat_heads;
 use ends::Ends;
 use forward::Head;
 pub(crate) use state::LinearState;
@@ -181,12 +182,24 @@ pub(crate) fn spans(seen: &Seen) -> Option<&KeySpans> {
     seen.spans.as_ref()
 }
 
-/// [`linear_attention`] of queries and keys, through the feature map φ = elu + 1.
+/// [`linear_attention`] of queries and keys, through the feature map φ = elu + 1. Fewer heads of keys and values than of queries are repeated: the
+/// driver has one state a head.
 #[track_caller]
 pub(crate) fn attend<'t, T: Element>(
     (queries, keys, values): (&Var<'t, T>, &Var<'t, T>, &Var<'t, T>),
     spans: Option<&KeySpans>,
     eps: f64,
 ) -> Var<'t, T> {
-    linear_attention((&queries.elu_plus_one(), &keys.elu_plus_one(), values), spans, eps)
+    let (queries, keys, values) = features(queries, keys, values);
+    linear_attention((&queries, &keys, &values), spans, eps)
+}
+
+/// The features of queries and keys, and the values, as many heads of each as of queries.
+pub(crate) fn features<'t, T: Element>(
+    queries: &Var<'t, T>,
+    keys: &Var<'t, T>,
+    values: &Var<'t, T>,
+) -> (Var<'t, T>, Var<'t, T>, Var<'t, T>) {
+    let heads = queries.shape()[1];
+    (queries.elu_plus_one(), repeat_heads(&keys.elu_plus_one(), heads), repeat_heads(values, heads))
 }

@@ -17,6 +17,11 @@ impl<T: Element> LinearState<T> {
         LinearState { state: Tensor::zeros([batch, heads, d * (d + 1)]), d }
     }
 
+    /// Numbers of the state.
+    pub(crate) fn numel(&self) -> usize {
+        self.state.numel()
+    }
+
     /// Forgets all tokens.
     pub(crate) fn clear(&mut self) {
         self.state.data_mut().fill(T::ZERO);

@@ -7,6 +7,7 @@ use crate::condition::Group;
 use crate::config::Weighing;
 use crate::context::AttentionContext;
 use crate::probe::AttentionMap;
+use crate::project::repeat_heads;
 use crate::score::{Neural, ScoreConfig};
 use crate::sight::Sight;
 
@@ -80,7 +81,7 @@ impl MultiHeadAttention {
         sight: &Sight,
     ) -> Option<Vec<f64>> {
         let network = self.network()?;
-        let features = self.score.features(queries, keys, sight);
+        let features = self.score.features(queries, &repeat_heads(keys, queries.shape()[1]), sight);
         let params = features.params.as_ref().expect("a neural score has parameters");
         Some(network.live(&features.queries, &features.keys, params, &context.seen))
     }

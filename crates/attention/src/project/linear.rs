@@ -8,8 +8,9 @@
 //! Ainslie et al. 2023, arXiv 2305.13245; one of them is multi-query attention, Shazeer 2019, arXiv 1911.02150) head h uses the key–value head
 //! ⌊h · kv_heads / heads⌋. Cost 2·(2·width + 2·kv_heads·d)·width a token.
 //!
-//! What grouping saves here is parameters and the work of two projections: keys and values are repeated for the heads of their group
-//! before they meet the queries, also in the cache.
+//! Keys and values stay as few as they are: conditions, rotation, the cache and the driver take the heads of a group to theirs. A cache is smaller by
+//! heads / kv_heads, and decoding reads it once for up to four queries. What needs keys of each head's own repeats them itself: convolution (whose kernel
+//! is not the same for all heads), pooling, and linear attention.
 
 use anther_tensor::{Element, Var};
 use serde::{Deserialize, Serialize};
@@ -23,7 +24,7 @@ pub struct LinearConfig {
     pub kv_heads: Option<usize>,
 }
 
-/// `[batch, kv_heads, length, d] → [batch, heads, length, d]`, each head repeated for its group.
+/// `[batch, kv_heads, length, d] → [batch, heads, length, d]`, each head repeated for its group. A copy, for what needs as many heads as there are queries.
 pub(crate) fn repeat_heads<'t, T: Element>(x: &Var<'t, T>, heads: usize) -> Var<'t, T> {
     let [batch, kv_heads, length, d] = *x.shape() else { unreachable!("heads have four axes") };
     if kv_heads == heads {

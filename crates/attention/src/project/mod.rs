@@ -174,7 +174,12 @@ impl Projections {
         Projections { inputs, gate, output, heads, kv_heads }
     }
 
-    /// Queries of `x`, keys and values of `memory`, `[batch, heads, length, d]` each.
+    /// Heads of keys and values, a divisor of the heads of queries.
+    pub(crate) fn kv_heads(&self) -> usize {
+        self.kv_heads
+    }
+
+    /// Queries of `x`, `[batch, heads, length, d]`, keys and values of `memory`, `[batch, kv_heads, length, d]`.
     #[track_caller]
     pub(crate) fn forward<'t, T: Element>(&self, x: &Var<'t, T>, memory: &Var<'t, T>) -> [Var<'t, T>; 3] {
         let mut streams = [x.clone(), memory.clone(), memory.clone()];
@@ -191,8 +196,7 @@ impl Projections {
             streams[gated] = &streams[gated] * streams[raw].sigmoid();
         }
         let [q, k, v] = streams;
-        let [k, v] = [k, v].map(|x| repeat_heads(&x.split_heads(self.kv_heads), self.heads));
-        [q.split_heads(self.heads), k, v]
+        [q.split_heads(self.heads), k.split_heads(self.kv_heads), v.split_heads(self.kv_heads)]
     }
 
     /// Merged heads `[batch, length, width]` to tokens, plus `residual` if there is one.

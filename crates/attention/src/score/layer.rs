@@ -174,6 +174,19 @@ impl ScoreLayer {
         }
     }
 
+    /// Whether the tiles get queries and keys as they are.
+    pub(crate) fn is_plain(&self) -> bool {
+        matches!(self, ScoreLayer::Plain)
+    }
+
+    /// The width of what the tiles get for keys of width `d`.
+    pub(crate) fn width(&self, d: usize) -> usize {
+        match self {
+            ScoreLayer::Neural(layer) => layer.width,
+            _ => d,
+        }
+    }
+
     /// What the tiles get for queries `[batch, heads, queries, d]` and keys `[batch, kv_heads, keys, d]`.
     pub(crate) fn features<'t, T: Element>(
         &self,

@@ -3,7 +3,7 @@
 use anther_attention::statistics::{span_mean, span_variance};
 use anther_attention::{
     After, AttentionConfig, AttentionContext, BatchNormConfig, CentredConfig, Condition, GateConfig, LinearConfig,
-    Mask, MlpActivation, MlpConfig, MultiHeadAttention, PoolingConfig, Project,
+    Mask, MlpActivation, MlpConfig, MultiHeadAttention, PoolingConfig, Position, Project,
 };
 use anther_tensor::{ParamSet, Parameters, RandomKey, Tape, Tensor};
 use anther_testkit::assert_close;
@@ -114,29 +114,43 @@ fn an_open_gate_is_attention_with_raw_keys() {
     }
 }
 
-/// Two heads of a group share keys and values: the same as a layer whose matrices repeat.
+/// Two heads of a group share keys and values: the same, to the last bit, as a layer whose matrices repeat.
 #[test]
 fn grouped_heads_are_repeated_heads() {
     let x = noise([2, 6, WIDTH], 3);
-    let grouped = with_project(Project::Linear(LinearConfig { kv_heads: Some(2) }));
-    let mut narrow = std::collections::BTreeMap::new();
-    run(&grouped, &Mask::causal(), &x, |name, values| {
-        narrow.insert(name.to_owned(), values.to_vec());
-    });
-    let repeated = run(&AttentionConfig::default(), &Mask::causal(), &x, |name, values| {
-        let source = &narrow[name];
-        if source.len() == values.len() {
-            values.copy_from_slice(source);
-            return;
+    let presets = "dot qk-norm bn bn-learned centred conv sh bn-sh linear linear+bn neural cosine yat expressive sinks output-gate";
+    for (preset, mask) in presets.split(' ').flat_map(|preset| masks().into_iter().map(move |mask| (preset, mask))) {
+        let plain = AttentionConfig { position: Position::Rotary, ..AttentionConfig::preset(preset).unwrap() };
+        let grouped = AttentionConfig { project: with_kv_heads(2), ..plain.clone() };
+        let windowed = AttentionConfig { window: Some(3), ..plain.clone() };
+        if (mask == masks()[1] && plain.validate_causal().is_err())
+            || (mask == masks()[2] && windowed.validate(WIDTH, HEADS).is_err())
+        {
+            continue;
         }
-        // Rows of head h are those of key-value head h/2.
-        let columns = values.len() / WIDTH;
-        for row in 0..WIDTH {
-            let from = row / D / 2 * D + row % D;
-            values[row * columns..][..columns].copy_from_slice(&source[from * columns..][..columns]);
-        }
-    });
-    assert_close("y", &untouched(&grouped, &Mask::causal(), &x), &repeated, 1e-13, 1e-13);
+        let mut narrow = std::collections::BTreeMap::new();
+        let shared = run(&grouped, &mask, &x, |name, values| {
+            narrow.insert(name.to_owned(), values.to_vec());
+        });
+        let repeated = run(&plain, &mask, &x, |name, values| {
+            let source = &narrow[name];
+            if source.len() == values.len() {
+                values.copy_from_slice(source);
+                return;
+            }
+            // Rows of head h are those of key-value head h/2.
+            let columns = values.len() / WIDTH;
+            for row in 0..WIDTH {
+                let from = row / D / 2 * D + row % D;
+                values[row * columns..][..columns].copy_from_slice(&source[from * columns..][..columns]);
+            }
+        });
+        assert_eq!(shared, repeated, "{preset}, {mask:?}");
+    }
+}
+
+fn with_kv_heads(kv_heads: usize) -> Project {
+    Project::Linear(LinearConfig { kv_heads: Some(kv_heads) })
 }
 
 #[test]
