@@ -1,7 +1,7 @@
 //! A score of one's own: the Laplace kernel, `s_ij = −c Σ_l |q_il − k_jl|`, so that the weights are `e^{−c|q − k|₁}` over their sum.
 //!
 //! The score is all that is new. Batches, heads, masks, dropout, threads, the backward pass and memory that grows with the length alone come from the driver.
-//! The program checks the gradients against finite differences, then lets the score learn to look things up: `cargo run --release --example laplace`.
+//! The program checks the gradients against finite differences, then lets the score learn to look things up: `cargo run --release -p anther-attention --example laplace`.
 
 use anther_attention::{Mask, Operands, PairGradients, PairScore, Pairwise, Softmax, attend_tiled};
 use anther_kernels::Lanes;
