@@ -3,6 +3,7 @@
 mod cases;
 mod causality;
 mod decoding;
+mod degenerate;
 mod expressive;
 mod golden;
 mod golden_slots;
