@@ -1,5 +1,6 @@
 //! Which slots do not combine with linear attention and with pooling, and what has no form under a causal mask.
 
+use crate::after::After;
 use crate::condition::Condition;
 use crate::config::{AttentionConfig, ConfigError, Weighing};
 use crate::position::Position;
@@ -51,6 +52,25 @@ impl AttentionConfig {
         Ok(())
     }
 
+    /// Statistics are over spans, pools and states over all tokens before: none of them can leave blocks out.
+    pub(crate) fn validate_sparse(&self) -> Result<(), ConfigError> {
+        let refuse = |reason: &str| Err(ConfigError::new("model.attention.sparse", reason));
+        if self.weighing == Weighing::Linear {
+            return refuse(
+                "the running state of linear attention forgets no token; leave sparse out or use another weighing",
+            );
+        }
+        if self.condition.iter().any(|c| matches!(c, Condition::Pooling(_) | Condition::BatchNorm(_))) {
+            return refuse(
+                "batch-norm and pooling take means over keys that sparse blocks hide; leave one of them out",
+            );
+        }
+        if matches!(self.after, After::Centred(_)) {
+            return refuse("centring takes the mean of values that sparse blocks hide; leave one of them out");
+        }
+        Ok(())
+    }
+
     /// Whether heads pool their keys and values.
     pub(crate) fn pools(&self) -> bool {
         self.condition.iter().any(|condition| matches!(condition, Condition::Pooling(_)))
@@ -90,6 +110,18 @@ mod tests {
         let mut config = AttentionConfig::default();
         change(&mut config);
         config.validate(width, heads).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn sparse_blocks_say_what_they_do_not_combine_with() {
+        let with = |preset: &str| {
+            let refused = AttentionConfig::preset(preset).unwrap().validate(8, 2).unwrap_err().to_string();
+            refused.strip_prefix("model.attention.sparse: ").unwrap_or_default().to_owned()
+        };
+        assert!(with("block-sparse+linear").starts_with("the running state of linear attention forgets no token"));
+        assert!(with("block-sparse+bn").starts_with("batch-norm and pooling take means over keys"));
+        assert!(with("block-sparse+sh").starts_with("batch-norm and pooling take means over keys"));
+        assert!(with("centred+block-sparse").starts_with("centring takes the mean of values"));
     }
 
     #[test]

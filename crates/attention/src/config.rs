@@ -9,6 +9,7 @@ use crate::position::alibi::Slopes;
 use crate::position::{Pairing, Position, sinusoidal};
 use crate::project::Project;
 use crate::score::ScoreConfig;
+use crate::sparse::SparseConfig;
 
 /// Why a configuration cannot be built.
 #[derive(Clone, Debug, PartialEq, Error)]
@@ -84,6 +85,9 @@ pub struct AttentionConfig {
     pub project: Project,
     /// What happens after mixing.
     pub after: After,
+    /// Which blocks of tokens see each other, if not all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sparse: Option<SparseConfig>,
 }
 
 impl Default for AttentionConfig {
@@ -105,6 +109,7 @@ impl Default for AttentionConfig {
             condition: Vec::new(),
             project: Project::default(),
             after: After::default(),
+            sparse: None,
         }
     }
 }
@@ -174,6 +179,10 @@ impl AttentionConfig {
                 "a sink takes its share of a softmax; use it with weighing = \"softmax\" or set it to false".into(),
             );
         }
+        if let Some(sparse) = &self.sparse {
+            sparse.validate()?;
+            self.validate_sparse()?;
+        }
         self.score.validate()?;
         self.project.validate(heads)?;
         condition::validate(&self.condition, heads)?;
@@ -192,6 +201,9 @@ impl AttentionConfig {
         }
         if self.window.is_some() {
             return refuse("model.attention.window", "a window over another sequence means nothing; leave it out");
+        }
+        if self.sparse.is_some() {
+            return refuse("model.attention.sparse", "blocks of two sequences are not near each other; leave it out");
         }
         self.project.validate_across()
     }

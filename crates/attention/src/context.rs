@@ -23,7 +23,7 @@ pub struct AttentionContext<T: Element> {
 impl<T: Element> AttentionContext<T> {
     /// The context of self-attention over `length` new tokens that follow `past` cached ones, for heads of width `d`.
     ///
-    /// The mask and the window of the configuration intersect.
+    /// The mask, the window and the blocks of the configuration intersect.
     pub fn new(
         config: &AttentionConfig,
         mask: &Mask,
@@ -34,14 +34,14 @@ impl<T: Element> AttentionContext<T> {
         d: usize,
     ) -> Self {
         let keys = past + length;
-        let windowed;
-        let mask = match config.window {
-            Some(window) => {
-                windowed = mask.clone().within(window);
-                &windowed
-            }
-            None => mask,
-        };
+        let mut own = mask.clone();
+        if let Some(window) = config.window {
+            own = own.within(window);
+        }
+        if let Some(sparse) = &config.sparse {
+            own = own.only(sparse.pattern(keys));
+        }
+        let mask = &own;
         let bias = (config.position == Position::Alibi)
             .then(|| alibi::distance_bias(config.alibi_slopes, heads, length, keys, past));
         let rotation =

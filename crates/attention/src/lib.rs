@@ -58,6 +58,7 @@ mod project;
 mod running;
 mod score;
 mod sight;
+mod sparse;
 pub mod statistics;
 mod weigh;
 
@@ -81,6 +82,7 @@ pub use score::{
     CosineConfig, Distance, DotScore, Neural, NeuralConfig, OfDot, PairGradients, PairScore, Pairwise, ScaledDot,
     Score, ScoreActivation, ScoreConfig, SquaredDot, Yat,
 };
+pub use sparse::SparseConfig;
 pub use weigh::{Expressive, ReluPower, Sigmoid, Softmax, Weigh};
 
 // The example of the README is a test.

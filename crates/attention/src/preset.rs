@@ -5,6 +5,7 @@ use crate::condition::{BatchNormConfig, Condition, ConvolutionConfig, PoolingCon
 use crate::config::{AttentionConfig, ConfigError, Weighing};
 use crate::project::{GateConfig, GateForm, GateOrder, LinearConfig, MlpConfig, Project};
 use crate::score::{CosineConfig, NeuralConfig, ScoreConfig};
+use crate::sparse::SparseConfig;
 
 /// The keys a query sees under the preset `window`.
 const WINDOW: usize = 16;
@@ -13,7 +14,7 @@ const WINDOW: usize = 16;
 type Part = fn(&mut AttentionConfig);
 
 /// Names and what they mean, in the order in which messages list them.
-const PRESETS: [(&str, Part); 28] = [
+const PRESETS: [(&str, Part); 29] = [
     ("dot", |_| ()),
     ("multi-query", |c| c.project = Project::Linear(LinearConfig { kv_heads: Some(1) })),
     ("mlp-qkv-marian", |c| c.project = Project::Mlp(MlpConfig::marian())),
@@ -51,6 +52,7 @@ const PRESETS: [(&str, Part); 28] = [
     ("centred", |c| c.after = After::Centred(CentredConfig::default())),
     ("output-gate", |c| c.after = After::OutputGate {}),
     ("window", |c| c.window = Some(WINDOW)),
+    ("block-sparse", |c| c.sparse = Some(SparseConfig::default())),
 ];
 
 impl AttentionConfig {
@@ -75,7 +77,7 @@ impl AttentionConfig {
         AttentionConfig::default().with_preset(name)
     }
 
-    /// This configuration with another mechanism: the slots project, condition, score, weighing, sinks, after and window are those of the
+    /// This configuration with another mechanism: the slots project, condition, score, weighing, sinks, after, window and sparse are those of the
     /// preset and nothing else, while positions, biases, dropout and the rest stay. The factor on the scores stays if score and weighing do; it was chosen
     /// for them.
     ///
@@ -92,6 +94,7 @@ impl AttentionConfig {
             sinks: plain.sinks,
             after: plain.after.clone(),
             window: plain.window,
+            sparse: plain.sparse,
             ..self.clone()
         };
         for part in name.split('+').map(str::trim) {
@@ -130,6 +133,7 @@ fn shared_slot(a: &AttentionConfig, b: &AttentionConfig) -> Option<&'static str>
         ("weighing", a.weighing != plain.weighing && b.weighing != plain.weighing),
         ("after", a.after != plain.after && b.after != plain.after),
         ("window", a.window.is_some() && b.window.is_some()),
+        ("sparse", a.sparse.is_some() && b.sparse.is_some()),
     ];
     both.into_iter().find_map(|(slot, both)| both.then_some(slot))
 }

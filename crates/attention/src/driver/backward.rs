@@ -14,6 +14,9 @@ use super::{KEYS, Pairs, QUERIES, Rows, TileGradients};
 /// Into so many tasks the work is cut at least, if there are keys enough: heads first, then parts of their keys.
 const TASKS: usize = 16;
 
+/// So many tasks are handed out at once: a list of them is shorter than 4 KB, which a step of training may ask for.
+const ROUND: usize = 32;
+
 /// Keys of a part at least.
 const PART: usize = 4 * KEYS;
 
@@ -75,7 +78,12 @@ pub(super) fn backward<T: Element>(job: &Job<'_, T>, inputs: &Inputs<'_, T>, int
     let mut more_bias = Scratch::new(if bias.is_empty() { 0 } else { tasks * group * table });
     more_bias.fill(T::ZERO);
 
-    let mut list = Vec::with_capacity(tasks);
+    let work = sizes.batch * sizes.heads * job.work();
+    let mut round = Vec::with_capacity(tasks.min(ROUND));
+    let run = |round: &mut Vec<Task<'_, T>>| {
+        parallel_each(work, round, |task| task.run(job, inputs));
+        round.clear();
+    };
     let mut dqs: Vec<ChunksMut<'_, T>> = vec![dq.chunks_mut(group * queries * d)];
     let total = sizes.batch * sizes.heads * queries * d;
     dqs.extend(more_dq.chunks_mut(total).map(|dq| dq.chunks_mut(group * queries * d)));
@@ -85,7 +93,7 @@ pub(super) fn backward<T: Element>(job: &Job<'_, T>, inputs: &Inputs<'_, T>, int
     for (kv_head, (dk, dv_out)) in kv.enumerate() {
         for (i, (dk, dv_out)) in dk.chunks_mut(part * d).zip(dv_out.chunks_mut(part * dv)).enumerate() {
             let keys = i * part..keys.min((i + 1) * part);
-            list.push(Task {
+            round.push(Task {
                 kv_head,
                 keys,
                 dq: dqs[i].next().expect("as many groups of heads"),
@@ -94,11 +102,13 @@ pub(super) fn backward<T: Element>(job: &Job<'_, T>, inputs: &Inputs<'_, T>, int
                 params: params_of.next().unwrap_or_default(),
                 bias: bias_of.next().unwrap_or_default(),
             });
+            if round.len() == ROUND {
+                run(&mut round);
+            }
         }
     }
-    let work = sizes.batch * sizes.heads * job.work();
-    parallel_each(work, &mut list, |task| task.run(job, inputs));
-    drop(list);
+    run(&mut round);
+    drop(round);
 
     for more in more_dq.chunks(total) {
         kernels::copy(dq, more, Write::Add);

@@ -104,22 +104,32 @@ impl<T: Element> Block<'_, T> {
     /// they are infinite or NaN: then each query takes its own ones only.
     fn mix(&self, tile: &[T], keys: &Range<usize>, mask: &TileMask, out: &mut [T]) {
         let dv = self.job.sizes.dv;
-        let mut product = |rows: Range<usize>, seen: Range<usize>| {
+        let mut product = |rows: Range<usize>, values: &[T]| {
             let product = TileProduct {
-                a: TileA::Rows(&tile[rows.start * TILE_STRIDE + seen.start..]),
-                b: TileB::Rows(&self.values[(keys.start + seen.start) * dv..], dv),
+                a: TileA::Rows(&tile[rows.start * TILE_STRIDE..]),
+                b: TileB::Rows(values, dv),
                 rows: rows.len(),
                 cols: dv,
-                inner: seen.len(),
+                inner: keys.len(),
                 alpha: T::ONE,
             };
             kernels::tile_product(product, &mut out[rows.start * dv..], dv, Write::Add);
         };
         let rows = mask.spans().len();
+        let values = &self.values[keys.start * dv..keys.end * dv];
         if self.finite {
-            product(0..rows, 0..keys.len());
-        } else {
-            (0..rows).for_each(|r| mask.runs(r, |seen| product(r..r + 1, seen)));
+            product(0..rows, values);
+            return;
+        }
+        // Zeros in the places of what a query does not see leave its sum as it is, to the bit.
+        let mut seen = Scratch::new(values.len());
+        for r in 0..rows {
+            seen.fill(T::ZERO);
+            mask.runs(r, |run| {
+                let run = run.start * dv..run.end * dv;
+                seen[run.clone()].copy_from_slice(&values[run]);
+            });
+            product(r..r + 1, &seen);
         }
     }
 }

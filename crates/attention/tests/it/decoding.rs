@@ -2,7 +2,7 @@
 
 use anther_attention::{
     AttentionConfig, AttentionContext, BatchNormConfig, Condition, LinearConfig, Mask, MultiHeadAttention, Pattern,
-    PoolingConfig, Position, Project, Weighing,
+    PoolingConfig, Position, Project, SparseConfig, Weighing,
 };
 use anther_tensor::{Element, ParamSet, Parameters, RandomKey, Tape, Tensor};
 use anther_testkit::assert_close;
@@ -67,6 +67,21 @@ fn cached_equals_uncached() {
                 check(&config, &[5, 1, 3]);
                 check(&config, &[12, 1, 8, 9, 2]);
             }
+        }
+    }
+}
+
+#[test]
+fn sparse_blocks_decode() {
+    for name in ["dot", "expressive", "neural+multi-query"] {
+        for (block, local, global) in [(2, 0, 1), (3, 1, 0), (4, 1, 1)] {
+            let sparse = Some(SparseConfig { block, local, global });
+            let config =
+                AttentionConfig { sparse, position: Position::Alibi, ..AttentionConfig::preset(name).unwrap() };
+            for length in 1..=17 {
+                check(&config, &vec![1; length]);
+            }
+            check(&config, &[5, 1, 12, 1, 3]);
         }
     }
 }

@@ -3,7 +3,7 @@
 use anther_attention::{
     After, AttentionConfig, AttentionContext, BatchNormConfig, CentredConfig, Condition, ConvolutionConfig, GateConfig,
     GateForm, GateOrder, LinearConfig, Mask, MlpActivation, MlpConfig, MultiHeadAttention, NeuralConfig, PoolingConfig,
-    Position, Project, QkNormConfig, Role, ScoreActivation, ScoreConfig, Weighing,
+    Position, Project, QkNormConfig, Role, ScoreActivation, ScoreConfig, SparseConfig, Weighing,
 };
 use anther_tensor::RandomKey;
 use anther_testkit::{Case, check_all, function, normal};
@@ -111,6 +111,22 @@ fn presets_that_combine() {
         let config = AttentionConfig::preset(name).unwrap();
         (name.to_owned(), AttentionConfig { position: Position::Rotary, ..config })
     }));
+}
+
+#[test]
+fn sparse_blocks() {
+    let mut configs = Vec::new();
+    for name in ["dot", "expressive+kgv", "neural", "sigmoid+sinks", "multi-query+cosine+sinks"] {
+        for sparse in [SparseConfig { block: 2, local: 0, global: 1 }, SparseConfig { block: 1, local: 1, global: 0 }] {
+            let Ok(config) = AttentionConfig::preset(name) else { unreachable!("{name} is made of presets") };
+            let config = AttentionConfig { sparse: Some(sparse), position: Position::Relative, ..config };
+            if config.validate(WIDTH, HEADS).is_ok() {
+                configs.push((format!("{name}, {sparse:?}"), config));
+            }
+        }
+    }
+    assert_eq!(configs.len(), 8, "a sigmoid has no sinks");
+    check_on_all_masks(configs);
 }
 
 #[test]
