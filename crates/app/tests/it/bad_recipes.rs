@@ -57,7 +57,8 @@ fn the_nearest_recipe_is_named() {
 #[test]
 fn a_wrong_preset_is_answered_with_all_of_them() {
     let place = Place::new();
-    let words = ["there is no preset `kvg`; choose from dot, multi-query, ", "kgv, ", "block-sparse, or join some with +"];
+    let words =
+        ["there is no preset `kvg`; choose from dot, multi-query, ", "kgv, ", "block-sparse, or join some with +"];
     place.run(&["train", "nt-dot", "--attention", "kvg"]).refuses(2, &words);
     place
         .run(&["inspect", "nt-dot", "--attention", "kgv+mlp-qkv"])
