@@ -105,12 +105,7 @@ impl AttentionConfig {
 mod tests {
     use super::*;
     use crate::condition::PoolingConfig;
-
-    fn message(change: impl FnOnce(&mut AttentionConfig), width: usize, heads: usize) -> String {
-        let mut config = AttentionConfig::default();
-        change(&mut config);
-        config.validate(width, heads).unwrap_err().to_string()
-    }
+    use crate::config::tests::message;
 
     #[test]
     fn sparse_blocks_say_what_they_do_not_combine_with() {

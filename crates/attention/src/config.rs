@@ -228,14 +228,15 @@ impl AttentionConfig {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
     use crate::after::CentredConfig;
     use crate::condition::{BatchNormConfig, ConvolutionConfig};
     use crate::project::{GateConfig, GateOrder, LinearConfig, MlpConfig, Role};
     use crate::score::{CosineConfig, NeuralConfig};
 
-    fn message(change: impl FnOnce(&mut AttentionConfig), width: usize, heads: usize) -> String {
+    /// The refusal of a configuration that differs from the default.
+    pub(crate) fn message(change: impl FnOnce(&mut AttentionConfig), width: usize, heads: usize) -> String {
         let mut config = AttentionConfig::default();
         change(&mut config);
         config.validate(width, heads).unwrap_err().to_string()

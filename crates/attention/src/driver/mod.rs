@@ -52,7 +52,7 @@ pub struct Operands<'a, 't, T: Element> {
     /// A bias on scores that depends on the distance alone, `[heads, queries + keys − 1]`: the score of query i and key j gets number
     /// `j − i + queries − 1`. For a weighing that [`TileWeigh::multiplies`], a factor on the weight.
     pub bias: Option<&'a Var<'t, T>>,
-    /// The score of a key without a value, `[heads]`, which takes its share of the weights.
+    /// The score of a key without a value, `[heads]`, which takes its share of the weights. For a weighing that [`TileWeigh::has_sinks`].
     pub sinks: Option<&'a Var<'t, T>>,
     /// Which keys a query sees.
     pub seen: &'a Seen,
@@ -226,6 +226,7 @@ pub fn attend_boxed<'t, T: Element>(
     operands: Operands<'_, 't, T>,
 ) -> Var<'t, T> {
     operands.check("tiled_attention");
+    assert!(sinks_fit(&*weigh, &operands), "tiled_attention: only a softmax has sinks");
     let Operands { queries, keys, values, params, bias, sinks, seen, dropout: (p, stream) } = operands;
     let mut inputs = vec![queries, keys, values];
     let [params, bias, sinks] = [params, bias, sinks].map(|input| {
@@ -235,6 +236,11 @@ pub fn attend_boxed<'t, T: Element>(
     let dropout = queries.tape().random(stream).filter(|_| p > 0.0).map(|key| (key, p));
     let op = TiledAttention { score, weigh, seen: seen.clone(), dropout, params, bias, sinks };
     queries.tape().apply(op, &inputs)
+}
+
+/// Whether sinks are given only to a weighing that has them: another would pass no share on to them, but a gradient.
+fn sinks_fit<T: Element>(weigh: &dyn TileWeigh<T>, operands: &Operands<'_, '_, T>) -> bool {
+    operands.sinks.is_none() || weigh.has_sinks()
 }
 
 /// What [`attend_boxed`] gives for the first `length` rows of each head of keys and values, which are read where they lie: for a cache that has room for
@@ -250,6 +256,7 @@ pub(crate) fn attend_first<T: Element>(
     length: usize,
 ) -> Tensor<T> {
     let [batch, heads, queries, keys] = operands.check_first("tiled_attention", length);
+    assert!(sinks_fit(weigh, operands), "tiled_attention: only a softmax has sinks");
     let [_, kv_heads, room, d] = four(operands.keys.value());
     let dv = four(operands.values.value())[3];
     let [params, bias, sinks] = [operands.params, operands.bias, operands.sinks]

@@ -1,5 +1,7 @@
 //! What a score tells the driver: the scores of a tile of pairs, and what their gradients mean for queries and keys.
 
+use std::ops::Range;
+
 use anther_kernels::{self as kernels, Lanes, Span, TILE_STRIDE, TileA, TileB, TileProduct, Write};
 use anther_tensor::Element;
 
@@ -68,6 +70,13 @@ impl<T: Element> Pairs<'_, T> {
     /// Keys of the tile.
     pub fn cols(&self) -> usize {
         self.keys.len() / self.d
+    }
+
+    /// The groups of `size` columns that query `r` sees something of.
+    #[inline(always)]
+    pub(crate) fn groups(&self, r: usize, size: usize) -> Range<usize> {
+        let span = self.spans[r];
+        if span.is_empty() { 0..0 } else { span.start as usize / size..(span.end as usize).div_ceil(size) }
     }
 
     /// `out = alpha · ⟨query, key⟩` for all pairs, through the kernel of products.

@@ -48,6 +48,11 @@ pub trait TileWeigh<T: Element>: Send + Sync + 'static {
         false
     }
 
+    /// Whether a sink takes its share of the weights, `e^{sink − kept}` of what [`TileWeigh::finish`] keeps. Others are not given sinks.
+    fn has_sinks(&self) -> bool {
+        false
+    }
+
     /// A score that has the weight 0, and passes none of its gradient on: what is put in the place of a pair inside of a span that a pattern hides.
     fn hidden(&self) -> T {
         T::NEG_INFINITY

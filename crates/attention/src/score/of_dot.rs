@@ -82,13 +82,6 @@ impl<T: Element> Norms<T> {
 /// Elements that a loop takes at once.
 const LANES: usize = 16;
 
-/// The columns of a row that lie in whole groups of lanes around those that a query sees.
-#[inline(always)]
-fn lanes<T>(pairs: &Pairs<'_, T>, r: usize) -> std::ops::Range<usize> {
-    let span = pairs.spans[r];
-    if span.is_empty() { 0..0 } else { span.start as usize / LANES..(span.end as usize).div_ceil(LANES) }
-}
-
 /// Scores from dot products.
 struct Values<'a, 'b, T, S> {
     of: &'a S,
@@ -108,7 +101,7 @@ impl<T: Element, S: DotScore> Vectorize for Values<'_, '_, T, S> {
             let dots = self.dots[r * TILE_STRIDE..][..TILE_STRIDE].as_chunks::<LANES>().0;
             let scores = self.scores[r * TILE_STRIDE..][..TILE_STRIDE].as_chunks_mut::<LANES>().0;
             let query = self.norms.queries[r];
-            for i in lanes(self.pairs, r) {
+            for i in self.pairs.groups(r, LANES) {
                 for l in 0..LANES {
                     scores[i][l] = self.of.value(dots[i][l], query + keys[i][l]);
                 }
@@ -140,7 +133,7 @@ impl<T: Element, S: DotScore> Vectorize for Slopes<'_, '_, T, S> {
             let span = self.pairs.spans[r];
             let query = self.norms.queries[r];
             let mut dquery = [T::ZERO; LANES];
-            for i in lanes(self.pairs, r) {
+            for i in self.pairs.groups(r, LANES) {
                 for l in 0..LANES {
                     let (ddot, dnorm) = self.of.slopes(dots[i][l], query + keys[i][l]);
                     // What a query does not see may be anything, also a pole of the score.

@@ -87,13 +87,6 @@ impl<T: Element, S: PairScore> TileScore<T> for Pairwise<S> {
     }
 }
 
-/// The panels of keys that a query sees something of.
-#[inline(always)]
-fn panels<T>(pairs: &Pairs<'_, T>, r: usize) -> std::ops::Range<usize> {
-    let span = pairs.spans[r];
-    if span.is_empty() { 0..0 } else { span.start as usize / PANEL..(span.end as usize).div_ceil(PANEL) }
-}
-
 /// Each number in all lanes.
 #[inline(always)]
 fn fill<T: Element>(lanes: &mut [Lanes<T>], numbers: &[T]) {
@@ -121,7 +114,7 @@ impl<T: Element, S: PairScore> Vectorize for Values<'_, '_, T, S> {
         for r in 0..self.pairs.spans.len() {
             fill(self.query, &queries[r * d..][..d]);
             let scores = Lanes::of_mut(&mut self.scores[r * TILE_STRIDE..][..TILE_STRIDE]);
-            for panel in panels(self.pairs, r) {
+            for panel in self.pairs.groups(r, PANEL) {
                 scores[panel] = self.of.score(self.query, &keys[panel * d..][..d], params, self.scratch);
             }
         }
@@ -151,7 +144,7 @@ impl<T: Element, S: PairScore> Vectorize for Gradients<'_, '_, '_, T, S> {
             fill(self.query, &queries[r * d..][..d]);
             let dscores = Lanes::of(&self.dscores[r * TILE_STRIDE..][..TILE_STRIDE]);
             self.dquery.fill(Lanes::zero());
-            for panel in panels(self.pairs, r) {
+            for panel in self.pairs.groups(r, PANEL) {
                 let into =
                     PairGradients { query: self.dquery, keys: &mut dkeys[panel * d..][..d], params: self.into.params };
                 self.of.differentiate(self.query, &keys[panel * d..][..d], params, dscores[panel], self.scratch, into);

@@ -35,9 +35,10 @@ impl Weigh for Expressive {
         &self,
         scores: &Var<'t, T>,
         factors: Option<&Var<'t, T>>,
-        _: Option<&Var<'t, T>>,
+        sinks: Option<&Var<'t, T>>,
         seen: &Seen,
     ) -> Var<'t, T> {
+        assert!(sinks.is_none(), "only a softmax has sinks");
         let attraction = scores.squash();
         let weights = match factors {
             Some(factors) => attraction * factors,

@@ -21,9 +21,10 @@ impl Weigh for ReluPower {
         &self,
         scores: &Var<'t, T>,
         bias: Option<&Var<'t, T>>,
-        _: Option<&Var<'t, T>>,
+        sinks: Option<&Var<'t, T>>,
         seen: &Seen,
     ) -> Var<'t, T> {
+        assert!(sinks.is_none(), "only a softmax has sinks");
         let positive = biased(scores, bias).relu();
         let power = (1..self.power).fold(positive.clone(), |power, _| power * &positive);
         let tape = scores.tape();

@@ -19,9 +19,10 @@ impl Weigh for Sigmoid {
         &self,
         scores: &Var<'t, T>,
         bias: Option<&Var<'t, T>>,
-        _: Option<&Var<'t, T>>,
+        sinks: Option<&Var<'t, T>>,
         seen: &Seen,
     ) -> Var<'t, T> {
+        assert!(sinks.is_none(), "only a softmax has sinks");
         let mut shift = counts(scores, seen);
         shift.data_mut().iter_mut().for_each(|count| *count = -count.ln());
         let tape = scores.tape();

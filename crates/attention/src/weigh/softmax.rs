@@ -40,6 +40,10 @@ impl Weigh for Softmax {
 }
 
 impl<T: Element> TileWeigh<T> for Softmax {
+    fn has_sinks(&self) -> bool {
+        true
+    }
+
     fn weigh(&self, tile: &mut [T], keys: usize, rows: &Rows<'_, T>, state: &mut Normaliser<'_, T>) -> bool {
         kernels::online_softmax(tile, keys, rows.spans, state.max, state.sum, state.factor);
         true

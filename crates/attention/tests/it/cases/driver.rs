@@ -352,6 +352,13 @@ fn a_query_that_sees_nothing_gets_zeros_and_gives_none() {
 }
 
 #[test]
+#[should_panic(expected = "only a softmax has sinks")]
+fn a_weighing_without_sinks_refuses_them() {
+    let s = Shape { sinks: true, ..shape([1, 1, 2, 2, 2, 2]) };
+    all::<f64>(&s, Mechanism { weigh: WeighKind::Expressive, ..Mechanism::DOT }, &Seen::default(), 0.0);
+}
+
+#[test]
 fn what_a_query_does_not_see_is_not_read() {
     let (length, d) = (150, 16);
     let s = shape([1, 1, length, length, d, d]);
