@@ -160,7 +160,7 @@ impl CausalLm {
         smoothing: f64,
     ) -> Var<'t, T> {
         let hidden = self.hidden(tape, inputs, None);
-        hidden.linear_cross_entropy(&hidden.param(self.output), targets, weights, smoothing)
+        hidden.linear_cross_entropy(&hidden.param(self.output), None, targets, weights, smoothing)
     }
 
     /// What the attention of each block looks at when the model reads `ids`, `[batch, length]`: one map a block, the first block first.
