@@ -2,13 +2,15 @@
 
 use std::rc::Rc;
 
-use anther_attention::{AttentionContext, AttentionMap, ConfigError, KeyValueCache, Mask, Position, position};
+use anther_attention::{AttentionContext, AttentionMap, ConfigError, KeyValueCache, Mask};
 use anther_tensor::layers::{Embedding, Linear};
-use anther_tensor::{Element, Ids, Init, Scope, Stream, Tape, Tensor, Var, Weight};
+use anther_tensor::{Element, Ids, Scope, Stream, Tape, Tensor, Var, Weight};
 
-use crate::block::Block;
-use crate::config::{CausalLmConfig, EmbeddingKind, NormPosition};
+use crate::block::{Block, BlockNames};
+use crate::block_config::NormPosition;
+use crate::config::{CausalLmConfig, EmbeddingKind};
 use crate::norm::Norm;
+use crate::positions::Positions;
 
 /// Where token vectors come from.
 #[derive(Clone, Debug)]
@@ -25,7 +27,7 @@ enum Tokens {
 pub struct CausalLm {
     config: CausalLmConfig,
     tokens: Tokens,
-    positions: Option<Embedding>,
+    positions: Positions,
     blocks: Vec<Block>,
     norm: Option<Norm>,
     output: Weight,
@@ -70,8 +72,7 @@ impl CausalLm {
         if config.embedding == EmbeddingKind::Fixed {
             return Err(ConfigError::new("model.embedding", "a fixed embedding needs a table of token vectors"));
         }
-        let std = config.init_std.unwrap_or_else(|| (config.width as f64).sqrt().recip());
-        let init = Init::Normal { std };
+        let init = config.block().embedding_init();
         let tokens = Embedding::new(&mut scope.child("model.embed_tokens"), config.vocab_size, config.width, init);
         CausalLm::build(scope, config, Tokens::Learned(tokens))
     }
@@ -102,20 +103,18 @@ impl CausalLm {
     }
 
     fn build(scope: &mut Scope<'_>, config: &CausalLmConfig, tokens: Tokens) -> Result<Self, ConfigError> {
-        let width = config.width;
-        let positions = config.learns_positions().then(|| {
-            let init = Init::Normal { std: config.position_std };
-            Embedding::new(&mut scope.child("model.embed_positions"), config.context, width, init)
-        });
+        let (width, block) = (config.width, config.block());
+        let mut at = scope.child("model.embed_positions");
+        let positions = Positions::new(&mut at, &config.attention, config.context, width, config.position_std);
         let blocks = (0..config.layers)
-            .map(|layer| Block::new(&mut scope.child(format_args!("model.layers.{layer}")), config))
+            .map(|layer| Block::new(&mut scope.child(format_args!("model.layers.{layer}")), &block, BlockNames::Llama))
             .collect::<Result<_, _>>()?;
         let norm =
-            (config.norm_position == NormPosition::Pre).then(|| Norm::new(&mut scope.child("model.norm"), config));
+            (config.norm_position == NormPosition::Pre).then(|| Norm::new(&mut scope.child("model.norm"), &block));
         let output = match (&tokens, config.tied) {
             (Tokens::Learned(table), true) => table.weight,
             _ => {
-                let init = config.weight_init(width);
+                let init = block.weight_init(width);
                 Linear::with_init(&mut scope.child("lm_head"), width, config.vocab_size, false, init).weight
             }
         };
@@ -160,7 +159,7 @@ impl CausalLm {
         smoothing: f64,
     ) -> Var<'t, T> {
         let hidden = self.hidden(tape, inputs, None);
-        hidden.linear_cross_entropy(&hidden.weight(self.output), targets, weights, smoothing)
+        hidden.linear_cross_entropy(&hidden.weight(self.output), None, targets, weights, smoothing)
     }
 
     /// What the attention of each block looks at when the model reads `ids`, `[batch, length]`: one map a block, the first block first.
@@ -227,7 +226,7 @@ impl CausalLm {
             Tokens::Learned(table) => table.forward(tape, ids),
             Tokens::Fixed(table) => tape.constant(table.cast()).embedding(ids),
         };
-        let mut x = self.add_positions(embedded, ids.shape()[1], past).dropout(self.config.dropout, self.dropout);
+        let mut x = self.positions.add(embedded, past).dropout(self.config.dropout, self.dropout);
         for (layer, block) in self.blocks.iter().enumerate() {
             x = match cache.as_mut() {
                 Some(cache) => block.forward(&x, context, Some(&mut cache.layers[layer])),
@@ -242,18 +241,6 @@ impl CausalLm {
             Some(norm) => norm.forward(&x),
             None => x,
         }
-    }
-
-    /// Adds the position vectors of a model that has them.
-    fn add_positions<'t, T: Element>(&self, x: Var<'t, T>, length: usize, past: usize) -> Var<'t, T> {
-        if let Some(table) = &self.positions {
-            return &x + x.weight(table.weight).slice(0, past..past + length);
-        }
-        if self.config.attention.position == Position::Sinusoidal {
-            let layout = self.config.attention.sinusoidal_layout;
-            return &x + x.tape().constant(position::sinusoidal::table(layout, self.config.width, length, past));
-        }
-        x
     }
 
     fn unembed<'t, T: Element>(&self, hidden: &Var<'t, T>) -> Var<'t, T> {

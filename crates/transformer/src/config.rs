@@ -1,47 +1,9 @@
 //! The configuration of a causal language model.
 
-use anther_attention::{AttentionConfig, ConfigError, Position};
-use anther_tensor::Init;
+use anther_attention::{AttentionConfig, ConfigError};
 use serde::{Deserialize, Serialize};
 
-/// Where a block normalises.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum NormPosition {
-    /// `x + f(norm(x))`, with a norm after the last block.
-    #[default]
-    Pre,
-    /// `norm(x + f(x))`.
-    Post,
-}
-
-/// How rows are normalised.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum NormKind {
-    /// By mean and standard deviation.
-    #[default]
-    LayerNorm,
-    /// By root mean square.
-    RmsNorm,
-}
-
-/// The function between the two linear layers of a feed-forward block.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Activation {
-    /// `x Φ(x)`
-    #[default]
-    Gelu,
-    /// The tanh approximation of GELU.
-    GeluTanh,
-    /// `max(x, 0)`
-    Relu,
-    /// `x σ(x)`
-    Silu,
-    /// `silu(x W_g) ⊙ (x W_u)` (Shazeer 2020), with three matrices instead of two.
-    Swiglu,
-}
+use crate::block_config::{Activation, BlockConfig, NormKind, NormPosition, check_counts, check_std};
 
 /// Where token vectors come from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -129,32 +91,12 @@ impl CausalLmConfig {
     /// Checks everything that could make building or running the model fail. Every error names its key.
     pub fn validate(&self) -> Result<(), ConfigError> {
         let refuse = |key: &str, reason: String| Err(ConfigError::new(key, reason));
-        let counts = [
-            ("model.layers", self.layers, 1 << 10),
-            ("model.width", self.width, 1 << 16),
-            ("model.context", self.context, 1 << 20),
-            ("model.feed_forward", self.feed_forward(), 1 << 20),
-        ];
-        for (key, value, limit) in counts {
-            if value == 0 || value > limit {
-                return refuse(key, format!("{value} is not between 1 and {limit}"));
-            }
-        }
+        check_counts(&[("model.layers", self.layers, 1 << 10), ("model.context", self.context, 1 << 20)])?;
         if self.vocab_size == 0 {
             return refuse("vocabulary", "there are no tokens to predict".into());
         }
-        if !(0.0..1.0).contains(&self.dropout) {
-            return refuse("model.dropout", format!("{} is not in [0, 1)", self.dropout));
-        }
-        for (key, std) in [("model.init_std", self.init_std.unwrap_or(1.0)), ("model.position_std", self.position_std)]
-        {
-            if !((std as f32).is_normal() && std > 0.0) {
-                return refuse(key, format!("{std} is not a positive number that f32 holds"));
-            }
-        }
-        if !((self.norm_eps as f32).is_normal() && self.norm_eps > 0.0) {
-            return refuse("model.norm_eps", format!("{} is not a positive number that f32 holds", self.norm_eps));
-        }
+        self.block().validate()?;
+        check_std("model.position_std", self.position_std)?;
         if self.tied && self.embedding == EmbeddingKind::Fixed {
             return refuse("model.tied", "a fixed embedding cannot be the output matrix; set tied = false".into());
         }
@@ -167,7 +109,6 @@ impl CausalLmConfig {
                 ),
             );
         }
-        self.attention.validate(self.width, self.heads)?;
         self.attention.validate_causal()
     }
 
@@ -176,19 +117,23 @@ impl CausalLmConfig {
         self.feed_forward.unwrap_or(self.width.saturating_mul(4))
     }
 
-    /// Initialiser of a weight with that many inputs.
-    pub(crate) fn weight_init(&self, fan_in: usize) -> Init {
-        self.init_std.map_or(Init::fan_in(fan_in), |std| Init::Normal { std })
-    }
-
-    /// Initialiser of a projection into the residual stream.
-    pub(crate) fn residual_init(&self, fan_in: usize) -> Init {
-        self.init_std.map_or(Init::fan_in(fan_in), |std| Init::Normal { std: std / (2.0 * self.layers as f64).sqrt() })
-    }
-
-    /// Whether positions are a learned table.
-    pub(crate) fn learns_positions(&self) -> bool {
-        self.attention.position == Position::Learned
+    /// What its blocks are made of.
+    pub fn block(&self) -> BlockConfig {
+        BlockConfig {
+            heads: self.heads,
+            width: self.width,
+            feed_forward: self.feed_forward(),
+            activation: self.activation,
+            norm: self.norm,
+            norm_position: self.norm_position,
+            norm_affine: self.norm_affine,
+            norm_eps: self.norm_eps,
+            bias: self.bias,
+            dropout: self.dropout,
+            init_std: self.init_std,
+            residuals: 2 * self.layers,
+            attention: self.attention.clone(),
+        }
     }
 }
 

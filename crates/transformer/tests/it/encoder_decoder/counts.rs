@@ -1,0 +1,153 @@
+//! Names and numbers of parameters, and what a pass costs.
+
+use anther_attention::{AttentionConfig, Position};
+use anther_tensor::{Init, ParamSet};
+use anther_transformer::{
+    Activation, Embeddings, EncoderDecoder, EncoderDecoderConfig, ModelSummary, NormPosition, OutputKind,
+};
+
+use super::{build, tiny};
+
+/// Names, and numbers of scalars, without values.
+fn parameters(config: &EncoderDecoderConfig) -> (Vec<String>, usize) {
+    let mut set = ParamSet::new();
+    EncoderDecoder::new(&mut set.root(), config).unwrap();
+    let shown = set.specs().iter().map(|spec| format!("{} {:?}", spec.name, spec.shape)).collect();
+    (shown, set.specs().iter().map(|spec| spec.shape.numel()).sum())
+}
+
+/// The model of arXiv 2305.10991 as its released program builds it, over so many tokens of each side.
+fn released(tokens: usize) -> EncoderDecoderConfig {
+    EncoderDecoderConfig {
+        source_vocabulary: tokens,
+        target_vocabulary: tokens,
+        encoder_layers: 6,
+        decoder_layers: 6,
+        heads: 8,
+        width: 512,
+        context: 100,
+        activation: Activation::Relu,
+        norm_position: NormPosition::Post,
+        attention: AttentionConfig { position: Position::Sinusoidal, ..AttentionConfig::default() },
+        ..EncoderDecoderConfig::default()
+    }
+}
+
+/// The counts of the released program, digit for digit.
+#[test]
+fn the_counts_are_those_of_the_released_program() {
+    let count = |config: &EncoderDecoderConfig| parameters(config).1;
+    let frozen = |tokens| EncoderDecoderConfig {
+        embeddings: Embeddings::Shared,
+        output: OutputKind::Frozen,
+        ..released(tokens)
+    };
+    assert_eq!(count(&released(32_000)), 93_322_496);
+    assert_eq!(count(&frozen(32_000)), 60_522_496);
+    assert_eq!(count(&frozen(37_000)), 63_082_496);
+    let swiglu = EncoderDecoderConfig { activation: Activation::Swiglu, ..frozen(32_000) };
+    assert_eq!(count(&swiglu), 60_524_536);
+    // Really tied, the matrix that nothing trains there is the table itself.
+    assert_eq!(count(&EncoderDecoderConfig { output: OutputKind::Tied, ..frozen(32_000) }), 60_522_496);
+    for config in [released(32_000), frozen(32_000)] {
+        let kgv = config.attention.clone().with_preset("kgv").unwrap();
+        assert_eq!(count(&EncoderDecoderConfig { attention: kgv, ..config.clone() }), count(&config));
+    }
+}
+
+#[test]
+fn the_names_are_those_of_hugging_face() {
+    let (names, _) = parameters(&EncoderDecoderConfig {
+        attention: AttentionConfig { bias: false, ..AttentionConfig::default() },
+        ..tiny()
+    });
+    assert_eq!(
+        names,
+        [
+            "model.encoder.embed_tokens.weight [6, 8]",
+            "model.decoder.embed_tokens.weight [5, 8]",
+            "model.encoder.embed_positions.weight [9, 8]",
+            "model.encoder.layers.0.self_attn_layer_norm.weight [8]",
+            "model.encoder.layers.0.self_attn_layer_norm.bias [8]",
+            "model.encoder.layers.0.self_attn.q_proj.weight [8, 8]",
+            "model.encoder.layers.0.self_attn.k_proj.weight [8, 8]",
+            "model.encoder.layers.0.self_attn.v_proj.weight [8, 8]",
+            "model.encoder.layers.0.self_attn.o_proj.weight [8, 8]",
+            "model.encoder.layers.0.final_layer_norm.weight [8]",
+            "model.encoder.layers.0.final_layer_norm.bias [8]",
+            "model.encoder.layers.0.fc1.weight [12, 8]",
+            "model.encoder.layers.0.fc1.bias [12]",
+            "model.encoder.layers.0.fc2.weight [8, 12]",
+            "model.encoder.layers.0.fc2.bias [8]",
+            "model.encoder.layer_norm.weight [8]",
+            "model.encoder.layer_norm.bias [8]",
+            "model.decoder.embed_positions.weight [9, 8]",
+            "model.decoder.layers.0.self_attn_layer_norm.weight [8]",
+            "model.decoder.layers.0.self_attn_layer_norm.bias [8]",
+            "model.decoder.layers.0.self_attn.q_proj.weight [8, 8]",
+            "model.decoder.layers.0.self_attn.k_proj.weight [8, 8]",
+            "model.decoder.layers.0.self_attn.v_proj.weight [8, 8]",
+            "model.decoder.layers.0.self_attn.o_proj.weight [8, 8]",
+            "model.decoder.layers.0.encoder_attn_layer_norm.weight [8]",
+            "model.decoder.layers.0.encoder_attn_layer_norm.bias [8]",
+            "model.decoder.layers.0.encoder_attn.q_proj.weight [8, 8]",
+            "model.decoder.layers.0.encoder_attn.k_proj.weight [8, 8]",
+            "model.decoder.layers.0.encoder_attn.v_proj.weight [8, 8]",
+            "model.decoder.layers.0.encoder_attn.o_proj.weight [8, 8]",
+            "model.decoder.layers.0.final_layer_norm.weight [8]",
+            "model.decoder.layers.0.final_layer_norm.bias [8]",
+            "model.decoder.layers.0.fc1.weight [12, 8]",
+            "model.decoder.layers.0.fc1.bias [12]",
+            "model.decoder.layers.0.fc2.weight [8, 12]",
+            "model.decoder.layers.0.fc2.bias [8]",
+            "model.decoder.layer_norm.weight [8]",
+            "model.decoder.layer_norm.bias [8]",
+            "lm_head.weight [5, 8]",
+            "lm_head.bias [5]",
+        ]
+    );
+}
+
+#[test]
+fn a_joint_vocabulary_has_one_table_and_tying_takes_the_output_away() {
+    let joint = EncoderDecoderConfig { target_vocabulary: 6, embeddings: Embeddings::Shared, ..tiny() };
+    let (names, count) = parameters(&joint);
+    assert_eq!(names[0], "model.shared.weight [6, 8]");
+    assert!(names.iter().all(|name| !name.contains("embed_tokens")));
+    for output in [OutputKind::Tied, OutputKind::Frozen] {
+        let (names, less) = parameters(&EncoderDecoderConfig { output, ..joint.clone() });
+        assert!(names.iter().all(|name| !name.starts_with("lm_head")));
+        assert_eq!(count - less, 6 * 8 + 6);
+    }
+}
+
+#[test]
+fn the_first_weights_have_the_deviation_that_is_asked_for() {
+    let config = EncoderDecoderConfig { init_std: Some(0.02), decoder_layers: 3, ..tiny() };
+    let mut set = ParamSet::new();
+    EncoderDecoder::new(&mut set.root(), &config).unwrap();
+    let std = |name: &str| match set.specs().iter().find(|spec| spec.name == name).unwrap().init {
+        Init::Normal { std } => std,
+        other => panic!("{name} is {other:?}"),
+    };
+    for name in ["model.decoder.embed_tokens", "model.decoder.layers.2.self_attn.q_proj", "lm_head"] {
+        assert_eq!(std(&format!("{name}.weight")), 0.02, "{name}");
+    }
+    // Two parts of one block of the encoder and three parts of three blocks of the decoder write into a residual stream.
+    assert_eq!(std("model.encoder.layers.0.fc2.weight"), 0.02 / 2f64.sqrt());
+    assert_eq!(std("model.decoder.layers.1.encoder_attn.o_proj.weight"), 0.02 / 3.0);
+}
+
+#[test]
+fn the_summary_counts_the_products_of_both_sides() {
+    let config = tiny();
+    let (model, parameters) = build(&config, 1);
+    let summary = ModelSummary::measure(&model, &parameters, 3);
+    let (d, ff, v, t) = (8, 12, 5, 9);
+    // Of one token of the source and one of the target: three attentions, two feed-forward blocks and the output; two products with the keys it sees,
+    // which are all of the source, twice, and half of the target and its own.
+    let products = 2 * (3 * 4 * d * d + 2 * 2 * d * ff + d * v) + 2 * (4 * d * t) + 2 * d * (t + 1);
+    assert_eq!(summary.forward_flops_per_token, products);
+    assert_eq!(summary.parameters, parameters.count());
+    assert!(summary.activation_bytes > 0);
+}
