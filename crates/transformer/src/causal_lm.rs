@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use anther_attention::{AttentionContext, AttentionMap, ConfigError, KeyValueCache, Mask};
 use anther_tensor::layers::{Embedding, Linear};
-use anther_tensor::{Element, Ids, ParamId, Scope, Stream, Tape, Tensor, Var};
+use anther_tensor::{Element, Ids, Scope, Stream, Tape, Tensor, Var, Weight};
 
 use crate::block::{Block, BlockNames};
 use crate::block_config::NormPosition;
@@ -30,7 +30,7 @@ pub struct CausalLm {
     positions: Positions,
     blocks: Vec<Block>,
     norm: Option<Norm>,
-    output: ParamId,
+    output: Weight,
     dropout: Stream,
     recompute: bool,
 }
@@ -159,7 +159,7 @@ impl CausalLm {
         smoothing: f64,
     ) -> Var<'t, T> {
         let hidden = self.hidden(tape, inputs, None);
-        hidden.linear_cross_entropy(&hidden.param(self.output), None, targets, weights, smoothing)
+        hidden.linear_cross_entropy(&hidden.weight(self.output), None, targets, weights, smoothing)
     }
 
     /// What the attention of each block looks at when the model reads `ids`, `[batch, length]`: one map a block, the first block first.
@@ -244,6 +244,6 @@ impl CausalLm {
     }
 
     fn unembed<'t, T: Element>(&self, hidden: &Var<'t, T>) -> Var<'t, T> {
-        hidden.linear(&hidden.param(self.output), None, None)
+        Linear { weight: self.output, bias: None }.forward(hidden)
     }
 }

@@ -1,7 +1,7 @@
 //! A part of a block, attention or feed-forward, with what surrounds it: norm, dropout and the sum with the residual stream.
 
 use anther_attention::{AttentionContext, ConfigError, KeyValueCache, Memory, MultiHeadAttention};
-use anther_tensor::{Element, Scope, Stream, Var};
+use anther_tensor::{Element, Residual, Scope, Stream, Var};
 
 use crate::block_config::{BlockConfig, NormPosition};
 use crate::feed_forward::FeedForward;
@@ -23,19 +23,16 @@ impl<F> Sublayer<F> {
         Sublayer { f, norm, norm_position: config.norm_position, dropout: config.dropout, stream }
     }
 
-    /// One part of a block. `f` adds the residual itself if it gets one.
+    /// One part of a block; `f` adds what it makes to the residual.
     fn around<'t, T: Element>(
         &self,
         x: &Var<'t, T>,
-        f: impl FnOnce(&Var<'t, T>, Option<&Var<'t, T>>) -> Var<'t, T>,
+        f: impl FnOnce(&Var<'t, T>, Residual<'_, 't, T>) -> Var<'t, T>,
     ) -> Var<'t, T> {
-        // What is dropped lies between the last product and the sum, so they can only be one where nothing is.
-        let fused = self.dropout == 0.0 || !x.tape().is_training();
-        match (self.norm_position, fused) {
-            (NormPosition::Pre, true) => f(&self.norm.forward(x), Some(x)),
-            (NormPosition::Pre, false) => x + f(&self.norm.forward(x), None).dropout(self.dropout, self.stream),
-            (NormPosition::Post, true) => self.norm.forward(&f(x, Some(x))),
-            (NormPosition::Post, false) => self.norm.forward_sum(x, &f(x, None).dropout(self.dropout, self.stream)),
+        let residual = Residual { to: x, dropout: Some((self.dropout, self.stream)) };
+        match self.norm_position {
+            NormPosition::Pre => f(&self.norm.forward(x), residual),
+            NormPosition::Post => self.norm.forward(&f(x, residual)),
         }
     }
 }
@@ -73,11 +70,7 @@ impl Sublayer<MultiHeadAttention> {
         context: &AttentionContext<T>,
         cache: Option<&mut KeyValueCache<T>>,
     ) -> Var<'t, T> {
-        self.around(x, |x, residual| match (residual, cache) {
-            (Some(residual), cache) => self.f.forward_residual(x, residual, context, cache),
-            (None, Some(cache)) => self.f.forward_cached(x, context, cache),
-            (None, None) => self.f.forward(x, context),
-        })
+        self.around(x, |x, residual| self.f.forward_residual(x, residual, context, cache))
     }
 
     /// Attention to another sequence.
@@ -88,7 +81,7 @@ impl Sublayer<MultiHeadAttention> {
         memory: Memory<'_, 't, T>,
         context: &AttentionContext<T>,
     ) -> Var<'t, T> {
-        self.around(x, |x, residual| self.f.attend_to(x, memory, residual, context))
+        self.around(x, |x, residual| self.f.attend_to(x, memory, Some(residual), context))
     }
 }
 
@@ -96,9 +89,6 @@ impl Sublayer<FeedForward> {
     /// The feed-forward block.
     #[track_caller]
     pub(crate) fn forward<'t, T: Element>(&self, x: &Var<'t, T>) -> Var<'t, T> {
-        self.around(x, |x, residual| match residual {
-            Some(residual) => self.f.forward_residual(x, residual),
-            None => self.f.forward(x),
-        })
+        self.around(x, |x, residual| self.f.forward_residual(x, residual))
     }
 }

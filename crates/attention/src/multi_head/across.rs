@@ -1,6 +1,6 @@
 //! Attention to another sequence: to its tokens, or to what was made of them once for all tokens that will ask.
 
-use anther_tensor::{Element, Var};
+use anther_tensor::{Element, Residual, Var};
 
 use super::MultiHeadAttention;
 use crate::cache::KeyValueCache;
@@ -48,8 +48,8 @@ impl MultiHeadAttention {
         self.attend_to(x, Memory::Tokens(memory), None, context)
     }
 
-    /// Attention from `x`, `[batch, queries, width]`, to `memory`, in a context made by [`AttentionContext::across`]; plus `residual`, fused into the
-    /// output projection, if there is one.
+    /// Attention from `x`, `[batch, queries, width]`, to `memory`, in a context made by [`AttentionContext::across`]; after dropout added to `residual`, fused
+    /// into the output projection, if there is one.
     ///
     /// # Panics
     /// If the shapes do not fit, or if the configuration is for one sequence only: [`AttentionConfig::validate_across`] says so before. If keys and
@@ -61,7 +61,7 @@ impl MultiHeadAttention {
         &self,
         x: &Var<'t, T>,
         memory: Memory<'_, 't, T>,
-        residual: Option<&Var<'t, T>>,
+        residual: Option<Residual<'_, 't, T>>,
         context: &AttentionContext<T>,
     ) -> Var<'t, T> {
         self.check_across();

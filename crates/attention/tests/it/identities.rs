@@ -240,8 +240,9 @@ fn attention_across_sequences_is_attention_to_the_same_tokens() {
             // The same with keys and values that were made before, for some queries at a time as a decoder has them.
             let cache = layer.memory(&tape.constant(x.clone()));
             let few = tape.constant(few.clone());
-            let at_once = layer.attend_to(&few, Memory::Cached(&cache), Some(&few), &context);
-            let with_residual = layer.attend_to(&few, Memory::Tokens(&tape.constant(x.clone())), Some(&few), &context);
+            let at_once = layer.attend_to(&few, Memory::Cached(&cache), Some((&few).into()), &context);
+            let with_residual =
+                layer.attend_to(&few, Memory::Tokens(&tape.constant(x.clone())), Some((&few).into()), &context);
             assert_close(name, at_once.value().data(), with_residual.value().data(), 1e-12, 1e-12);
             if config.validate_decoding().is_err() {
                 continue;

@@ -1,7 +1,7 @@
 //! From hidden states to logits, and to their loss.
 
 use anther_tensor::layers::{Embedding, Linear};
-use anther_tensor::{Element, Ids, ParamId, Parameters, Scope, Tensor, Var};
+use anther_tensor::{Element, Ids, Parameters, Scope, Tape, Tensor, Var, Weight};
 
 use super::config::{EncoderDecoderConfig, OutputKind};
 
@@ -12,8 +12,8 @@ pub(super) enum Output {
     Dense(Linear),
     /// The table of the target.
     Tied(Embedding),
-    /// A copy of the table with this id, once it has been taken.
-    Frozen(ParamId, Option<Tensor<f64>>),
+    /// A copy of this table, once it has been taken.
+    Frozen(Weight, Option<Tensor<f64>>),
 }
 
 impl Output {
@@ -32,7 +32,7 @@ impl Output {
     /// Takes the copy that a frozen output is.
     pub(super) fn freeze<T: Element>(&mut self, parameters: &Parameters<T>) {
         if let Output::Frozen(table, copy) = self {
-            *copy = Some(parameters.tensor(*table).cast());
+            *copy = Some(Tape::inference(parameters).weight(*table).value().cast());
         }
     }
 
@@ -40,8 +40,8 @@ impl Output {
     #[track_caller]
     fn weights<'t, T: Element>(&self, x: &Var<'t, T>) -> (Var<'t, T>, Option<Var<'t, T>>) {
         match self {
-            Output::Dense(layer) => (x.param(layer.weight), layer.bias.map(|bias| x.param(bias))),
-            Output::Tied(table) => (x.param(table.weight), None),
+            Output::Dense(layer) => (x.weight(layer.weight), layer.bias.map(|bias| x.param(bias))),
+            Output::Tied(table) => (x.weight(table.weight), None),
             Output::Frozen(_, copy) => {
                 let copy = copy.as_ref().expect("a frozen output has no values yet; give it some with `frozen_at`");
                 (x.tape().constant(copy.cast()), None)
@@ -52,6 +52,9 @@ impl Output {
     /// Logits `[.., tokens]`.
     #[track_caller]
     pub(super) fn logits<'t, T: Element>(&self, hidden: &Var<'t, T>) -> Var<'t, T> {
+        if let Output::Dense(layer) = self {
+            return layer.forward(hidden);
+        }
         let (matrix, bias) = self.weights(hidden);
         hidden.linear(&matrix, bias.as_ref(), None)
     }
