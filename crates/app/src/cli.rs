@@ -32,6 +32,8 @@ pub enum Command {
     Eval(EvalArgs),
     /// Let a model of text continue a prompt
     Generate(GenerateArgs),
+    /// Let an encoder-decoder answer the lines of the standard input
+    Translate(TranslateArgs),
     /// Parameters, operations and memory of a model
     Inspect(InspectArgs),
     /// List the recipes that are compiled in
@@ -178,6 +180,26 @@ pub struct GenerateArgs {
     /// Answer with one line of JSON
     #[arg(long)]
     pub json: bool,
+    /// How to compute.
+    #[command(flatten)]
+    pub compute: ComputeArgs,
+}
+
+/// `anther translate`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  echo 5 17 9 | anther translate runs/reverse-map-1
+  anther translate runs/mine --best < sources.txt > targets.txt
+
+Each line is a source; the line of the output with its number is the likeliest target, token by token.")]
+pub struct TranslateArgs {
+    /// Directory of a run of an encoder-decoder
+    #[arg(value_name = "RUN")]
+    pub run: PathBuf,
+    /// Which checkpoint.
+    #[command(flatten)]
+    pub checkpoint: CheckpointArgs,
     /// How to compute.
     #[command(flatten)]
     pub compute: ComputeArgs,

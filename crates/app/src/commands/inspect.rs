@@ -5,12 +5,12 @@ mod maps;
 use std::path::Path;
 
 use anther_tensor::Parameters;
-use anther_train::learner::build_model;
+use anther_train::model::Model;
 use anther_train::optim::Optimizer;
 use anther_train::recipe::Recipe;
 use anther_train::task;
 use anther_train::trained::{TrainedModel, Which};
-use anther_transformer::{CausalLm, ModelSummary};
+use anther_transformer::ModelSummary;
 use serde_json::{Value, json};
 
 use super::{DONE, data_dir};
@@ -43,7 +43,7 @@ pub fn run(args: &InspectArgs) -> Result<u8, Failure> {
 }
 
 /// The recipe, model and parameters of a recipe or of the newest checkpoint of a run.
-fn find(args: &InspectArgs) -> Result<(Recipe, CausalLm, Parameters<f32>), Failure> {
+fn find(args: &InspectArgs) -> Result<(Recipe, Model, Parameters<f32>), Failure> {
     let path = Path::new(&args.what);
     if path.is_dir() {
         refuse_changes(args)?;
@@ -56,7 +56,7 @@ fn find(args: &InspectArgs) -> Result<(Recipe, CausalLm, Parameters<f32>), Failu
     let task = task::of_recipe(&recipe, &data_dir(&args.data))?;
     let tokens = task.symbols().count();
     let (model, parameters) =
-        build_model(&recipe.model, tokens, |width| task.fixed_embedding(width), recipe.train.seed)?;
+        Model::build(&recipe.model, tokens, |width| task.fixed_embedding(width), recipe.train.seed)?;
     let model = model.recomputing(recipe.train.recompute);
     Ok((recipe, model, parameters))
 }
@@ -84,7 +84,7 @@ struct Cost {
 }
 
 impl Cost {
-    fn of(recipe: &Recipe, model: &CausalLm, parameters: &Parameters<f32>, batch: usize) -> Self {
+    fn of(recipe: &Recipe, model: &Model, parameters: &Parameters<f32>, batch: usize) -> Self {
         let summary = ModelSummary::measure(model, parameters, batch);
         let mut layers: Vec<(String, usize)> = Vec::new();
         for row in &summary.rows {
@@ -101,8 +101,8 @@ impl Cost {
             layers,
             optimizer_bytes: slabs * summary.parameter_bytes,
             batch,
-            context: recipe.model.context,
-            vocabulary: model.config().vocab_size,
+            context: recipe.model.context(),
+            vocabulary: model.vocabulary(),
             summary,
         }
     }
@@ -159,6 +159,7 @@ fn layer_of(name: &str) -> String {
     let parts: Vec<&str> = name.split('.').collect();
     match parts[..] {
         ["model", "layers", number, ..] => format!("model.layers.{number}"),
+        ["model", side, "layers", number, ..] => format!("model.{side}.layers.{number}"),
         [ref owner @ .., _] if !owner.is_empty() => owner.join("."),
         _ => name.to_owned(),
     }
@@ -174,5 +175,7 @@ mod tests {
         assert_eq!(layer_of("model.embed_tokens.weight"), "model.embed_tokens");
         assert_eq!(layer_of("lm_head.weight"), "lm_head");
         assert_eq!(layer_of("alone"), "alone");
+        assert_eq!(layer_of("model.decoder.layers.3.encoder_attn.q_proj.bias"), "model.decoder.layers.3");
+        assert_eq!(layer_of("model.encoder.embed_tokens.weight"), "model.encoder.embed_tokens");
     }
 }

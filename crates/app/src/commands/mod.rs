@@ -7,6 +7,7 @@ pub mod generate;
 pub mod inspect;
 pub mod recipes;
 pub mod train;
+pub mod translate;
 
 use anther_data::DataDir;
 

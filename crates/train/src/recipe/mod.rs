@@ -26,13 +26,15 @@
 //! ```
 
 mod data;
+mod model;
 mod train;
 mod validate;
 
-use anther_transformer::{CausalLmConfig, ConfigError};
+use anther_transformer::ConfigError;
 use serde::{Deserialize, Serialize};
 
 pub use data::{DataConfig, TaskKind};
+pub use model::ModelConfig;
 pub use train::TrainConfig;
 
 use crate::settings::{self, SettingsError};
@@ -44,7 +46,7 @@ pub struct Recipe {
     /// The table `[data]`.
     pub data: DataConfig,
     /// The table `[model]`; the data fix the size of the vocabulary.
-    pub model: CausalLmConfig,
+    pub model: ModelConfig,
     /// The table `[train]`.
     pub train: TrainConfig,
 }
@@ -100,11 +102,9 @@ impl Recipe {
         edits: &[impl AsRef<str>],
     ) -> Result<Self, RecipeError> {
         let mut recipe: Recipe = settings::read(text, origin, &[] as &[&str])?;
-        recipe.model.attention = recipe
-            .model
-            .attention
-            .with_preset(preset)
-            .map_err(|mistake| RecipeError::Invalid { origin: origin.to_owned(), mistake })?;
+        let attention = recipe.model.attention().clone().with_preset(preset);
+        *recipe.model.attention_mut() =
+            attention.map_err(|mistake| RecipeError::Invalid { origin: origin.to_owned(), mistake })?;
         Recipe::read(&recipe.to_toml()?, origin, edits)
     }
 

@@ -158,9 +158,9 @@ fn a_preset_replaces_the_attention_of_a_recipe_and_edits_come_after_it() {
     let kgv = "model.attention.project.kind=gate";
     assert_eq!(read("expressive", &[]).unwrap(), with(&[]));
     assert_eq!(read("kgv+expressive", &["train.seed=4"]).unwrap(), with(&[kgv, "train.seed=4"]));
-    let dot = read("dot", &[]).unwrap().model.attention;
+    let dot = read("dot", &[]).unwrap().model.attention().clone();
     assert_eq!((dot.weighing, dot.scale), Default::default(), "the factor was chosen for the other weighing");
-    assert_eq!(dot.position, with(&[]).model.attention.position);
+    assert_eq!(dot.position, with(&[]).model.attention().position);
     let bn = read("bn", &["model.attention.weighing=expressive"]).unwrap_err().to_string();
     assert!(bn.contains("test.toml cannot be run: model.attention.condition: batch-norm"), "{bn}");
     let unknown = read("sparse", &[]).unwrap_err().to_string();

@@ -83,7 +83,7 @@ impl EncoderDecoder {
         let (source, target) = match config.embeddings {
             Embeddings::Shared => {
                 let shared = table("model.shared", config.source_vocabulary);
-                (shared.clone(), shared)
+                (shared, shared)
             }
             Embeddings::Separate => (
                 table("model.encoder.embed_tokens", config.source_vocabulary),
@@ -95,7 +95,7 @@ impl EncoderDecoder {
             Block::new(scope, block, BlockNames::Bart)
         })?;
         let decoder = (config.decoder_layers, &config.decoder_block());
-        let decoder = Side::new(scope.child("model.decoder"), config, decoder, target.clone(), DecoderBlock::new)?;
+        let decoder = Side::new(scope.child("model.decoder"), config, decoder, target, DecoderBlock::new)?;
         let output = Output::new(scope, config, target);
         Ok(EncoderDecoder { config: config.clone(), encoder, decoder, output, recompute: false })
     }
