@@ -4,7 +4,7 @@ mod cached;
 mod pooled;
 mod probed;
 
-use anther_tensor::{Element, Init, ParamId, Scope, Stream, Tape, Var};
+use anther_tensor::{Element, Init, ParamId, Residual, Scope, Stream, Tape, Var};
 
 use crate::after::Afterwards;
 use crate::cache::KeyValueCache;
@@ -133,19 +133,19 @@ impl MultiHeadAttention {
         self.project.output(&self.core(x, memory, context, None), None)
     }
 
-    /// `residual + forward(x)`, or `residual + forward_cached(x)` with a cache, the sum fused into the output projection.
+    /// `residual + forward(x)`, or `residual + forward_cached(x)` with a cache, the sum and the dropout before it fused into the output projection.
     ///
     /// # Panics
     /// As [`MultiHeadAttention::forward`] and [`MultiHeadAttention::forward_cached`], or if the residual does not fit.
     #[track_caller]
-    pub fn forward_residual<'t, T: Element>(
+    pub fn forward_residual<'a, 't: 'a, T: Element>(
         &self,
         x: &Var<'t, T>,
-        residual: &Var<'t, T>,
+        residual: impl Into<Residual<'a, 't, T>>,
         context: &AttentionContext<T>,
         cache: Option<&mut KeyValueCache<T>>,
     ) -> Var<'t, T> {
-        self.project.output(&self.core(x, x, context, cache), Some(residual))
+        self.project.output(&self.core(x, x, context, cache), Some(residual.into()))
     }
 
     /// The same for tokens that follow those in `cache`, which they join. The context must have been made with the

@@ -3,7 +3,7 @@
 use crate::check;
 use crate::random::RandomKey;
 use crate::real::Real;
-use crate::table::table;
+use crate::table::{Table, table};
 use crate::threads::{BLOCK, FUNCTION_WORK, blocks, part};
 use crate::write::Write;
 
@@ -31,16 +31,46 @@ pub fn dropout<T: Real>(out: &mut [T], x: &[T], key: RandomKey, p: f64, write: W
 pub fn dropout_from<T: Real>(out: &mut [T], x: &[T], first: usize, key: RandomKey, p: f64) {
     check::length("dropout_from", "x", x.len(), out.len());
     assert!((0.0..=1.0).contains(&p), "kernels::dropout_from: p is {p}, but a probability lies between 0 and 1");
-    let (run, drop) = (table::<T>().dropout, Drop::new(key, p));
-    // The vectorised body begins at a group of four random numbers; what lies before the first whole group is a part of one.
-    let head = (first.next_multiple_of(4) - first).min(out.len());
-    let mut group = [T::ZERO; 4];
-    let place = first % 4;
-    group[place..place + head].copy_from_slice(&x[..head]);
-    let mut dropped = [T::ZERO; 4];
-    run(&mut dropped, &group, first - place, &drop, Write::Set);
-    out[..head].copy_from_slice(&dropped[place..place + head]);
-    run(&mut out[head..], &x[head..], first + head, &drop, Write::Set);
+    Dropper::new(table(), key, p).part(out, x, first);
+}
+
+/// Drops parts of something larger, on the calling thread.
+#[derive(Clone, Copy)]
+pub(crate) struct Dropper<T> {
+    run: fn(&mut [T], &[T], usize, &Drop, Write),
+    drop: Drop,
+}
+
+impl<T: Real> Dropper<T> {
+    pub(crate) fn new(table: &Table<T>, key: RandomKey, p: f64) -> Self {
+        Dropper { run: table.dropout, drop: Drop::new(key, p) }
+    }
+
+    /// `out` and `x` are the elements from number `first` on.
+    fn part(&self, out: &mut [T], x: &[T], first: usize) {
+        // The vectorised body begins at a group of four random numbers; what lies before the first whole group is a part of one.
+        let head = (first.next_multiple_of(4) - first).min(out.len());
+        if head > 0 {
+            let place = first % 4;
+            let (mut group, mut dropped) = ([T::ZERO; 4], [T::ZERO; 4]);
+            group[place..place + head].copy_from_slice(&x[..head]);
+            (self.run)(&mut dropped, &group, first - place, &self.drop, Write::Set);
+            out[..head].copy_from_slice(&dropped[place..place + head]);
+        }
+        (self.run)(&mut out[head..], &x[head..], first + head, &self.drop, Write::Set);
+    }
+
+    /// The same in place, through a small copy.
+    pub(crate) fn in_place(&self, x: &mut [T], first: usize) {
+        let mut copy = [T::ZERO; 512];
+        let mut number = first;
+        for x in x.chunks_mut(copy.len()) {
+            let copy = &mut copy[..x.len()];
+            copy.copy_from_slice(x);
+            self.part(x, copy, number);
+            number += x.len();
+        }
+    }
 }
 
 /// Which elements are dropped, and what the others are multiplied by.

@@ -4,7 +4,9 @@ use std::ops::Range;
 
 use crate::block::{Block, Matrix};
 use crate::check;
+use crate::dropout::Dropper;
 use crate::plan;
+use crate::random::RandomKey;
 use crate::real::Real;
 use crate::scratch::Scratch;
 use crate::table::{Table, table};
@@ -71,7 +73,7 @@ pub struct BatchedMatMul<'a, T> {
     pub args: MatMul<'a, T>,
 }
 
-/// What happens to a product before it is left: `C = f(product + bias) + residual`.
+/// What happens to a product before it is left: `C = dropout(f(product + bias)) + residual`.
 #[derive(Debug)]
 pub struct Epilogue<'a, T> {
     /// `n` numbers that are added to each row.
@@ -82,6 +84,8 @@ pub struct Epilogue<'a, T> {
     pub pre_activation: Option<&'a mut [T]>,
     /// `m · n` numbers that are added after the activation.
     pub residual: Option<&'a [T]>,
+    /// Which elements are dropped before the residual is added, and with what probability: the same as [`dropout`](crate::dropout) of all of C.
+    pub dropout: Option<(RandomKey, f64)>,
 }
 
 /// Up to this many rows, packing B costs more than reading it in place.
@@ -107,10 +111,10 @@ pub fn matmul<T: Real>(args: MatMul<'_, T>, c: &mut [T], write: Write) {
     product(table(), &args, c, write, None, true);
 }
 
-/// `C = f(alpha · op(A) · op(B) + bias) + residual`, with bias, activation and residual applied while a tile of C is still near.
+/// `C = dropout(f(alpha · op(A) · op(B) + bias)) + residual`, with bias, activation, dropout and residual applied while a tile of C is still near.
 ///
 /// # Panics
-/// When a length does not fit the sizes.
+/// When a length does not fit the sizes or a probability is not in [0, 1].
 #[track_caller]
 pub fn matmul_fused<T: Real>(args: MatMul<'_, T>, c: &mut [T], epilogue: Epilogue<'_, T>) {
     const KERNEL: &str = "matmul_fused";
@@ -123,6 +127,9 @@ pub fn matmul_fused<T: Real>(args: MatMul<'_, T>, c: &mut [T], epilogue: Epilogu
     }
     if let Some(residual) = epilogue.residual {
         check::length(KERNEL, "residual", residual.len(), c.len());
+    }
+    if let Some((_, p)) = epilogue.dropout {
+        assert!((0.0..=1.0).contains(&p), "kernels::{KERNEL}: p is {p}, but a probability lies between 0 and 1");
     }
     product(table(), &args, c, Write::Set, Some(epilogue), true);
 }
@@ -180,8 +187,10 @@ pub(crate) struct Finish<'a, T> {
     unary: fn(Unary, &mut [T], &[T], Write),
     pub(crate) bias: Option<&'a [T]>,
     activation: Option<Unary>,
-    /// The rectangle of the residual as a whole matrix and where the rectangle begins in it.
-    residual: Option<(&'a [T], usize)>,
+    dropout: Option<Dropper<T>>,
+    residual: Option<&'a [T]>,
+    /// The number of the first element of the rectangle in the whole matrix.
+    start: usize,
     stride: usize,
     first_col: usize,
     pre_activation: Option<Block<'a, T>>,
@@ -199,8 +208,12 @@ impl<T: Real> Finish<'_, T> {
         if let Some(op) = self.activation {
             in_place(self.unary, op, c);
         }
-        if let Some((residual, start)) = self.residual {
-            c.iter_mut().zip(&residual[start + i * self.stride..]).for_each(|(c, &residual)| *c += residual);
+        let start = self.start + i * self.stride;
+        if let Some(dropper) = &self.dropout {
+            dropper.in_place(c, start);
+        }
+        if let Some(residual) = self.residual {
+            c.iter_mut().zip(&residual[start..]).for_each(|(c, &residual)| *c += residual);
         }
     }
 
@@ -223,11 +236,21 @@ impl<T: Real> Finish<'_, T> {
         if let Some(pre) = &mut self.pre_activation {
             pre.row(i)[j..j + before.len()].copy_from_slice(before);
         }
-        match self.residual {
-            None => c.copy_from_slice(after),
-            Some((residual, start)) => {
-                let residual = &residual[start + i * self.stride + j..];
-                c.iter_mut().zip(after).zip(residual).for_each(|((c, &after), &residual)| *c = after + residual);
+        let start = self.start + i * self.stride + j;
+        match (&self.dropout, self.residual) {
+            (None, None) => c.copy_from_slice(after),
+            (None, Some(residual)) => {
+                c.iter_mut()
+                    .zip(after)
+                    .zip(&residual[start..])
+                    .for_each(|((c, &after), &residual)| *c = after + residual);
+            }
+            (Some(dropper), residual) => {
+                c.copy_from_slice(after);
+                dropper.in_place(c, start);
+                if let Some(residual) = residual {
+                    c.iter_mut().zip(&residual[start..]).for_each(|(c, &residual)| *c += residual);
+                }
             }
         }
     }
@@ -248,11 +271,12 @@ fn product<T: Real>(
     let (m, n, k) = (args.m, args.n, args.k);
     let work = if may_share { work(args) } else { 0 };
     let c = Matrix::new(c, n);
-    let (bias, activation, residual, pre) = match epilogue {
-        None => (None, None, None, None),
-        Some(e) => (e.bias, e.activation, e.residual, e.pre_activation.map(|pre| Matrix::new(pre, n))),
+    let (bias, activation, residual, pre, dropout) = match epilogue {
+        None => (None, None, None, None, None),
+        Some(e) => (e.bias, e.activation, e.residual, e.pre_activation.map(|pre| Matrix::new(pre, n)), e.dropout),
     };
-    let finishes = bias.is_some() || activation.is_some() || residual.is_some() || pre.is_some();
+    let dropout = dropout.map(|(key, p)| Dropper::new(table, key, p));
+    let finishes = bias.is_some() || activation.is_some() || residual.is_some() || pre.is_some() || dropout.is_some();
     let rectangle = |first_col: usize, packed: &[T], rows: Range<usize>, cols: Range<usize>| {
         // SAFETY: the rectangles of a grid do not overlap, nor do the ranges of columns that are packed one after the other.
         let mut block = unsafe { c.block(rows.clone(), cols.clone()) };
@@ -260,7 +284,9 @@ fn product<T: Real>(
             unary: table.unary,
             bias,
             activation,
-            residual: residual.map(|residual| (residual, rows.start * n + cols.start)),
+            dropout,
+            residual,
+            start: rows.start * n + cols.start,
             stride: n,
             first_col: cols.start,
             // SAFETY: as above.

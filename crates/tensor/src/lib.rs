@@ -46,15 +46,17 @@ mod remade;
 mod shape;
 mod tape;
 mod tensor;
+mod weight;
 
 pub use anther_kernels::{Precision, RandomKey, RotaryPairing, Span, Trans, Unary, Write};
 pub use gradients::Gradients;
 pub use init::Init;
 pub use op::{Backward, Op};
-pub use ops::{Ids, KeySpans};
+pub use ops::{Ids, KeySpans, Residual};
 pub use params::{ParamId, ParamSet, ParamSpec, Parameters, Scope, Stream};
 pub use pool::{Element, Pool};
 pub use remade::{Kept, Remake};
 pub use shape::{MAX_RANK, Shape};
 pub use tape::{LeafGradients, Randomness, Tape, Var};
 pub use tensor::Tensor;
+pub use weight::{Factored, FactoredId, FactoredWeight, Factoring, Weight};

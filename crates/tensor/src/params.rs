@@ -11,6 +11,7 @@ use crate::init::Init;
 use crate::pool::Element;
 use crate::shape::Shape;
 use crate::tensor::{Storage, Tensor};
+use crate::weight::{FactoredId, FactoredWeight, Factoring, Weight};
 
 /// The place of a parameter in its slab. Layers hold these instead of tensors, so one layer serves every element type;
 /// two layers that hold the same id are tied.
@@ -73,6 +74,7 @@ pub struct ParamSpec {
 pub struct ParamSet {
     specs: Vec<ParamSpec>,
     by_name: BTreeMap<String, ParamId>,
+    factored: Vec<Arc<dyn FactoredWeight>>,
 }
 
 impl ParamSet {
@@ -83,7 +85,7 @@ impl ParamSet {
 
     /// The scope without a prefix.
     pub fn root(&mut self) -> Scope<'_> {
-        Scope { set: self, prefix: String::new() }
+        Scope { set: self, prefix: String::new(), factoring: None }
     }
 
     /// The parameters in definition order.
@@ -96,13 +98,37 @@ impl ParamSet {
 pub struct Scope<'s> {
     set: &'s mut ParamSet,
     prefix: String,
+    factoring: Option<Arc<dyn Factoring>>,
 }
 
 impl Scope<'_> {
     /// The scope one name deeper.
     pub fn child(&mut self, name: impl std::fmt::Display) -> Scope<'_> {
         let prefix = self.full(&name.to_string());
-        Scope { set: self.set, prefix }
+        Scope { set: self.set, prefix, factoring: self.factoring.clone() }
+    }
+
+    /// The dotted name of this scope; the empty string for the root.
+    pub fn name(&self) -> &str {
+        &self.prefix
+    }
+
+    /// The same scope, in which weights are made of what `factoring` decides, also in its children.
+    pub fn factored_by(&mut self, factoring: Arc<dyn Factoring>) -> Scope<'_> {
+        Scope { set: self.set, prefix: self.prefix.clone(), factoring: Some(factoring) }
+    }
+
+    /// The weight `[out, in]` of the layer of this scope: the parameter `weight`, or what the factoring of the scope puts in its place.
+    ///
+    /// # Panics
+    /// If a name is taken.
+    #[track_caller]
+    pub fn weight(&mut self, shape: [usize; 2], init: Init) -> Weight {
+        let factored = self.factoring.clone().and_then(|factoring| factoring.factor(self, shape, init));
+        let Some(factored) = factored else { return Weight::Dense(self.param("weight", shape, init)) };
+        assert_eq!(factored.shape(), shape, "{}: a factored weight must have the shape asked for", self.prefix);
+        self.set.factored.push(factored);
+        Weight::Factored(FactoredId::at(self.set.factored.len() - 1))
     }
 
     /// Defines a parameter.
@@ -133,6 +159,7 @@ impl Scope<'_> {
 pub(crate) struct Layout {
     specs: Vec<ParamSpec>,
     by_name: BTreeMap<String, ParamId>,
+    factored: Vec<Arc<dyn FactoredWeight>>,
     offsets: Vec<usize>,
     slab_len: usize,
 }
@@ -148,7 +175,13 @@ impl Layout {
             offsets.push(slab_len);
             slab_len += spec.shape.numel().next_multiple_of(ALIGNMENT);
         }
-        Layout { specs: set.specs.clone(), by_name: set.by_name.clone(), offsets, slab_len }
+        Layout {
+            specs: set.specs.clone(),
+            by_name: set.by_name.clone(),
+            factored: set.factored.clone(),
+            offsets,
+            slab_len,
+        }
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -219,6 +252,10 @@ impl<T: Element> Parameters<T> {
     /// Name, shape and initialiser of a parameter.
     pub fn spec(&self, id: ParamId) -> &ParamSpec {
         &self.layout.specs[id.index()]
+    }
+
+    pub(crate) fn factored(&self, id: FactoredId) -> &dyn FactoredWeight {
+        &*self.layout.factored[id.index()]
     }
 
     /// All parameters in definition order.

@@ -10,10 +10,15 @@ use std::sync::{Mutex, PoisonError};
 
 use anther_kernels::{AlignedVec, Real};
 
+use crate::weight::{Factored, FactoredWeight};
+
 /// An element type of tensors: sealed to `f32` and `f64`, like [`Real`].
 pub trait Element: Real {
     /// The pool that holds free buffers of this type.
     fn pool() -> &'static Pool<Self>;
+
+    /// A weight that is made of parameters, in this type.
+    fn factored(weight: &dyn FactoredWeight) -> &dyn Factored<Self>;
 }
 
 impl Element for f32 {
@@ -21,12 +26,20 @@ impl Element for f32 {
         static POOL: Pool<f32> = Pool::new();
         &POOL
     }
+
+    fn factored(weight: &dyn FactoredWeight) -> &dyn Factored<f32> {
+        weight
+    }
 }
 
 impl Element for f64 {
     fn pool() -> &'static Pool<f64> {
         static POOL: Pool<f64> = Pool::new();
         &POOL
+    }
+
+    fn factored(weight: &dyn FactoredWeight) -> &dyn Factored<f64> {
+        weight
     }
 }
 

@@ -1,7 +1,7 @@
 //! A transformer block: attention and feed-forward around a residual stream.
 
 use anther_attention::{AttentionContext, ConfigError, KeyValueCache, MultiHeadAttention};
-use anther_tensor::{Element, Scope, Stream, Var};
+use anther_tensor::{Element, Residual, Scope, Stream, Var};
 
 use crate::config::{CausalLmConfig, NormPosition};
 use crate::feed_forward::FeedForward;
@@ -63,36 +63,26 @@ impl Block {
         context: &AttentionContext<T>,
         cache: Option<&mut KeyValueCache<T>>,
     ) -> Var<'t, T> {
-        let (attention, feed_forward) = (&self.attention, &self.feed_forward);
-        // What is dropped lies between the last product and the sum, so they can only be one where nothing is.
-        let fused = self.dropout == 0.0 || !x.tape().is_training();
-        let attend = |x: &Var<'t, T>, residual: Option<&Var<'t, T>>| match (residual, cache) {
-            (Some(residual), cache) => attention.forward_residual(x, residual, context, cache),
-            (None, Some(cache)) => attention.forward_cached(x, context, cache),
-            (None, None) => attention.forward(x, context),
+        let attend = |x: &Var<'t, T>, residual: Residual<'_, 't, T>| {
+            self.attention.forward_residual(x, residual, context, cache)
         };
-        let feed = |x: &Var<'t, T>, residual: Option<&Var<'t, T>>| match residual {
-            Some(residual) => feed_forward.forward_residual(x, residual),
-            None => feed_forward.forward(x),
-        };
-        let x = self.residual(x, &self.attention_norm, self.attention_dropout, fused, attend);
-        self.residual(&x, &self.feed_forward_norm, self.feed_forward_dropout, fused, feed)
+        let x = self.residual(x, &self.attention_norm, self.attention_dropout, attend);
+        let feed = |x: &Var<'t, T>, residual: Residual<'_, 't, T>| self.feed_forward.forward_residual(x, residual);
+        self.residual(&x, &self.feed_forward_norm, self.feed_forward_dropout, feed)
     }
 
-    /// One sub-block with its norm, dropout and residual. `f` adds the residual itself if it gets one.
+    /// One sub-block with its norm; `f` adds what it makes to the residual.
     fn residual<'t, T: Element>(
         &self,
         x: &Var<'t, T>,
         norm: &Norm,
         stream: Stream,
-        fused: bool,
-        f: impl FnOnce(&Var<'t, T>, Option<&Var<'t, T>>) -> Var<'t, T>,
+        f: impl FnOnce(&Var<'t, T>, Residual<'_, 't, T>) -> Var<'t, T>,
     ) -> Var<'t, T> {
-        match (self.norm_position, fused) {
-            (NormPosition::Pre, true) => f(&norm.forward(x), Some(x)),
-            (NormPosition::Pre, false) => x + f(&norm.forward(x), None).dropout(self.dropout, stream),
-            (NormPosition::Post, true) => norm.forward(&f(x, Some(x))),
-            (NormPosition::Post, false) => norm.forward_sum(x, &f(x, None).dropout(self.dropout, stream)),
+        let residual = Residual { to: x, dropout: Some((self.dropout, stream)) };
+        match self.norm_position {
+            NormPosition::Pre => f(&norm.forward(x), residual),
+            NormPosition::Post => norm.forward(&f(x, residual)),
         }
     }
 }

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use anther_attention::{AttentionContext, AttentionMap, ConfigError, KeyValueCache, Mask, Position, position};
 use anther_tensor::layers::{Embedding, Linear};
-use anther_tensor::{Element, Ids, Init, ParamId, Scope, Stream, Tape, Tensor, Var};
+use anther_tensor::{Element, Ids, Init, Scope, Stream, Tape, Tensor, Var, Weight};
 
 use crate::block::Block;
 use crate::config::{CausalLmConfig, EmbeddingKind, NormPosition};
@@ -28,7 +28,7 @@ pub struct CausalLm {
     positions: Option<Embedding>,
     blocks: Vec<Block>,
     norm: Option<Norm>,
-    output: ParamId,
+    output: Weight,
     dropout: Stream,
     recompute: bool,
 }
@@ -160,7 +160,7 @@ impl CausalLm {
         smoothing: f64,
     ) -> Var<'t, T> {
         let hidden = self.hidden(tape, inputs, None);
-        hidden.linear_cross_entropy(&hidden.param(self.output), targets, weights, smoothing)
+        hidden.linear_cross_entropy(&hidden.weight(self.output), targets, weights, smoothing)
     }
 
     /// What the attention of each block looks at when the model reads `ids`, `[batch, length]`: one map a block, the first block first.
@@ -247,7 +247,7 @@ impl CausalLm {
     /// Adds the position vectors of a model that has them.
     fn add_positions<'t, T: Element>(&self, x: Var<'t, T>, length: usize, past: usize) -> Var<'t, T> {
         if let Some(table) = &self.positions {
-            return &x + x.param(table.weight).slice(0, past..past + length);
+            return &x + x.weight(table.weight).slice(0, past..past + length);
         }
         if self.config.attention.position == Position::Sinusoidal {
             let layout = self.config.attention.sinusoidal_layout;
@@ -257,6 +257,6 @@ impl CausalLm {
     }
 
     fn unembed<'t, T: Element>(&self, hidden: &Var<'t, T>) -> Var<'t, T> {
-        hidden.linear(&hidden.param(self.output), None, None)
+        Linear { weight: self.output, bias: None }.forward(hidden)
     }
 }

@@ -1,7 +1,7 @@
 //! The feed-forward block: a hidden layer applied to each position alone.
 
 use anther_tensor::layers::Linear;
-use anther_tensor::{Element, Scope, Unary, Var};
+use anther_tensor::{Element, Residual, Scope, Unary, Var};
 
 use crate::config::{Activation, CausalLmConfig};
 
@@ -58,14 +58,18 @@ impl FeedForward {
         self.run(x, None)
     }
 
-    /// `residual + forward(x)`, the sum fused into the last layer.
+    /// `residual + forward(x)`, the sum and the dropout before it fused into the last layer.
     #[track_caller]
-    pub fn forward_residual<'t, T: Element>(&self, x: &Var<'t, T>, residual: &Var<'t, T>) -> Var<'t, T> {
-        self.run(x, Some(residual))
+    pub fn forward_residual<'a, 't: 'a, T: Element>(
+        &self,
+        x: &Var<'t, T>,
+        residual: impl Into<Residual<'a, 't, T>>,
+    ) -> Var<'t, T> {
+        self.run(x, Some(residual.into()))
     }
 
     #[track_caller]
-    fn run<'t, T: Element>(&self, x: &Var<'t, T>, residual: Option<&Var<'t, T>>) -> Var<'t, T> {
+    fn run<'t, T: Element>(&self, x: &Var<'t, T>, residual: Option<Residual<'_, 't, T>>) -> Var<'t, T> {
         match (self.middle, residual) {
             // One of the two largest tensors of a block, which the backward pass makes again.
             (Middle::Plain(f), _) if x.tape().is_recording() => {

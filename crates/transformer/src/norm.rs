@@ -34,13 +34,4 @@ impl Norm {
             Norm::Rms(norm) => norm.forward(x),
         }
     }
-
-    /// Normalises each row of `a + b`, fused.
-    #[track_caller]
-    pub fn forward_sum<'t, T: Element>(&self, a: &Var<'t, T>, b: &Var<'t, T>) -> Var<'t, T> {
-        match self {
-            Norm::Layer(norm) => norm.forward_sum(a, b),
-            Norm::Rms(norm) => norm.forward_sum(a, b),
-        }
-    }
 }

@@ -23,7 +23,7 @@
 //! The matrices of a network share one initialiser; variance 1/width keeps the variance of activations for ReLU and `hidden` = 2 · width.
 
 use anther_tensor::layers::{LayerNorm, Linear};
-use anther_tensor::{Element, Init, Scope, Unary, Var};
+use anther_tensor::{Element, Init, Residual, Scope, Unary, Var};
 use serde::{Deserialize, Serialize};
 
 /// The ε of the LayerNorm, that of the released code.
@@ -124,7 +124,7 @@ impl Mlp {
 
     /// `[.., width] → [.., width]`, plus `residual` if there is one.
     #[track_caller]
-    pub(super) fn forward<'t, T: Element>(&self, x: &Var<'t, T>, residual: Option<&Var<'t, T>>) -> Var<'t, T> {
+    pub(super) fn forward<'t, T: Element>(&self, x: &Var<'t, T>, residual: Option<Residual<'_, 't, T>>) -> Var<'t, T> {
         let mut u = match (self.norm, self.activation) {
             (None, Some(f)) if !x.tape().is_recording() => {
                 return finish(&self.last, &self.first.forward_activated(x, f), residual);
@@ -141,9 +141,13 @@ impl Mlp {
     }
 }
 
-/// A linear map, plus `residual` if there is one.
+/// A linear map, added to `residual` if there is one.
 #[track_caller]
-pub(super) fn finish<'t, T: Element>(layer: &Linear, x: &Var<'t, T>, residual: Option<&Var<'t, T>>) -> Var<'t, T> {
+pub(super) fn finish<'t, T: Element>(
+    layer: &Linear,
+    x: &Var<'t, T>,
+    residual: Option<Residual<'_, 't, T>>,
+) -> Var<'t, T> {
     match residual {
         Some(residual) => layer.forward_residual(x, residual),
         None => layer.forward(x),

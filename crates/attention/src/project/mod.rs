@@ -5,7 +5,7 @@ mod linear;
 mod mlp;
 
 use anther_tensor::layers::Linear;
-use anther_tensor::{Element, Init, ParamSet, Scope, Var};
+use anther_tensor::{Element, Init, ParamSet, Residual, Scope, Var};
 use serde::{Deserialize, Serialize};
 
 pub use gate::{GateConfig, GateForm, GateOrder};
@@ -101,7 +101,7 @@ enum Map {
 
 impl Map {
     #[track_caller]
-    fn forward<'t, T: Element>(&self, x: &Var<'t, T>, residual: Option<&Var<'t, T>>) -> Var<'t, T> {
+    fn forward<'t, T: Element>(&self, x: &Var<'t, T>, residual: Option<Residual<'_, 't, T>>) -> Var<'t, T> {
         match self {
             Map::Linear(layer) => finish(layer, x, residual),
             Map::Mlp(mlp) => mlp.forward(x, residual),
@@ -201,7 +201,7 @@ impl Projections {
 
     /// Merged heads `[batch, length, width]` to tokens, plus `residual` if there is one.
     #[track_caller]
-    pub(crate) fn output<'t, T: Element>(&self, x: &Var<'t, T>, residual: Option<&Var<'t, T>>) -> Var<'t, T> {
+    pub(crate) fn output<'t, T: Element>(&self, x: &Var<'t, T>, residual: Option<Residual<'_, 't, T>>) -> Var<'t, T> {
         self.output.forward(x, residual)
     }
 }

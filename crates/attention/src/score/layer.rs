@@ -124,7 +124,7 @@ impl NeuralLayer {
         let linear = |scope: &mut Scope<'_>, name: &str, inputs: usize, outputs: usize, bias: Option<f64>| {
             let mut scope = scope.child(name);
             let init = Init::Uniform { bound: (inputs as f64).sqrt().recip() };
-            let weight = scope.param("weight", [outputs, inputs], init);
+            let weight = scope.weight([outputs, inputs], init);
             Linear { weight, bias: Some(scope.param("bias", [outputs], bias.map_or(init, Init::Constant))) }
         };
         let last_bias = config.bias_init;
@@ -140,19 +140,18 @@ impl NeuralLayer {
     }
 
     fn features<'t, T: Element>(&self, queries: &Var<'t, T>, keys: &Var<'t, T>) -> Features<'t, T> {
-        let weight = queries.param(self.hidden.weight);
+        let weight = queries.weight(self.hidden.weight);
         let bias = self.hidden.bias.map(|bias| queries.param(bias));
         let (of_queries, of_keys) = (weight.slice(1, 0..self.width), weight.slice(1, self.width..2 * self.width));
         let tape = queries.tape();
-        let flat = |id: ParamId| {
-            let x = queries.param(id);
+        let flat = |x: Var<'t, T>| {
             let length = x.shape().numel();
             x.reshape([length])
         };
         let mut shared = Vec::new();
         for layer in self.second.iter().chain([&self.out]) {
-            shared.push(flat(layer.weight));
-            shared.extend(layer.bias.map(flat));
+            shared.push(flat(queries.weight(layer.weight)));
+            shared.extend(layer.bias.map(|bias| flat(queries.param(bias))));
         }
         Features {
             queries: self.q_down.forward(queries).linear(&of_queries, bias.as_ref(), None),

@@ -1,7 +1,8 @@
 //! Matrix products against a textbook loop.
 
 use anther_kernels::{
-    BatchedMatMul, Epilogue, MatMul, Trans, Unary, Weights, Write, matmul, matmul_batched, matmul_fused, unary,
+    BatchedMatMul, Epilogue, MatMul, RandomKey, Trans, Unary, Weights, Write, dropout, matmul, matmul_batched,
+    matmul_fused, unary,
 };
 
 use crate::common::{EPS, Shifted, assert_close, at_each_level, bits, normal, wide};
@@ -95,8 +96,8 @@ fn depth_zero_gives_zeros_or_adds_nothing() {
 #[test]
 fn fused_is_the_separate_steps() {
     for (m, n, k) in [(1, 5, 3), (7, 16, 20), (130, 33, 17), (4, 0, 2), (3, 4, 0)] {
-        let (a, b, bias) = (normal(m * k, 5), normal(k * n, 6), normal(n, 7));
-        let args = MatMul::new(&a[..], &b[..], m, n, k);
+        let (a, b, bias, residual) = (normal(m * k, 5), normal(k * n, 6), normal(n, 7), normal(m * n, 8));
+        let (args, key) = (MatMul::new(&a[..], &b[..], m, n, k), RandomKey::new(1, 2, 3));
         at_each_level(|level| {
             let mut before = vec![0.0; m * n];
             matmul(args, &mut before, Write::Set);
@@ -109,16 +110,27 @@ fn fused_is_the_separate_steps() {
                     if let Some(op) = activation {
                         unary(op, &mut after, &before, Write::Set);
                     }
-                    for keep in [false, true] {
+                    for (keep, drops) in [(false, false), (true, false), (true, true), (false, true)] {
                         let (mut c, mut pre) = (vec![f32::NAN; m * n], vec![f32::NAN; m * n]);
                         let epilogue = Epilogue {
                             bias: with_bias.then_some(&bias[..]),
                             activation,
                             pre_activation: keep.then_some(&mut pre[..]),
-                            residual: None,
+                            residual: drops.then_some(&residual[..]),
+                            dropout: drops.then_some((key, 0.3)),
                         };
+                        let mut after = after.clone();
+                        if drops {
+                            let mut left = vec![f32::NAN; m * n];
+                            dropout(&mut left, &after, key, 0.3, Write::Set);
+                            after = left.iter().zip(&residual).map(|(left, residual)| left + residual).collect();
+                        }
                         matmul_fused(args, &mut c, epilogue);
-                        assert_eq!(bits(&c), bits(&after), "{m}x{n}x{k}, {activation:?}, kept {keep}, at {level}");
+                        assert_eq!(
+                            bits(&c),
+                            bits(&after),
+                            "{m}x{n}x{k}, {activation:?}, kept {keep}, dropped {drops}, at {level}"
+                        );
                         assert!(!keep || bits(&pre) == bits(&before), "{m}x{n}x{k} before activation at {level}");
                     }
                 }

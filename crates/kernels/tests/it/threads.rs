@@ -50,7 +50,13 @@ fn outputs<T: Real>() -> Vec<(&'static str, Vec<u64>)> {
     let square = &mut vec![T::ONE; rows * rows];
     matmul(MatMul { trans_b: Trans::Yes, ..MatMul::new(&x, &y, rows, rows, cols) }, square, Write::Add);
     keep("matmul", square);
-    let bias = Epilogue { bias: Some(&per_row), activation: Some(Unary::Silu), pre_activation: None, residual: None };
+    let bias = Epilogue {
+        bias: Some(&per_row),
+        activation: Some(Unary::Silu),
+        pre_activation: None,
+        residual: None,
+        dropout: Some((key, 0.5)),
+    };
     matmul_fused(MatMul { trans_b: Trans::Yes, ..MatMul::new(&x, &y, rows, rows, cols) }, square, bias);
     keep("matmul_fused", square);
     let args = MatMul { trans_b: Trans::Yes, ..MatMul::new(&x[..47 * 11 * 300], &y[..47 * 11 * 300], 47, 47, 11) };

@@ -2,21 +2,22 @@
 
 use crate::init::Init;
 use crate::ops::Ids;
-use crate::params::{ParamId, Scope};
+use crate::params::Scope;
 use crate::pool::Element;
 use crate::tape::{Tape, Var};
+use crate::weight::Weight;
 
 /// A table `weight` `[rows, width]`, one row for each id.
 #[derive(Clone, Copy, Debug)]
 pub struct Embedding {
-    /// The id of `weight`.
-    pub weight: ParamId,
+    /// The table, `[rows, width]`.
+    pub weight: Weight,
 }
 
 impl Embedding {
     /// A table with the given initialiser.
     pub fn new(scope: &mut Scope<'_>, rows: usize, width: usize, init: Init) -> Self {
-        Embedding { weight: scope.param("weight", [rows, width], init) }
+        Embedding { weight: scope.weight([rows, width], init) }
     }
 
     /// Ids of shape `[..]` give `[.., width]`.
@@ -25,6 +26,6 @@ impl Embedding {
     /// If an id names no row.
     #[track_caller]
     pub fn forward<'t, T: Element>(&self, tape: &'t Tape<T>, ids: &Ids) -> Var<'t, T> {
-        tape.param(self.weight).embedding(ids)
+        tape.rows(self.weight, ids)
     }
 }

@@ -1,4 +1,4 @@
-//! A linear layer behind a function of one number whose result is not kept: `y = f(z) Wᵀ + b`, or `r + f(z) Wᵀ + b`.
+//! A linear layer behind a function of one number whose result is not kept: `y = f(z) Wᵀ + b`, or `r + dropout(f(z) Wᵀ + b)`.
 //!
 //! `z` is `[.., in]`, `W` is `[out, in]`, `b` is `[out]`, `r` and `y` are `[.., out]`. Keeps `z` alone, where `z.unary(f)` and a linear layer
 //! after it keep `f(z)` as well, and takes `f(z)` again in the backward pass, which costs little beside the products. With `a = f(z)`:
@@ -7,7 +7,7 @@
 use anther_kernels::{self as kernels, MatMul, Saves, Trans, Unary, Write};
 
 use super::linear::{bias_backward, check_linear};
-use super::linear_residual::add_product;
+use super::linear_residual::{Dropping, Residual, add_product, drop_backward};
 use crate::op::{Backward, Op};
 use crate::pool::Element;
 use crate::tape::Var;
@@ -18,6 +18,7 @@ struct ActivatedLinear {
     activation: Unary,
     biased: bool,
     residual: bool,
+    dropping: Dropping,
 }
 
 impl ActivatedLinear {
@@ -38,12 +39,14 @@ impl<T: Element> Op<T> for ActivatedLinear {
         let (z, weight) = (inputs[0], inputs[1]);
         let bias = self.biased.then(|| inputs[2]);
         let residual = self.residual.then(|| inputs[inputs.len() - 1]);
-        (add_product(residual, &self.activated(z), weight, bias), (z.clone(), weight.clone()))
+        (add_product(residual, &self.activated(z), weight, bias, self.dropping), (z.clone(), weight.clone()))
     }
 
     fn backward(&self, (z, weight): &Self::Saved, dy: &Tensor<T>, into: &mut Backward<'_, T>) {
         let (rows, k, n) = (z.shape().rows(), z.shape().last_dim(), weight.shape()[0]);
         let mut a = self.activated(z);
+        let sum = dy;
+        let dy = &drop_backward(self.dropping, dy);
         into.accumulate(1, |dw, write| {
             let product = MatMul { trans_a: Trans::Yes, ..MatMul::new(dy.data(), a.data(), n, k, rows) };
             kernels::matmul(product, dw, write);
@@ -62,7 +65,7 @@ impl<T: Element> Op<T> for ActivatedLinear {
             into.pass(0, || a);
         }
         if self.residual {
-            into.pass(into.sources.len() - 1, || dy.clone());
+            into.pass(into.sources.len() - 1, || sum.clone());
         }
     }
 
@@ -72,25 +75,27 @@ impl<T: Element> Op<T> for ActivatedLinear {
 }
 
 impl<'t, T: Element> Var<'t, T> {
-    /// `f(self) × weightᵀ + bias`, plus `residual` if there is one, with `weight` of shape `[out, in]`; `f(self)` is not kept for the backward
+    /// `f(self) × weightᵀ + bias`, after dropout added to `residual` if there is one, with `weight` of shape `[out, in]`; `f(self)` is not kept for the backward
     /// pass.
     ///
     /// # Panics
-    /// If the shapes do not fit.
+    /// If the shapes do not fit or the probability of dropout is not in `[0, 1)`.
     #[track_caller]
     pub fn activated_linear(
         &self,
         f: Unary,
         weight: &Var<'t, T>,
         bias: Option<&Var<'t, T>>,
-        residual: Option<&Var<'t, T>>,
+        residual: Option<Residual<'_, 't, T>>,
     ) -> Var<'t, T> {
         const OP: &str = "activated_linear";
         let output = check_linear(OP, self, weight, bias);
+        let dropping = residual.and_then(|residual| residual.dropping());
+        let residual = residual.map(|residual| residual.to);
         if let Some(r) = residual.map(Var::shape) {
             assert_eq!(r, output, "{OP}: a residual of shape {r:?} does not fit an output of shape {output:?}");
         }
-        let op = ActivatedLinear { activation: f, biased: bias.is_some(), residual: residual.is_some() };
+        let op = ActivatedLinear { activation: f, biased: bias.is_some(), residual: residual.is_some(), dropping };
         match (bias, residual) {
             (None, None) => self.tape().apply(op, &[self, weight]),
             (Some(x), None) | (None, Some(x)) => self.tape().apply(op, &[self, weight, x]),

@@ -43,7 +43,7 @@ impl<T: Element> Op<T> for LinearOp {
             kernels::matmul_fused(
                 product,
                 y,
-                Epilogue { bias, activation: self.activation, pre_activation, residual: None },
+                Epilogue { bias, activation: self.activation, pre_activation, residual: None, dropout: None },
             );
         };
         let mut pre = None;

@@ -31,4 +31,5 @@ mod unary;
 
 pub use anther_kernels::{RotaryPairing, Span, Trans, Unary};
 pub use embedding::Ids;
+pub use linear_residual::Residual;
 pub use softmax::KeySpans;

@@ -1,12 +1,12 @@
 //! A fused op equals the ops that it stands for, forward and backward.
 
-use anther_tensor::{Ids, Parameters, Tape, Tensor, Var};
+use anther_tensor::{Ids, Parameters, Randomness, Residual, Stream, Tape, Tensor, Unary, Var};
 use anther_testkit::assert_close;
 
 /// The output, and the gradients of all inputs, under a fixed cotangent.
 fn run(inputs: &[Tensor<f64>], f: impl for<'t> Fn(&[Var<'t, f64>]) -> Var<'t, f64>) -> Vec<Tensor<f64>> {
     let params = Parameters::empty();
-    let tape = Tape::recording(&params);
+    let tape = Tape::training(&params, Randomness { seed: 5, step: 3 });
     let vars: Vec<_> = inputs.iter().map(|x| tape.input(x.clone())).collect();
     let y = f(&vars);
     let cotangent = Tensor::from_fn(y.shape(), |i| (1.7 * i as f64 + 0.4).cos());
@@ -58,6 +58,22 @@ fn linear_residual_is_a_sum() {
             &inputs[..3],
             |x| x[0].linear_residual(&x[1], None, &x[2]),
             |x| &x[2] + x[0].linear(&x[1], None, None),
+        );
+        let (p, stream) = (0.4, Stream::named("residual"));
+        assert_twins(
+            "with dropout",
+            &inputs,
+            |x| x[0].linear_residual(&x[1], Some(&x[3]), Residual { to: &x[2], dropout: Some((p, stream)) }),
+            |x| &x[2] + x[0].linear(&x[1], Some(&x[3]), None).dropout(p, stream),
+        );
+        assert_twins(
+            "with dropout behind a function",
+            &inputs,
+            |x| {
+                let residual = Residual { to: &x[2], dropout: Some((p, stream)) };
+                x[0].activated_linear(Unary::Gelu, &x[1], Some(&x[3]), Some(residual))
+            },
+            |x| &x[2] + x[0].gelu().linear(&x[1], Some(&x[3]), None).dropout(p, stream),
         );
     }
 }

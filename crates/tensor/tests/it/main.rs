@@ -2,6 +2,7 @@
 
 mod cases;
 mod edges;
+mod factored;
 mod fused;
 mod panics;
 mod properties;

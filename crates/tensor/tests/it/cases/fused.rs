@@ -1,6 +1,6 @@
 //! Ops that do the work of several.
 
-use anther_tensor::{Ids, Shape, Tensor, Unary};
+use anther_tensor::{Element, Ids, Residual, Shape, Stream, Tensor, Unary, Var};
 use anther_testkit::{Case, case, fixed, normal, small};
 
 use super::label;
@@ -49,10 +49,22 @@ fn residual_of(x: &[usize], outputs: usize) -> Vec<Case> {
         case!("linear_residual", &l, [x.clone(), weight.clone(), normal(residual)], |x| {
             x[0].linear_residual(&x[1], None, &x[2])
         }),
-        case!("linear_residual", format!("{l}, bias"), [x, weight, normal(residual), normal([outputs])], |x| {
-            x[0].linear_residual(&x[1], Some(&x[3]), &x[2])
-        }),
+        case!(
+            "linear_residual",
+            format!("{l}, bias"),
+            [x.clone(), weight.clone(), normal(residual), normal([outputs])],
+            |x| { x[0].linear_residual(&x[1], Some(&x[3]), &x[2]) }
+        ),
+        case!("linear_residual", format!("{l}, dropout"), [x, weight, normal(residual), normal([outputs])], |x| {
+            x[0].linear_residual(&x[1], Some(&x[3]), dropped(&x[2]))
+        })
+        .training(),
     ]
+}
+
+/// A residual before which three of ten elements are dropped, in training.
+fn dropped<'a, 't, T: Element>(to: &'a Var<'t, T>) -> Residual<'a, 't, T> {
+    Residual { to, dropout: Some((0.3, Stream::named("test"))) }
 }
 
 fn activated_linear() -> Vec<Case> {
@@ -81,11 +93,12 @@ fn activated_of(f: Unary, z: &[usize], outputs: usize) -> Vec<Case> {
             x[0].activated_linear(*f, &x[1], Some(&x[2]), None)
         }),
         case!("activated_linear", format!("{l}, residual"), [z.clone(), weight.clone(), residual.clone()], (f: Unary), |x| {
-            x[0].activated_linear(*f, &x[1], None, Some(&x[2]))
+            x[0].activated_linear(*f, &x[1], None, Some((&x[2]).into()))
         }),
-        case!("activated_linear", format!("{l}, both"), [z, weight, bias, residual], (f: Unary), |x| {
-            x[0].activated_linear(*f, &x[1], Some(&x[2]), Some(&x[3]))
-        }),
+        case!("activated_linear", format!("{l}, both, dropout"), [z, weight, bias, residual], (f: Unary), |x| {
+            x[0].activated_linear(*f, &x[1], Some(&x[2]), Some(dropped(&x[3])))
+        })
+        .training(),
     ]
 }
 

@@ -86,7 +86,7 @@ fn tied() -> Case {
         let table = Embedding::new(scope, 7, 4, Init::Normal { std: 1.0 });
         let ids = Ids::new([5], vec![1, 2, 3, 2, 6]);
         function!((table: Embedding, ids: Ids), |_x, tape| {
-            table.forward(tape, ids).tanh().linear(&tape.param(table.weight), None, None).cross_entropy(ids, None, 0.0)
+            table.forward(tape, ids).tanh().linear(&tape.weight(table.weight), None, None).cross_entropy(ids, None, 0.0)
         })
     })
 }
