@@ -1,0 +1,3 @@
+//! Cases of the ops of this crate.
+
+mod ops;

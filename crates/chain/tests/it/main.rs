@@ -1,0 +1,3 @@
+//! The tests of tensor chains.
+
+mod cases;
