@@ -7,3 +7,4 @@ mod layers;
 mod properties;
 mod random;
 mod rules;
+mod weighted;
