@@ -10,7 +10,7 @@ use std::rc::Rc;
 
 use anther_attention::{AttentionContext, ConfigError, Mask, Memory};
 use anther_tensor::layers::Embedding;
-use anther_tensor::{Element, Ids, Parameters, Scope, Tape, Tensor, Var};
+use anther_tensor::{Element, Ids, Init, Parameters, Scope, Tape, Tensor, Var};
 
 pub use config::{Embeddings, EncoderDecoderConfig, OutputKind};
 pub use decoding::DecoderCache;
@@ -79,6 +79,7 @@ impl EncoderDecoder {
     pub fn new(scope: &mut Scope<'_>, config: &EncoderDecoderConfig) -> Result<Self, ConfigError> {
         config.validate()?;
         let init = config.encoder_block().embedding_init();
+        let init = config.embedding_std.map_or(init, |std| Init::Normal { std });
         let mut table = |name: &str, tokens| Embedding::new(&mut scope.child(name), tokens, config.width, init);
         let (source, target) = match config.embeddings {
             Embeddings::Shared => {
