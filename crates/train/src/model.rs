@@ -1,6 +1,6 @@
 //! The models that a run can train, behind one name.
 
-use anther_tensor::{Element, ParamSet, Parameters, Scope, Tape, Tensor, Var};
+use anther_tensor::{ParamSet, Parameters, Scope, Tape, Tensor, Var};
 use anther_transformer::{CausalLm, CausalLmConfig, EmbeddingKind, EncoderDecoder, Measure};
 
 use crate::batch::{Inputs, Part};
@@ -103,14 +103,14 @@ impl Model {
     /// # Panics
     /// If the part does not fit the model.
     #[track_caller]
-    pub fn loss<'t, T: Element>(&self, tape: &'t Tape<T>, part: &Part, smoothing: f64) -> Var<'t, T> {
-        let (targets, weights) = (&part.targets, Some(part.weights.cast()));
+    pub fn loss<'t>(&self, tape: &'t Tape<f32>, part: &Part, smoothing: f64) -> Var<'t, f32> {
+        let (targets, weights) = (&part.targets, Some(&part.weights));
         match (self, &part.inputs) {
             (Model::CausalLm(model), Inputs::Sequences(inputs)) => {
-                model.loss(tape, inputs, targets, weights.as_ref(), smoothing)
+                model.loss(tape, inputs, targets, weights, smoothing)
             }
             (Model::EncoderDecoder(model), Inputs::Pairs { source, inputs }) => {
-                model.loss(tape, source, inputs, targets, weights.as_ref(), smoothing)
+                model.loss(tape, source, inputs, targets, weights, smoothing)
             }
             _ => panic!("{MISFIT}"),
         }
@@ -121,7 +121,7 @@ impl Model {
     /// # Panics
     /// If the part does not fit the model.
     #[track_caller]
-    pub fn logits<'t, T: Element>(&self, tape: &'t Tape<T>, part: &Part) -> Var<'t, T> {
+    pub fn logits<'t>(&self, tape: &'t Tape<f32>, part: &Part) -> Var<'t, f32> {
         match (self, &part.inputs) {
             (Model::CausalLm(model), Inputs::Sequences(inputs)) => model.logits(tape, inputs),
             (Model::EncoderDecoder(model), Inputs::Pairs { source, inputs }) => model.logits(tape, source, inputs),

@@ -140,7 +140,7 @@ impl Cost {
 
     fn table(&self) -> String {
         let mut lines = vec!["parameters".to_owned()];
-        let row = |name: &str, value: String| format!("  {name:<24} {value:>16}");
+        let row = |name: &str, value: String| format!("  {name:<28} {value:>16}");
         lines.extend(self.layers.iter().map(|(name, count)| row(name, grouped(*count as u64))));
         lines.push(row("total", grouped(self.summary.parameters as u64)));
         let forward = self.summary.forward_flops_per_token;

@@ -80,9 +80,12 @@ pub struct EncoderDecoderConfig {
     /// The probability of dropout on the embedded tokens and on what each part of a block adds.
     pub dropout: f64,
     /// Standard deviation of the first weights, those of the projections into the residual stream divided by the root of the number of these
-    /// projections; without it every weight has variance 1/fan-in, and a token vector has a length of about 1.
+    /// projections; without it every weight has variance 1/fan-in.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub init_std: Option<f64>,
+    /// Standard deviation of the first token vectors, before they are scaled; without it that of the weights, or else 1/√`width`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub embedding_std: Option<f64>,
     /// Standard deviation of learned positions.
     pub position_std: f64,
     /// The attention of every block, of the three kinds alike.
@@ -116,6 +119,7 @@ impl Default for EncoderDecoderConfig {
             output: OutputKind::Dense,
             dropout: 0.0,
             init_std: None,
+            embedding_std: None,
             position_std: 0.02,
             attention: AttentionConfig::default(),
             chains: ChainRules::default(),
@@ -154,6 +158,7 @@ impl EncoderDecoderConfig {
             return Err(ConfigError::new("model.output", reason));
         }
         check_std("model.position_std", self.position_std)?;
+        check_std("model.embedding_std", self.embedding_std.unwrap_or(1.0))?;
         self.attention.validate_across(self.width, self.heads)?;
         self.attention.validate_causal()
     }
@@ -222,6 +227,7 @@ mod tests {
         assert!(refusal(|c| c.dropout = 1.0).starts_with("model.dropout"));
         assert!(refusal(|c| c.init_std = Some(0.0)).starts_with("model.init_std"));
         assert!(refusal(|c| c.position_std = f64::NAN).starts_with("model.position_std"));
+        assert!(refusal(|c| c.embedding_std = Some(-0.1)).starts_with("model.embedding_std"));
         assert!(refusal(|c| c.norm_eps = -1.0).starts_with("model.norm_eps"));
         for position in [Position::Alibi, Position::Relative, Position::Rotary] {
             assert!(refusal(|c| c.attention.position = position).contains("distances between two sequences"));

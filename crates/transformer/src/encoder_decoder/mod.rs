@@ -9,7 +9,7 @@ mod sentences;
 use std::rc::Rc;
 
 use anther_attention::{AttentionContext, ConfigError, Mask, Memory};
-use anther_tensor::{Element, Ids, Parameters, Scope, Tape, Tensor, Var};
+use anther_tensor::{Element, Ids, Init, Parameters, Scope, Tape, Tensor, Var};
 
 pub use config::{Embeddings, EncoderDecoderConfig, OutputKind};
 pub use decoding::DecoderCache;
@@ -89,6 +89,7 @@ impl EncoderDecoder {
     fn build(scope: &mut Scope<'_>, config: &EncoderDecoderConfig) -> Result<Self, ConfigError> {
         let kind = (config.embedding, config.embedding_levels);
         let init = config.encoder_block().embedding_init();
+        let init = config.embedding_std.map_or(init, |std| Init::Normal { std });
         let mut tokens =
             |name: &str, vocabulary| Tokens::new(&mut scope.child(name), kind, vocabulary, config.width, init);
         let (source, target) = match config.embeddings {

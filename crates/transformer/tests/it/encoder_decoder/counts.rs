@@ -176,6 +176,11 @@ fn the_first_weights_have_the_deviation_that_is_asked_for() {
     for name in ["model.decoder.embed_tokens", "model.decoder.layers.2.self_attn.q_proj", "lm_head"] {
         assert_eq!(std(&format!("{name}.weight")), 0.02, "{name}");
     }
+    let config = EncoderDecoderConfig { embedding_std: Some(0.03), ..config };
+    let mut other = ParamSet::new();
+    EncoderDecoder::new(&mut other.root(), &config).unwrap();
+    let changed: Vec<_> = set.specs().iter().zip(other.specs()).filter(|(a, b)| a != b).map(|(_, b)| b.init).collect();
+    assert_eq!(changed, [Init::Normal { std: 0.03 }; 2], "the two tables and nothing else");
     // Two parts of one block of the encoder and three parts of three blocks of the decoder write into a residual stream.
     assert_eq!(std("model.encoder.layers.0.fc2.weight"), 0.02 / 2f64.sqrt());
     assert_eq!(std("model.decoder.layers.1.encoder_attn.o_proj.weight"), 0.02 / 3.0);
