@@ -1,9 +1,11 @@
 //! What it costs to use a chain, and the choice between its ways.
 
+use std::ops::Add;
+
 use serde::{Deserialize, Serialize};
 
-use crate::ops::Order;
-use crate::ops::apply;
+use crate::ops::rearrange::{self, Dims};
+use crate::ops::{Order, apply, dense};
 use crate::spec::ChainSpec;
 
 /// Work of a way to use a chain.
@@ -11,17 +13,40 @@ use crate::spec::ChainSpec;
 pub struct Cost {
     /// Multiply-adds of the products.
     pub multiply_adds: u64,
-    /// Numbers that are written by products and exchanges of axes between them, beyond what a dense layer writes.
-    pub moved: u64,
+    /// What takes time beside them, as the number of multiply-adds that take as long: numbers that products write, exchanges of axes between products,
+    /// and calls. Measured in `f32` with AVX-512.
+    pub overhead: u64,
 }
 
-/// Multiply-adds that take as long as a number that is written, measured in `f32` at AVX-512: see [`Cost::estimate`].
-const MOVE: u64 = 24;
+/// What writing a number of a product costs.
+const WRITTEN: u64 = 12;
+
+/// What a product or an exchange costs before it does anything.
+const CALL: u64 = 5000;
 
 impl Cost {
-    /// One number for comparisons: multiply-adds, and each moved number as much as 24 of them.
+    /// One number for comparisons.
     pub fn estimate(self) -> u64 {
-        self.multiply_adds.saturating_add(MOVE.saturating_mul(self.moved))
+        self.multiply_adds.saturating_add(self.overhead)
+    }
+
+    /// A product of matrices.
+    pub(crate) fn product(m: usize, n: usize, k: usize) -> Self {
+        let written = (m * n) as u64;
+        Cost { multiply_adds: written * k as u64, overhead: WRITTEN * written + CALL }
+    }
+
+    /// Exchanges of axes; those that move nothing are not even called.
+    pub(crate) fn exchanges(all: impl IntoIterator<Item = Dims>) -> Self {
+        let costs = all.into_iter().map(rearrange::cost).filter(|&cost| cost > 0);
+        Cost { multiply_adds: 0, overhead: costs.map(|cost| cost + CALL).sum() }
+    }
+}
+
+impl Add for Cost {
+    type Output = Cost;
+    fn add(self, other: Cost) -> Cost {
+        Cost { multiply_adds: self.multiply_adds + other.multiply_adds, overhead: self.overhead + other.overhead }
     }
 }
 
@@ -38,16 +63,7 @@ pub enum Way {
 impl ChainSpec {
     /// What W costs: `Σ_k n_1 … n_{k−1} r_{k−1} n_k r_k` multiply-adds with `n_k = I_k O_k`.
     pub fn dense_cost(&self) -> Cost {
-        let mut modes = self.core_shape(0)[1..3].iter().product::<usize>();
-        let mut cost = Cost::default();
-        for k in 1..self.cores() {
-            let [left, inputs, outputs, right] = self.core_shape(k);
-            cost.multiply_adds += (modes * left * inputs * outputs * right) as u64;
-            modes *= inputs * outputs;
-            // The product is written once, and once more when its legs are sorted.
-            cost.moved += 2 * (modes * right) as u64;
-        }
-        cost
+        dense::cost(self)
     }
 
     /// What `x Wᵀ` costs for `rows` rows in a given way.
@@ -55,31 +71,24 @@ impl ChainSpec {
         match way {
             Way::Contract(order) => apply::cost(self, rows, order),
             Way::Reconstruct => {
-                let dense = self.dense_cost();
                 let [out, inputs] = self.shape();
-                Cost {
-                    multiply_adds: dense.multiply_adds + (rows * out * inputs) as u64,
-                    moved: dense.moved + (rows * out) as u64,
-                }
+                self.dense_cost() + Cost::product(rows, out, inputs)
             }
         }
     }
 
-    /// Multiply-adds of the rows of `ids` ids: `Σ_k (Π_{j≤k} I_j) r_{k−1} r_k` each, nothing of the size of the table.
+    /// What the rows of `ids` ids cost: `Σ_k (Π_{j≤k} I_j) r_{k−1} r_k` multiply-adds each and a slice of each core, nothing of the size of the
+    /// table.
     pub fn rows_cost(&self, ids: usize) -> Cost {
         let mut width = 1;
-        let mut cost = Cost::default();
-        for k in 0..self.cores() {
+        (0..self.cores()).fold(Cost::default(), |sum, k| {
             let [left, inputs, _, right] = self.core_shape(k);
-            // The slice of the core that an id reads.
-            cost.moved += (ids * left * inputs * right) as u64;
+            let slices = Cost { multiply_adds: 0, overhead: WRITTEN * (ids * left * inputs * right) as u64 };
+            let rows = ids * width;
             width *= inputs;
-            if k > 0 {
-                cost.multiply_adds += (ids * width * left * right) as u64;
-                cost.moved += (ids * width * right) as u64;
-            }
-        }
-        cost
+            let product = if k > 0 { Cost::product(rows, inputs * right, left) } else { Cost::default() };
+            sum + slices + product
+        })
     }
 
     /// The cheapest way for `rows` rows by [`Cost::estimate`]: a comparison of three numbers.

@@ -147,11 +147,9 @@ impl FactoredWeight for LowRankWeight {
 
     fn contracts(&self, rows: usize) -> bool {
         let ([out, inputs], rank) = (self.shape, self.rank);
-        let cost = |multiply_adds: usize, moved: usize| {
-            Cost { multiply_adds: multiply_adds as u64, moved: moved as u64 }.estimate()
-        };
-        let contract = cost(rows * rank * (out + inputs), rows * (rank + out));
-        contract < cost((rows + rank) * out * inputs, out * inputs + rows * out)
+        let contract = Cost::product(rows, rank, inputs) + Cost::product(rows, out, rank);
+        let make = Cost::product(out, inputs, rank) + Cost::product(rows, out, inputs);
+        contract.estimate() < make.estimate()
     }
 }
 

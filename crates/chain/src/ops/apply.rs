@@ -74,24 +74,24 @@ fn steps(spec: &ChainSpec, rows: usize, order: Order) -> Vec<Step> {
 
 /// What the contraction of `rows` rows costs.
 pub(crate) fn cost(spec: &ChainSpec, rows: usize, order: Order) -> Cost {
-    let volume = |dims: Dims| if is_still(dims) { 0 } else { dims.iter().product::<usize>() as u64 };
-    steps(spec, rows, order).iter().fold(Cost::default(), |cost, step| Cost {
-        multiply_adds: cost.multiply_adds + (step.rows * step.inner * step.columns) as u64,
-        moved: cost.moved + volume(step.before) + volume(step.after) + (step.rows * step.columns) as u64,
+    steps(spec, rows, order).iter().fold(Cost::default(), |sum, step| {
+        let turns = matrix_turns(spec, order, step.core);
+        let exchanges = [step.before, step.after].into_iter().chain(turns.into_iter().flatten());
+        sum + Cost::product(step.rows, step.columns, step.inner) + Cost::exchanges(exchanges)
     })
+}
+
+/// The exchanges that make the matrix of a step of a core, `[r, I, O, r'] → [I, r', O, r]`, if there are any.
+fn matrix_turns(spec: &ChainSpec, order: Order, k: usize) -> Option<[Dims; 2]> {
+    let [left, inputs, outputs, right] = spec.core_shape(k);
+    let turns = [[1, left, inputs * outputs * right, 1], [inputs, outputs, right, left]];
+    (order == Order::LastToFirst).then_some(turns)
 }
 
 /// The core as the matrix `[inner, columns]` of its step.
 fn matrix<T: Element>(spec: &ChainSpec, order: Order, k: usize, core: &Tensor<T>) -> Tensor<T> {
-    let [left, inputs, outputs, right] = spec.core_shape(k);
-    match order {
-        Order::FirstToLast => core.clone(),
-        // [r, I, O, r'] → [I, r', O, r]
-        Order::LastToFirst => {
-            let turned = swap(core, [1, left, inputs * outputs * right, 1]);
-            swap(&turned, [inputs, outputs, right, left])
-        }
-    }
+    let turns = matrix_turns(spec, order, k).into_iter().flatten();
+    turns.fold(core.clone(), |matrix, turn| swap(&matrix, turn))
 }
 
 /// Adds the gradient of a step's matrix to the gradient of its core.
@@ -99,20 +99,17 @@ fn core_gradient<T: Element>(
     spec: &ChainSpec,
     step: &Step,
     order: Order,
-    a: &Tensor<T>,
-    dp: &Tensor<T>,
+    (a, dp): (&Tensor<T>, &Tensor<T>),
     dcore: &mut [T],
     write: Write,
 ) {
     let args = MatMul::new(a.data(), dp.data(), step.inner, step.columns, step.rows);
     let args = MatMul { trans_a: Trans::Yes, ..args };
-    match order {
-        Order::FirstToLast => kernels::matmul(args, dcore, write),
-        Order::LastToFirst => {
-            let [left, inputs, outputs, right] = spec.core_shape(step.core);
+    match matrix_turns(spec, order, step.core) {
+        None => kernels::matmul(args, dcore, write),
+        Some([first, second]) => {
             let matrix = Tensor::build([step.inner, step.columns], |out| kernels::matmul(args, out, Write::Set));
-            let turned = swap(&matrix, [inputs, right, outputs, left]);
-            swap_into(dcore, turned.data(), [1, inputs * outputs * right, left, 1], write);
+            swap_into(dcore, swap(&matrix, back(second)).data(), back(first), write);
         }
     }
 }
@@ -178,7 +175,7 @@ impl<T: Element> Op<T> for Apply {
         for (number, Kept { step, a, matrix }) in saved.iter().enumerate().rev() {
             let dp = if is_still(step.after) { grad } else { swap(&grad, back(step.after)) };
             into.accumulate(1 + step.core, |dcore, write| {
-                core_gradient(&self.spec, step, self.order, a, &dp, dcore, write);
+                core_gradient(&self.spec, step, self.order, (a, &dp), dcore, write);
             });
             if number == 0 && !into.wants(0) {
                 return;

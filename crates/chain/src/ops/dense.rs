@@ -9,6 +9,7 @@ use anther_tensor::{Backward, Element, Op, Tensor, Var};
 
 use super::check_cores;
 use super::rearrange::{back, swap, swap_into};
+use crate::cost::Cost;
 use crate::spec::ChainSpec;
 
 struct Dense {
@@ -54,6 +55,14 @@ impl Sizes {
     fn core(&self) -> [usize; 4] {
         [self.left, self.inputs, self.outputs, self.right]
     }
+}
+
+/// What making W costs.
+pub(crate) fn cost(spec: &ChainSpec) -> Cost {
+    (1..spec.cores()).map(|k| Sizes::of(spec, k)).fold(Cost::exchanges([Sizes::of(spec, 0).core()]), |sum, sizes| {
+        let (m, n, inner) = sizes.product();
+        sum + Cost::product(m, n, inner) + Cost::exchanges([sizes.core(), sizes.sort()])
+    })
 }
 
 fn forward<T: Element>(spec: &ChainSpec, cores: &[&Tensor<T>]) -> (Tensor<T>, Saved<T>) {

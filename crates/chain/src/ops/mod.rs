@@ -2,7 +2,7 @@
 
 pub(crate) mod apply;
 pub(crate) mod dense;
-mod rearrange;
+pub(crate) mod rearrange;
 pub(crate) mod rows;
 
 pub use apply::{Order, chain_apply};

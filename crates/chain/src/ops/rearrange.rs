@@ -4,11 +4,22 @@ use anther_kernels::{self as kernels, Write};
 use anther_tensor::{Element, Tensor};
 
 /// `[a, b, c, d] → [a, c, b, d]`.
-pub(super) type Dims = [usize; 4];
+pub(crate) type Dims = [usize; 4];
 
 /// Whether the exchange leaves every element where it is.
 pub(super) fn is_still([_, b, c, _]: Dims) -> bool {
     b == 1 || c == 1
+}
+
+/// What the exchange costs, in multiply-adds of a product that take as long (`f32`, AVX-512, fitted to 432 measured products): 50 a number where
+/// single numbers move, else 20 a number and 350 a run.
+pub(crate) fn cost(dims: Dims) -> u64 {
+    let numbers = dims.iter().product::<usize>() as u64;
+    match dims {
+        _ if is_still(dims) => 0,
+        [_, _, _, 1] => 50 * numbers,
+        [_, _, _, run] => 20 * numbers + 350 * numbers / run.max(1) as u64,
+    }
 }
 
 /// The exchange that takes back what this one does.

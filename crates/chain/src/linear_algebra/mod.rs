@@ -5,12 +5,16 @@
 //! Every column is computed by itself or in a pair with one other, in an order that depends on the sizes alone, so results are the same bits for any
 //! number of threads. See de Rijk (SIAM J. Sci. Stat. Comput. 10, 1989) and Drmač and Veselić (SIAM J. Matrix Anal. Appl. 29, 2008).
 
-use std::cmp::Ordering;
+mod cholesky;
+mod jacobi;
+mod qr;
+mod vectors;
 
-use anther_kernels::parallel_each;
+use jacobi::jacobi;
+use qr::Qr;
+use vectors::{descending, dot};
 
-/// Sweeps over all pairs after which the rotations stop; some ten are needed.
-const MAX_SWEEPS: usize = 60;
+pub(crate) use cholesky::{cholesky, cholesky_solve};
 
 /// Left singular vectors and singular values.
 pub(crate) struct LeftSingular {
@@ -83,185 +87,6 @@ pub(crate) fn lq(matrix: &[f64], rows: usize, columns: usize) -> (Vec<f64>, Vec<
         unit
     });
     (l, qr.times(units.collect()).concat())
-}
-
-/// The lower triangle L of `A = L Lᵀ` for a symmetric row-major matrix, or the number of the first row at which it is not positive definite.
-pub(crate) fn cholesky(a: &[f64], n: usize) -> Result<Vec<f64>, usize> {
-    let mut l = vec![0.0; n * n];
-    for i in 0..n {
-        for j in 0..=i {
-            let (before, row) = l.split_at(i * n);
-            let other = if j == i { &row[..j] } else { &before[j * n..][..j] };
-            let rest = a[i * n + j] - dot(&row[..j], other);
-            if i == j {
-                if !(rest > 0.0 && rest.is_finite()) {
-                    return Err(i);
-                }
-                l[i * n + i] = rest.sqrt();
-            } else {
-                l[i * n + j] = rest / l[j * n + j];
-            }
-        }
-    }
-    Ok(l)
-}
-
-/// Solves `L Lᵀ x = b` in place.
-pub(crate) fn cholesky_solve(l: &[f64], n: usize, b: &mut [f64]) {
-    for i in 0..n {
-        b[i] = (b[i] - dot(&l[i * n..][..i], &b[..i])) / l[i * n + i];
-    }
-    for i in (0..n).rev() {
-        b[i] /= l[i * n + i];
-        let x = b[i];
-        b[..i].iter_mut().zip(&l[i * n..]).for_each(|(b, l)| *b -= x * l);
-    }
-}
-
-fn descending(a: f64, b: f64) -> Ordering {
-    b.total_cmp(&a)
-}
-
-fn dot(a: &[f64], b: &[f64]) -> f64 {
-    // Eight sums run side by side, so the compiler may use vectors.
-    let mut sums = [0.0f64; 8];
-    let (a_blocks, a_rest) = a.as_chunks::<8>();
-    let (b_blocks, b_rest) = b.as_chunks::<8>();
-    for (a, b) in a_blocks.iter().zip(b_blocks) {
-        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
-            *sum += a * b;
-        }
-    }
-    sums.iter().sum::<f64>() + a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum::<f64>()
-}
-
-/// The QR factors of a matrix, by Householder reflections `1 − τ v vᵀ`.
-struct Qr {
-    /// Column `j` of R in its first entries.
-    columns: Vec<Vec<f64>>,
-    /// `v` (from entry `j` on) and `τ` of reflection `j`.
-    reflections: Vec<(Vec<f64>, f64)>,
-}
-
-impl Qr {
-    fn new(mut columns: Vec<Vec<f64>>) -> Self {
-        let rows = columns.first().map_or(0, Vec::len);
-        let mut reflections = Vec::new();
-        for j in 0..rows.min(columns.len()) {
-            let (done, rest) = columns.split_at_mut(j + 1);
-            let column = &mut done[j];
-            let mut v = column[j..].to_vec();
-            let norm = dot(&v, &v).sqrt();
-            let first = if v[0] > 0.0 { -norm } else { norm };
-            v[0] -= first;
-            let square = dot(&v, &v);
-            let tau = if square > 0.0 { 2.0 / square } else { 0.0 };
-            column[j] = first;
-            parallel_each(rest.len() * v.len() * 2, rest, |column| reflect(&v, tau, &mut column[j..]));
-            reflections.push((v, tau));
-        }
-        Qr { columns, reflections }
-    }
-
-    fn r(&self, i: usize, j: usize) -> f64 {
-        if i <= j { self.columns[j][i] } else { 0.0 }
-    }
-
-    /// The columns of `Rᵀ`, for a matrix with no more columns than rows.
-    fn rows_of_r(&self) -> Vec<Vec<f64>> {
-        let n = self.columns.len();
-        (0..n).map(|i| (0..n).map(|j| self.r(i, j)).collect()).collect()
-    }
-
-    /// `Q X` for the columns of X, which are as long as those of the matrix.
-    fn times(&self, mut x: Vec<Vec<f64>>) -> Vec<Vec<f64>> {
-        let work = x.len() * self.reflections.iter().map(|(v, _)| 2 * v.len()).sum::<usize>();
-        parallel_each(work, &mut x, |x| {
-            for (j, (v, tau)) in self.reflections.iter().enumerate().rev() {
-                reflect(v, *tau, &mut x[j..]);
-            }
-        });
-        x
-    }
-}
-
-fn reflect(v: &[f64], tau: f64, x: &mut [f64]) {
-    let share = tau * dot(v, x);
-    x.iter_mut().zip(v).for_each(|(x, v)| *x -= share * v);
-}
-
-/// A column and its squared norm.
-struct Column {
-    x: Vec<f64>,
-    square: f64,
-}
-
-/// The left singular vectors and singular values of a square matrix, given by its columns.
-fn jacobi(columns: Vec<Vec<f64>>) -> (Vec<Vec<f64>>, Vec<f64>) {
-    let n = columns.len();
-    let mut circle: Vec<Column> = columns.into_iter().map(|x| Column { x, square: 0.0 }).collect();
-    if n % 2 == 1 {
-        // A bye: a column of zeros is orthogonal to all.
-        circle.push(Column { x: vec![0.0; n], square: 0.0 });
-    }
-    let tolerance = f64::EPSILON * (n as f64).sqrt();
-    for _ in 0..MAX_SWEEPS {
-        // The norms are carried along through a sweep and lose digits doing so.
-        circle.iter_mut().for_each(|column| column.square = dot(&column.x, &column.x));
-        let mut rotated = false;
-        for _ in 1..circle.len() {
-            rotated |= round(&mut circle, tolerance);
-        }
-        if !rotated {
-            break;
-        }
-    }
-    let mut found: Vec<(f64, Vec<f64>)> =
-        circle.into_iter().map(|column| (dot(&column.x, &column.x).sqrt(), column.x)).collect();
-    found.sort_by(|a, b| descending(a.0, b.0));
-    found.truncate(n);
-    let noise = found.first().map_or(0.0, |(largest, _)| largest * f64::EPSILON);
-    let values = found.iter().map(|(value, _)| *value).collect();
-    let kept = found.into_iter().take_while(|(value, _)| *value > noise);
-    let vectors = kept.map(|(value, x)| x.into_iter().map(|x| x / value).collect()).collect();
-    (vectors, values)
-}
-
-/// One round of a tournament: each column meets the one across, then all but the first move on by one place. After as many rounds as there are
-/// others, each has met each.
-fn round(circle: &mut Vec<Column>, tolerance: f64) -> bool {
-    let n = circle.len();
-    let across = circle.split_off(n / 2);
-    let pairs = circle.drain(..).zip(across.into_iter().rev());
-    let mut pairs: Vec<(Column, Column, bool)> = pairs.map(|(a, b)| (a, b, false)).collect();
-    parallel_each(4 * n * n, &mut pairs, |(a, b, rotated)| *rotated = rotate(a, b, tolerance));
-    let rotated = pairs.iter().any(|(_, _, rotated)| *rotated);
-    let mut across = Vec::with_capacity(n / 2);
-    for (a, b, _) in pairs {
-        circle.push(a);
-        across.push(b);
-    }
-    circle.extend(across.into_iter().rev());
-    circle[1..].rotate_right(1);
-    rotated
-}
-
-/// Makes two columns orthogonal by a rotation, unless they are to rounding.
-fn rotate(a: &mut Column, b: &mut Column, tolerance: f64) -> bool {
-    let across = dot(&a.x, &b.x);
-    if across.abs() <= tolerance * (a.square * b.square).sqrt() {
-        return false;
-    }
-    let ratio = (b.square - a.square) / (2.0 * across);
-    let tangent = ratio.signum() / (ratio.abs() + ratio.hypot(1.0));
-    let cosine = tangent.hypot(1.0).recip();
-    let sine = cosine * tangent;
-    for (x, y) in a.x.iter_mut().zip(&mut b.x) {
-        (*x, *y) = (cosine * *x - sine * *y, sine * *x + cosine * *y);
-    }
-    a.square = (a.square - tangent * across).max(0.0);
-    b.square = (b.square + tangent * across).max(0.0);
-    true
 }
 
 #[cfg(test)]
