@@ -15,6 +15,7 @@ mod json;
 mod kill;
 mod maps;
 mod pairs;
+mod prune;
 mod recipes;
 mod resume;
 mod shakespeare;

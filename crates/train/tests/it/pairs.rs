@@ -42,6 +42,11 @@ fn read(edits: &[&str]) -> Result<Recipe, RecipeError> {
     Recipe::read(TINY, "pairs.toml", edits)
 }
 
+/// The attention of that name in the place of a recipe's.
+fn with_attention(name: &str) -> Presets<'_> {
+    Presets { attention: Some(name), ..Presets::default() }
+}
+
 #[test]
 fn a_run_that_was_interrupted_equals_one_that_was_not() {
     let temporary = tempfile::tempdir().unwrap();
@@ -81,7 +86,7 @@ fn the_task_is_learned_and_sources_are_answered() {
     let temporary = tempfile::tempdir().unwrap();
     let edits = ["train.steps=400", "train.batch=32", "train.accumulate=1", "model.dropout=0", "train.eval_every=100"];
     for (attention, dir) in [("dot", "dot"), ("kgv", "kgv")] {
-        let recipe = Recipe::read_with_attention(TINY, "pairs.toml", attention, &edits).unwrap();
+        let recipe = Recipe::read_with(TINY, "pairs.toml", with_attention(attention), &edits).unwrap();
         let answers = task_of(&recipe);
         let dir = temporary.path().join(dir);
         let outcome = finish(&mut start(recipe, &dir).unwrap());
@@ -191,7 +196,7 @@ fn every_mistake_is_a_sentence_with_its_key() {
 fn presets_of_one_sequence_are_refused_by_a_sentence() {
     let (mut taken, mut refused) = (0, 0);
     for preset in anther_transformer::AttentionConfig::preset_names() {
-        match Recipe::read_with_attention(TINY, "pairs.toml", preset, &[] as &[&str]) {
+        match Recipe::read_with(TINY, "pairs.toml", with_attention(preset), &[] as &[&str]) {
             Ok(recipe) => {
                 let text = recipe.to_toml().unwrap();
                 assert_eq!(Recipe::read(&text, "again.toml", &[] as &[&str]).unwrap(), recipe, "{preset}");

@@ -62,6 +62,31 @@ fn check(recipe: &anther_train::recipe::Recipe, prompt: &str, cuts: &[&[u32]]) {
     }
 }
 
+/// Cores are parameters like any other: they move at the first step, and a checkpoint has them to the bit.
+#[test]
+fn a_model_of_chains_resumes_to_the_bit() {
+    let temporary = tempfile::tempdir().unwrap();
+    let chains = "model.chains=[{ layers = ['*.q_proj', '*.fc*', '*.embed_tokens'], rank = 2 }]";
+    let recipe = text_recipe(temporary.path(), &[chains, "model.embedding=h-softpos", "model.attention.position=none"]);
+    assert!(start(recipe, &temporary.path().join("none")).is_err(), "there is no plain table to make a chain of");
+    for embedding in [&["model.embedding=learned"][..], &["model.embedding=h-softpos", "model.attention.position=none"]]
+    {
+        let chains = chains.replace("*.embed_tokens", "*.embed_tokens*");
+        let recipe = text_recipe(temporary.path(), &[&[&chains[..]], embedding].concat());
+        check(&recipe, "the ", &[&[5], &[1, 3]]);
+        let dir = temporary.path().join(format!("moved-{}", embedding.len()));
+        let mut trainer = start(recipe, &dir).unwrap();
+        let first = trainer.learner().parameters().clone();
+        stop_after(&mut trainer, 1);
+        let now = trainer.learner().parameters();
+        let cores: Vec<_> = now.ids().filter(|&id| now.spec(id).name.contains(".cores.")).collect();
+        assert!(cores.len() >= 10, "{} cores", cores.len());
+        for id in cores {
+            assert_ne!(first.tensor(id).data(), now.tensor(id).data(), "{} has not moved", now.spec(id).name);
+        }
+    }
+}
+
 #[test]
 fn an_interrupted_run_equals_one_that_was_not() {
     // After the first step, between evaluations, at an evaluation, at a checkpoint, before the last step, and several times.
