@@ -1,7 +1,7 @@
 //! Whether a recipe can fit the machine at all: a process that is refused memory is ended by the system without a sentence.
 
 use anther_train::optim::OptimizerKind;
-use anther_train::recipe::{Recipe, TaskKind};
+use anther_train::recipe::{ModelConfig, Recipe, TaskKind};
 use anther_transformer::Activation;
 
 use crate::failure::Failure;
@@ -40,29 +40,37 @@ fn total_of(meminfo: &str) -> Option<f64> {
 /// values, gradients and moments of the matrices; the saved inputs of products and the scores, of one block where blocks are
 /// recomputed; the batches of an evaluation. Logits do not count: they may be computed in pieces.
 fn least_bytes(recipe: &Recipe) -> f64 {
-    let (model, train) = (&recipe.model, &recipe.train);
+    let train = &recipe.train;
     let real = |n: usize| n as f64;
     let tokens = match recipe.data.task {
-        TaskKind::Nt => recipe.data.n as usize,
+        TaskKind::Nt | TaskKind::ReverseMap => recipe.data.n as usize,
         TaskKind::Text => TEXT_TOKENS,
     };
-    let (width, hidden, context) = (real(model.width), real(model.feed_forward()), real(model.context));
-    let matrices = if model.activation == Activation::Swiglu { 3.0 } else { 2.0 };
-    let block = 4.0 * width * width + matrices * width * hidden;
-    let parameters = real(model.layers) * block + real(tokens) * width;
+    // What a block has, the blocks, and the layers of attention in them.
+    let (sizes, blocks, attentions) = match &recipe.model {
+        ModelConfig::CausalLm(model) => (model.block(), model.layers, model.layers),
+        ModelConfig::EncoderDecoder(model) => {
+            let (encoder, decoder) = (model.encoder_layers, model.decoder_layers);
+            (model.encoder_block(), encoder + decoder, encoder + 2 * decoder)
+        }
+    };
+    let (width, hidden, context) = (real(sizes.width), real(sizes.feed_forward), real(recipe.model.context()));
+    let matrices = if sizes.activation == Activation::Swiglu { 3.0 } else { 2.0 };
+    let products = real(attentions) * 4.0 * width * width + real(blocks) * matrices * width * hidden;
+    let parameters = products + real(tokens) * width;
     let moments = match train.optimizer {
         OptimizerKind::AdamW | OptimizerKind::Adam => 2.0,
         OptimizerKind::Sgd | OptimizerKind::Nesterov => 0.0,
     };
     let slabs = 2.0 + moments + f64::from(u8::from(train.ema > 0.0));
     let sequences = real(train.batch / train.accumulate.max(1));
-    let saved = sequences * context * (6.0 * width + hidden) + sequences * real(model.heads) * context * context;
+    let saved = sequences * context * (6.0 * width + hidden) + sequences * real(sizes.heads) * context * context;
     let activations = match train.recompute {
-        true => saved + real(model.layers - 1) * sequences * context * width,
-        false => real(model.layers) * saved,
+        true => saved + real(blocks - 1) * sequences * context * width,
+        false => real(blocks) * saved,
     };
     let evaluation = match recipe.data.task {
-        TaskKind::Nt => 3.0 * real(train.eval_batches) * real(train.batch) * context,
+        TaskKind::Nt | TaskKind::ReverseMap => 3.0 * real(train.eval_batches) * real(train.batch) * context,
         TaskKind::Text => 0.0,
     };
     4.0 * (slabs * parameters + activations + evaluation)
@@ -97,5 +105,11 @@ mod tests {
             assert!(bytes(&[edit]) < start, "{edit}");
         }
         assert!(bytes(&["model.width=65536", "model.layers=1024"]) > 1e14);
+        let pairs = ["data.task=reverse-map", "data.n=9", "model.kind=encoder-decoder"];
+        let bytes_of_pairs = |edit: &str| bytes(&[&pairs[..], &[edit]].concat());
+        let start = bytes_of_pairs("train.seed=1");
+        for edit in ["model.width=64", "model.encoder_layers=3", "model.decoder_layers=3", "data.n=99"] {
+            assert!(bytes_of_pairs(edit) > start, "{edit}");
+        }
     }
 }

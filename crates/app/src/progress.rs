@@ -4,6 +4,7 @@ use std::io::{self, IsTerminal};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use anther_train::task::Metric;
 use anther_train::trainer::{EvaluationReport, Observer, Started, StepReport};
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -99,8 +100,12 @@ impl Observer for Progress {
     fn evaluated(&mut self, report: &EvaluationReport) {
         let evaluation = &report.evaluation;
         let best = if report.improved { ", the best so far" } else { "" };
+        let perplexity = match report.metric {
+            Metric::Perplexity => format!(", perplexity {:.4}", evaluation.perplexity()),
+            Metric::Accuracy | Metric::Loss => String::new(),
+        };
         self.line(&format!(
-            "step {}: validation loss {:.4}, accuracy {:.4}{best}",
+            "step {}: validation loss {:.4}{perplexity}, accuracy {:.4}{best}",
             report.step, evaluation.loss, evaluation.accuracy
         ));
     }

@@ -73,7 +73,7 @@ pub use driver::{
 };
 pub use linear::linear_attention;
 pub use mask::Mask;
-pub use multi_head::MultiHeadAttention;
+pub use multi_head::{Memory, MemoryCache, MultiHeadAttention};
 pub use pattern::{Pattern, Seen};
 pub use position::Position;
 pub use probe::{AttentionMap, HeadDistance};

@@ -1,8 +1,11 @@
 //! The multi-head layer: the slots of a configuration, one after the other.
 
+mod across;
 mod cached;
 mod pooled;
 mod probed;
+
+pub use across::{Memory, MemoryCache};
 
 use anther_tensor::{Element, Init, ParamId, Residual, Scope, Stream, Tape, Var};
 
@@ -116,23 +119,6 @@ impl MultiHeadAttention {
         self.project.output(&self.core(x, x, context, None), None)
     }
 
-    /// Attention from `x`, `[batch, queries, width]`, to `memory`, `[batch, keys, width]`, in a context made by [`AttentionContext::across`].
-    ///
-    /// # Panics
-    /// If the shapes do not fit, or if the configuration is for one sequence only: [`AttentionConfig::validate_across`] says so before.
-    #[track_caller]
-    pub fn forward_across<'t, T: Element>(
-        &self,
-        x: &Var<'t, T>,
-        memory: &Var<'t, T>,
-        context: &AttentionContext<T>,
-    ) -> Var<'t, T> {
-        if let Err(error) = self.config.validate_across(self.heads * self.d, self.heads) {
-            panic!("forward_across: {error}");
-        }
-        self.project.output(&self.core(x, memory, context, None), None)
-    }
-
     /// `residual + forward(x)`, or `residual + forward_cached(x)` with a cache, the sum and the dropout before it fused into the output projection.
     ///
     /// # Panics
@@ -183,24 +169,45 @@ impl MultiHeadAttention {
             assert!(!x.tape().is_recording(), "a probe is for inference, but this tape records");
         }
         let (queries, keys, values) = self.project(x, memory, context);
+        let Some(cache) = cache else {
+            return self.gather([&queries, &keys, &values], x, context, None);
+        };
+        let mixed = match self.conditions.pooling() {
+            Some(groups) => self.core_pooled(groups, [&queries, &keys, &values], context, Some(cache)),
+            None => self.core_cached([&queries, &keys, &values], context, cache),
+        };
+        self.after.on_merged(mixed.merge_heads(), x)
+    }
+
+    /// What queries of `x` gather from all keys and values there are, with the heads side by side. If the same keys and values lie in `rows`, a few
+    /// queries read them there.
+    #[track_caller]
+    fn gather<'t, T: Element>(
+        &self,
+        [queries, keys, values]: [&Var<'t, T>; 3],
+        x: &Var<'t, T>,
+        context: &AttentionContext<T>,
+        rows: Option<&KeyValueCache<T>>,
+    ) -> Var<'t, T> {
         if let Some(groups) = self.conditions.pooling() {
-            let mixed = self.core_pooled(groups, [&queries, &keys, &values], context, cache);
-            return self.after.on_merged(mixed.merge_heads(), x);
-        }
-        if let Some(cache) = cache {
-            let mixed = self.core_cached([&queries, &keys, &values], context, cache);
+            let mixed = self.core_pooled(groups, [queries, keys, values], context, None);
             return self.after.on_merged(mixed.merge_heads(), x);
         }
         let sight = self.sight(context);
         let (queries, keys) = match self.config.weighing {
-            Weighing::Linear => self.conditions.on_features(&queries, &keys, &sight),
-            _ => (self.conditions.after_position(&queries, &Statistics::Of(&keys, &sight), &sight), keys),
+            Weighing::Linear => self.conditions.on_features(queries, keys, &sight),
+            _ => (self.conditions.after_position(queries, &Statistics::Of(keys, &sight), &sight), keys.clone()),
         };
         if let Some(probe) = &context.probe {
             probe.push(self.map([&queries, &keys], context, &sight));
         }
-        let mixed = self.mix([&queries, &keys, &values], context, &sight, self.dropout);
-        let mixed = self.after.on_heads(mixed, &Statistics::Of(&values, &sight), &sight);
+        let mixed = match rows {
+            Some(rows) if self.score.is_plain() && self.config.weighing != Weighing::Linear => {
+                self.mix_cached(&queries, None, context, &sight, rows)
+            }
+            _ => self.mix([&queries, &keys, values], context, &sight, self.dropout),
+        };
+        let mixed = self.after.on_heads(mixed, &Statistics::Of(values, &sight), &sight);
         self.after.on_merged(mixed.merge_heads(), x)
     }
 
@@ -238,7 +245,8 @@ impl MultiHeadAttention {
             None => x,
         };
         let [queries, keys, values] = self.project.forward(x, memory);
-        let (queries, keys) = self.conditions.before_position(queries, keys);
+        let queries = self.conditions.queries_before_position(queries);
+        let keys = self.conditions.keys_before_position(keys, self.heads);
         (rotate(queries), rotate(keys), repeat_heads(&values, self.kv_heads))
     }
 

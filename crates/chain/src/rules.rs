@@ -189,6 +189,11 @@ impl ChainRule {
 }
 
 impl ChainRules {
+    /// Whether there are no rules, so that every layer is dense.
+    pub fn are_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// The form of the weight of a layer, or `None` where it stays dense.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! Data for Anther: task generators, character text, resumable batches, and data sets on disk.
 //!
 //! This crate knows no tensor. What it makes is a [`SequenceBatch`]: token ids, the tokens that follow them, and how much each
-//! prediction counts.
+//! prediction counts; or a [`PairBatch`] of sequences to read and sequences to predict, as [`reverse_map`] makes them.
 //!
 //! # A synthetic task
 //!
@@ -67,8 +67,10 @@ pub mod fetch;
 mod locate;
 pub mod manifest;
 pub mod nt;
+mod pair;
 mod permutation;
 mod random;
+pub mod reverse_map;
 pub mod text;
 mod tokens;
 mod vocabulary;
@@ -79,6 +81,7 @@ pub use checksum::{sha256_file, sha256_hex};
 pub use cursor::{Cursor, EpochOrder};
 pub use error::DataError;
 pub use locate::DataDir;
+pub use pair::PairBatch;
 pub use permutation::permutation;
 pub use text::MAX_TEXT_BYTES;
 pub use tokens::Tokens;

@@ -18,6 +18,9 @@ pub(crate) enum Purpose {
     BlocksTrain = 5,
     BlocksValidation = 6,
     Permutation = 7,
+    ReverseMapTrain = 8,
+    ReverseMapValidation = 9,
+    ReverseMapTable = 10,
 }
 
 /// The generator of the address `(seed, purpose, stream)`, at its first number.

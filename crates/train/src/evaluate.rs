@@ -1,10 +1,10 @@
 //! Measuring a model on batches that it was not trained on.
 
-use anther_data::SequenceBatch;
 use anther_kernels::row_argmax;
-use anther_tensor::{Ids, Parameters, Tape, Tensor};
-use anther_transformer::CausalLm;
+use anther_tensor::{Parameters, Tape};
 
+use crate::batch::{Batch, Part};
+use crate::model::Model;
 use crate::task::Metric;
 
 /// What a model reaches.
@@ -12,56 +12,72 @@ use crate::task::Metric;
 pub struct Evaluation {
     /// The mean cross-entropy of the targets that count, in nats a token, without label smoothing.
     pub loss: f64,
-    /// The share of the targets that count that are the likeliest token, the first one of equals.
+    /// The share of the targets that count that are the likeliest token, the first one of equals, given all targets before them.
     pub accuracy: f64,
+    /// The sum of the weights of the targets, divided by the number of places for one: the share of what is no padding.
+    pub counted: f64,
 }
 
 impl Evaluation {
+    /// The perplexity of the targets that count, `exp(loss)`.
+    #[must_use]
+    pub fn perplexity(&self) -> f64 {
+        self.loss.exp()
+    }
+
+    /// The perplexity as the program released with arXiv 2305.10991 counts it, over padding too: what [`Evaluation::perplexity`] becomes if padding is
+    /// predicted with certainty, `exp(counted · loss)`. It depends on how much padding there is and is for comparison with figures of that program only.
+    #[must_use]
+    pub fn padded_perplexity(&self) -> f64 {
+        (self.counted * self.loss).exp()
+    }
+
     /// The number that a task is judged by.
     #[must_use]
     pub fn of(&self, metric: Metric) -> f64 {
         match metric {
             Metric::Accuracy => self.accuracy,
             Metric::Loss => self.loss,
+            Metric::Perplexity => self.perplexity(),
         }
     }
 }
 
 /// The batches of an evaluation, made ready once.
 pub struct EvaluationSet {
-    batches: Vec<(Ids, Ids, Tensor<f32>)>,
+    batches: Vec<Part>,
     likeliest: Vec<u32>,
 }
 
 impl EvaluationSet {
-    /// Makes batches ready. They are kept: 12 bytes a token.
+    /// Makes batches ready. They are kept: 12 bytes a token, 16 with a source.
     #[must_use]
-    pub fn new(batches: Vec<SequenceBatch>) -> Self {
-        let ready = |data: SequenceBatch| {
-            let shape = [data.batch, data.context];
-            let weights = Tensor::from_vec(shape, data.weights);
-            (Ids::new(shape, data.inputs), Ids::new(shape, data.targets), weights)
-        };
+    pub fn new(batches: Vec<Batch>) -> Self {
+        let ready = |batch: Batch| Part::new(&batch, 0..batch.predicted().batch);
         EvaluationSet { batches: batches.into_iter().map(ready).collect(), likeliest: Vec::new() }
     }
 
-    /// Runs the model over all batches, each target weighted as its batch says. NaN for both numbers if no target counts.
+    /// Runs the model over all batches, each target weighted as its batch says. NaN for all numbers if no target counts.
     ///
     /// # Panics
     /// If a batch does not fit the model.
-    pub fn measure(&mut self, model: &CausalLm, parameters: &Parameters<f32>) -> Evaluation {
-        let (mut loss, mut right, mut total) = (0.0, 0.0, 0.0);
-        for (inputs, targets, weights) in &self.batches {
+    pub fn measure(&mut self, model: &Model, parameters: &Parameters<f32>) -> Evaluation {
+        let (mut loss, mut right, mut total, mut places) = (0.0, 0.0, 0.0, 0);
+        for part in &self.batches {
+            let Part { targets, weights, .. } = part;
             let tape = Tape::inference(parameters);
-            let logits = model.logits(&tape, inputs);
-            let weight: f64 = weights.data().iter().map(|&w| f64::from(w)).sum();
+            let logits = model.logits(&tape, part);
+            let weight = part.weight();
             loss += weight * f64::from(logits.cross_entropy(targets, Some(weights), 0.0).value().item());
             self.likeliest.resize(targets.data().len(), 0);
             row_argmax(&mut self.likeliest, logits.value().data(), logits.shape().last_dim());
             let guesses = self.likeliest.iter().zip(targets.data()).zip(weights.data());
             right += guesses.filter(|((guess, target), _)| guess == target).map(|(_, &w)| f64::from(w)).sum::<f64>();
             total += weight;
+            places += targets.data().len();
         }
-        Evaluation { loss: loss / total, accuracy: right / total }
+        #[expect(clippy::cast_precision_loss, reason = "places are below 2^53")]
+        let counted = total / places as f64;
+        Evaluation { loss: loss / total, accuracy: right / total, counted }
     }
 }

@@ -1,11 +1,12 @@
 //! A model that learns a task step by step, without any disk: the computation inside [`crate::trainer`].
 
-use anther_data::SequenceBatch;
 use anther_kernels::first_non_finite;
-use anther_tensor::{Gradients, Ids, ParamSet, Parameters, Randomness, Tape, Tensor};
-use anther_transformer::{CausalLm, CausalLmConfig, ConfigError, EmbeddingKind};
+use anther_tensor::{Gradients, Parameters, Randomness, Tape, Tensor};
+use anther_transformer::{ConfigError, Measure};
 
+use crate::batch::{Batch, Part};
 use crate::evaluate::{Evaluation, EvaluationSet};
+use crate::model::Model;
 use crate::optim::{Ema, GradientError, Optimizer, clip_factor, gradient_norm};
 use crate::recipe::{Recipe, TrainConfig};
 use crate::schedule::Schedule;
@@ -66,16 +67,16 @@ pub struct StepResult {
 pub struct Learner {
     config: TrainConfig,
     task: Box<dyn Task>,
-    model: CausalLm,
+    model: Model,
     parameters: Parameters<f32>,
     gradients: Gradients<f32>,
     optimizer: Optimizer<f32>,
     ema: Option<Ema<f32>>,
     schedule: Schedule,
     evaluation: EvaluationSet,
-    batch: SequenceBatch,
-    inputs: Ids,
-    targets: Ids,
+    batch: Batch,
+    /// The part of the batch that is computed, in memory that the next one takes over.
+    part: Option<Part>,
     steps: u64,
 }
 
@@ -89,25 +90,39 @@ impl Learner {
         recipe.validate()?;
         let config = recipe.train.clone();
         let (model, parameters) =
-            build_model(&recipe.model, task.symbols().count(), |width| task.fixed_embedding(width), config.seed)?;
+            Model::build(&recipe.model, task.symbols().count(), |width| task.fixed_embedding(width), config.seed)?;
         let evaluation = EvaluationSet::new(task.evaluation()?);
-        let part = [config.batch / config.accumulate, recipe.model.context];
-        let ids = || Ids::new(part, vec![0; part[0] * part[1]]);
         Ok(Learner {
             gradients: parameters.gradients(),
             optimizer: Optimizer::new(&config.optimizer(), &parameters),
             ema: (config.ema > 0.0).then(|| Ema::new(&parameters, config.ema)),
             schedule: config.schedule(),
             evaluation,
-            batch: SequenceBatch::default(),
-            inputs: ids(),
-            targets: ids(),
+            batch: Batch::default(),
+            part: None,
             steps: 0,
             model: model.recomputing(config.recompute),
             config,
             task,
             parameters,
         })
+    }
+
+    /// Puts these values in the place of the first parameters.
+    ///
+    /// # Panics
+    /// If they are those of another model.
+    #[track_caller]
+    pub fn start_from(&mut self, parameters: &Parameters<f32>) {
+        let (own, _, average) = self.state_mut();
+        for own in std::iter::once(own).chain(average) {
+            assert_eq!(
+                own.values().len(),
+                parameters.values().len(),
+                "start_from: these are parameters of another model"
+            );
+            own.values_mut().copy_from_slice(parameters.values());
+        }
     }
 
     /// Takes one step on the next batch: forward, backward, clipping, optimiser, moving average.
@@ -121,23 +136,26 @@ impl Learner {
     pub fn step(&mut self) -> Result<StepResult, LearnError> {
         self.task.batch(self.steps, &mut self.batch)?;
         self.gradients.clear();
-        let part = self.inputs.data().len();
         let parts = self.config.accumulate;
+        let rows = self.config.batch / parts;
         let (mut loss, mut total) = (0.0, 0.0);
         for i in 0..parts {
-            let range = i * part..(i + 1) * part;
-            self.inputs.refill(&self.batch.inputs[range.clone()]);
-            self.targets.refill(&self.batch.targets[range.clone()]);
-            let weights = Tensor::from_slice(self.inputs.shape(), &self.batch.weights[range]);
-            let weight: f64 = weights.data().iter().map(|&w| f64::from(w)).sum();
+            let range = i * rows..(i + 1) * rows;
+            let part = match &mut self.part {
+                Some(part) => {
+                    part.refill(&self.batch, range);
+                    part
+                }
+                none => none.insert(Part::new(&self.batch, range)),
+            };
+            let weight = part.weight();
             if weight == 0.0 {
                 continue;
             }
             // Every part of every step draws its own dropout masks.
             let pass = self.steps * parts as u64 + i as u64;
             let tape = Tape::training(&self.parameters, Randomness { seed: self.config.seed, step: pass });
-            let smoothing = self.config.label_smoothing;
-            let mean = self.model.loss(&tape, &self.inputs, &self.targets, Some(&weights), smoothing);
+            let mean = self.model.loss(&tape, part, self.config.label_smoothing);
             loss += weight * f64::from(mean.value().item());
             total += weight;
             #[expect(clippy::cast_possible_truncation, reason = "tokens of a batch are below 2^26")]
@@ -194,7 +212,7 @@ impl Learner {
     /// Tokens of a step.
     #[must_use]
     pub fn tokens_per_step(&self) -> usize {
-        self.config.batch * self.model.config().context
+        self.config.batch * self.model.context()
     }
 
     /// The data.
@@ -205,7 +223,7 @@ impl Learner {
 
     /// The model.
     #[must_use]
-    pub fn model(&self) -> &CausalLm {
+    pub fn model(&self) -> &Model {
         &self.model
     }
 
@@ -237,29 +255,4 @@ impl Learner {
         self.steps = steps;
         self.optimizer.set_steps(steps);
     }
-}
-
-/// The model of a configuration over `tokens` tokens, with its first parameters. `fixed` gives the fixed vectors of the tokens
-/// for a width, if the configuration asks for them.
-///
-/// # Errors
-/// [`LearnError::Config`] if the configuration does not fit the tokens, [`LearnError::Task`] from `fixed`.
-pub fn build_model(
-    config: &CausalLmConfig,
-    tokens: usize,
-    fixed: impl FnOnce(usize) -> Result<Tensor<f64>, TaskError>,
-    seed: u64,
-) -> Result<(CausalLm, Parameters<f32>), LearnError> {
-    let config = CausalLmConfig { vocab_size: tokens, ..config.clone() };
-    config.validate()?;
-    let mut set = ParamSet::new();
-    let model = match config.embedding {
-        EmbeddingKind::Learned => CausalLm::new(&mut set.root(), &config)?,
-        EmbeddingKind::Fixed => {
-            let table = fixed(config.width)?;
-            CausalLm::with_fixed_embedding(&mut set.root(), &config, table)?
-        }
-    };
-    let parameters = Parameters::initialise(&set, seed);
-    Ok((model, parameters))
 }

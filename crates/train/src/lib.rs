@@ -6,10 +6,12 @@
 //! | | |
 //! |---|---|
 //! | [`settings`], [`recipe`] | TOML and `--set` edits, checked, every mistake with its key |
-//! | [`task`] | data: NT tasks and character text |
+//! | [`task`], [`batch`] | data: NT tasks, character text, pairs of sequences |
 //! | [`optim`], [`schedule`] | optimisers over the slab of parameters, learning rates |
-//! | [`learner`], [`evaluate`] | steps and measurements, without any disk |
+//! | [`model`], [`learner`], [`evaluate`] | steps and measurements, without any disk |
 //! | [`trainer`] | the loop: log, evaluations, checkpoints, signals, resumption |
+//! | [`export`] | the weights of a trained model for other programs |
+//! | [`prune`] | a trained model with tensor chains in the place of weights |
 //! | [`trained`], [`generate`] | a model out of a run, texts out of a model |
 //! | [`checkpoint`], [`codec`], [`fs`], [`lock`], [`log`], [`run_dir`] | what is on the disk |
 //!
@@ -18,16 +20,20 @@
 //! being stopped and resumed changes a bit of its parameters or its log.
 #![forbid(unsafe_code)]
 
+pub mod batch;
 pub mod checkpoint;
 pub mod codec;
 pub mod evaluate;
+pub mod export;
 pub mod fs;
 pub mod generate;
 pub mod learner;
 pub mod lock;
 pub mod log;
 pub mod memory;
+pub mod model;
 pub mod optim;
+pub mod prune;
 pub mod recipe;
 pub mod run_dir;
 pub mod schedule;

@@ -4,12 +4,12 @@ use std::path::Path;
 
 use anther_data::DataDir;
 use anther_data::text::CharVocabulary;
-use anther_tensor::{Ids, Parameters, Precision, Tape};
-use anther_transformer::{AttentionMap, CausalLm};
+use anther_tensor::{Ids, Parameters, Precision, Tape, Tensor};
+use anther_transformer::AttentionMap;
 
 use crate::checkpoint::Loaded;
 use crate::evaluate::{Evaluation, EvaluationSet};
-use crate::learner::build_model;
+use crate::model::Model;
 use crate::recipe::{Recipe, TaskKind};
 use crate::run_dir::RunDir;
 use crate::task::{self, Metric, NtTraining, Symbols, Task, TaskError};
@@ -31,7 +31,7 @@ pub struct TrainedModel {
     /// The recipe it was trained by.
     pub recipe: Recipe,
     /// The model.
-    pub model: CausalLm,
+    pub model: Model,
     /// Its weights.
     pub parameters: Parameters<f32>,
     /// Its tokens.
@@ -67,11 +67,8 @@ impl TrainedModel {
         let origin = format!("the recipe of {}", dir.display());
         let recipe = Recipe::read(&loaded.recipe, &origin, &[] as &[&str])?;
         let symbols = symbols(dir, &recipe, &loaded)?;
-        let fixed = |width| match recipe.data.task {
-            TaskKind::Nt => NtTraining::new(&recipe)?.fixed_embedding(width),
-            TaskKind::Text => Err(TaskError::Kind),
-        };
-        let (model, mut parameters) = build_model(&recipe.model, symbols.count(), fixed, recipe.train.seed)?;
+        let (model, mut parameters) =
+            Model::build(&recipe.model, symbols.count(), |width| fixed_vectors(&recipe, width), recipe.train.seed)?;
         restore_weights(dir, &mut parameters, &loaded)?;
         Ok(TrainedModel { model, parameters, symbols, step: loaded.step, warnings: loaded.warnings, recipe })
     }
@@ -93,28 +90,33 @@ impl TrainedModel {
         Ok((task.metric(), batches.measure(&self.model, &self.parameters)))
     }
 
-    /// The first sequence that the model is evaluated on: as many tokens as it reads at once.
+    /// The first sequence that the model is evaluated on to predict: as many tokens as it reads at once.
     ///
     /// # Errors
     /// [`TrainError`] if the data cannot be used or have other tokens than the model.
     pub fn passage(&self, data: &DataDir) -> Result<Vec<u32>, TrainError> {
         let batches = self.task(data)?.evaluation()?;
-        Ok(batches.first().map_or(Vec::new(), |batch| batch.inputs[..batch.context].to_vec()))
+        let first = batches.first().map(|batch| batch.predicted());
+        Ok(first.map_or(Vec::new(), |batch| batch.inputs[..batch.context].to_vec()))
     }
 
     /// What the attention of each block looks at when the model reads these tokens, at most as many as it reads at once; the first block first. See
-    /// [`CausalLm::attention_maps`].
+    /// [`CausalLm::attention_maps`](anther_transformer::CausalLm::attention_maps). Nothing for a model that is no causal language model.
     ///
     /// # Panics
     /// If there are more tokens, or one that the model does not have.
     #[must_use]
     pub fn attention_maps(&self, tokens: &[u32]) -> Vec<AttentionMap<f32>> {
         let ids = Ids::new([1, tokens.len()], tokens.to_vec());
-        self.model.attention_maps(&Tape::inference(&self.parameters), &ids)
+        let model = self.model.causal_lm();
+        model.map_or(Vec::new(), |model| model.attention_maps(&Tape::inference(&self.parameters), &ids))
     }
 
-    /// The task of the recipe, if its tokens are still those of the model.
-    fn task(&self, data: &DataDir) -> Result<Box<dyn Task>, TrainError> {
+    /// The task of the recipe.
+    ///
+    /// # Errors
+    /// [`TrainError`] if the data cannot be used or have other tokens than the model.
+    pub fn task(&self, data: &DataDir) -> Result<Box<dyn Task>, TrainError> {
         let task = task::of_recipe(&self.recipe, data)?;
         if *task.symbols() == self.symbols {
             return Ok(task);
@@ -124,9 +126,17 @@ impl TrainedModel {
     }
 }
 
+/// The fixed vectors of the tokens of a recipe that has some; needs no data.
+pub(crate) fn fixed_vectors(recipe: &Recipe, width: usize) -> Result<Tensor<f64>, TaskError> {
+    match recipe.data.task {
+        TaskKind::Nt => NtTraining::new(recipe)?.fixed_embedding(width),
+        TaskKind::Text | TaskKind::ReverseMap => Err(TaskError::Kind),
+    }
+}
+
 /// The tokens of a checkpoint: the vocabulary that was saved with it, or the numbers of its recipe.
 fn symbols(dir: &Path, recipe: &Recipe, loaded: &Loaded) -> Result<Symbols, TrainError> {
-    if recipe.data.task == TaskKind::Nt {
+    if recipe.data.task != TaskKind::Text {
         return Ok(Symbols::Numbers(recipe.data.n));
     }
     let mismatch = |reason: String| TrainError::Mismatch { run: dir.to_path_buf(), reason };

@@ -7,7 +7,7 @@ use anther_kernels::{CountingAllocator, Level, set_default_level};
 use anther_tensor::{Element, Ids, ParamSet, Parameters, Tape};
 use anther_train::learner::Learner;
 use anther_train::recipe::Recipe;
-use anther_train::task::{NtTraining, Task, TextTraining};
+use anther_train::task::{NtTraining, ReverseMapTraining, Task, TextTraining};
 use anther_transformer::{CausalLm, CausalLmConfig, ModelSummary};
 
 /// Above the lists of ops of a tape, some 3 KB; below every batch and every activation of the models here, 8 KB and more.
@@ -50,6 +50,14 @@ fn on_sequences(weighing: &str, optimizer: &str) -> Learner {
     let model = format!("[model]\nwidth = 16\nlayers = 1\ncontext = 32\nembedding = \"fixed\"\n{attention}\n");
     let train = format!("[train]\nbatch = 100\noptimizer = \"{optimizer}\"\n");
     learner(&[data, &model, &train].concat(), |recipe| Box::new(NtTraining::new(recipe).unwrap()))
+}
+
+fn on_pairs() -> Learner {
+    let data = "data = { task = \"reverse-map\", n = 50 }\n";
+    let model =
+        "model = { kind = \"encoder-decoder\", width = 16, encoder_layers = 1, decoder_layers = 1, context = 12 }\n";
+    let train = "train = { batch = 64, accumulate = 2, recompute = true }\n";
+    learner(&[data, model, train].concat(), |recipe| Box::new(ReverseMapTraining::new(recipe).unwrap()))
 }
 
 fn model(config: &CausalLmConfig) -> (CausalLm, Parameters<f32>) {
@@ -100,6 +108,13 @@ fn steps_and_tokens_after_the_first_ones_take_no_memory() {
         for (i, mut learner) in learners.into_iter().enumerate() {
             assert_eq!(requests(&mut learner), (0, 0, 0), "learner {i} at {level}");
         }
+        // What each token of a padded batch sees depends on the batch, so lists of that are made anew: 8 bytes a token, in a list that doubles as it
+        // grows. Every activation has more.
+        let (large, largest, buffers) = requests(&mut on_pairs());
+        assert!(
+            largest <= 2 * 8 * 32 * 12 && buffers == 0,
+            "{large} requests, {largest} bytes, {buffers} buffers at {level}"
+        );
         for weighing in [Weighing::Softmax, Weighing::Expressive] {
             for (position, batch) in [(Position::Learned, 1), (Position::Rotary, 1), (Position::Learned, 8)] {
                 let found = requests_of_decoding(weighing, position, batch);

@@ -2,20 +2,17 @@
 
 use std::rc::Rc;
 
-use anther_attention::{AttentionContext, AttentionMap, ConfigError, KeyValueCache, Mask, Position, position};
-use anther_tensor::layers::{Embedding, Linear};
-use anther_tensor::{Element, Ids, Init, Scope, Stream, Tape, Tensor, Var, Weight};
+use anther_attention::{AttentionContext, AttentionMap, ConfigError, KeyValueCache, Mask};
+use anther_tensor::layers::Linear;
+use anther_tensor::{Element, Ids, Scope, Tape, Tensor, Var, Weight};
 
-use crate::block::Block;
-use crate::config::{CausalLmConfig, EmbeddingKind, NormPosition};
+use crate::block::{Block, BlockNames};
+use crate::block_config::NormPosition;
+use crate::chains;
+use crate::config::CausalLmConfig;
+use crate::embedder::{Embedder, EmbedderCache, EmbeddingKind, Tokens};
 use crate::norm::Norm;
-
-/// Where token vectors come from.
-#[derive(Clone, Debug)]
-enum Tokens {
-    Learned(Embedding),
-    Fixed(Tensor<f64>),
-}
+use crate::positions::Positions;
 
 /// A decoder-only transformer: embedding, blocks under a causal mask, a norm (if pre-norm), and logits.
 ///
@@ -24,17 +21,16 @@ enum Tokens {
 #[derive(Clone, Debug)]
 pub struct CausalLm {
     config: CausalLmConfig,
-    tokens: Tokens,
-    positions: Option<Embedding>,
+    embedder: Embedder,
     blocks: Vec<Block>,
     norm: Option<Norm>,
     output: Weight,
-    dropout: Stream,
     recompute: bool,
 }
 
-/// The key–value caches of all blocks.
+/// The key–value caches of all blocks, and what the embedding keeps.
 pub struct LmCache<T: Element> {
+    embedded: EmbedderCache<T>,
     layers: Vec<KeyValueCache<T>>,
 }
 
@@ -56,6 +52,7 @@ impl<T: Element> LmCache<T> {
 
     /// Forgets all tokens.
     pub fn clear(&mut self) {
+        self.embedded.clear();
         self.layers.iter_mut().for_each(KeyValueCache::clear);
     }
 }
@@ -67,13 +64,12 @@ impl CausalLm {
     /// If the configuration is not valid, or asks for a fixed table.
     pub fn new(scope: &mut Scope<'_>, config: &CausalLmConfig) -> Result<Self, ConfigError> {
         config.validate()?;
-        if config.embedding == EmbeddingKind::Fixed {
-            return Err(ConfigError::new("model.embedding", "a fixed embedding needs a table of token vectors"));
-        }
-        let std = config.init_std.unwrap_or_else(|| (config.width as f64).sqrt().recip());
-        let init = Init::Normal { std };
-        let tokens = Embedding::new(&mut scope.child("model.embed_tokens"), config.vocab_size, config.width, init);
-        CausalLm::build(scope, config, Tokens::Learned(tokens))
+        chains::build_with(scope, &config.chains, |scope| {
+            let (kind, init) = ((config.embedding, config.embedding_levels), config.block().embedding_init());
+            let at = &mut scope.child("model.embed_tokens");
+            let tokens = Tokens::new(at, kind, config.vocab_size, config.width, init)?;
+            CausalLm::build(scope, config, tokens)
+        })
     }
 
     /// A model whose token vectors are the rows of `table`, `[vocab_size, width]`, and do not change.
@@ -98,29 +94,28 @@ impl CausalLm {
             );
             return Err(ConfigError::new("model.embedding", reason));
         }
-        CausalLm::build(scope, config, Tokens::Fixed(table))
+        chains::build_with(scope, &config.chains, |scope| CausalLm::build(scope, config, Tokens::Fixed(table.clone())))
     }
 
     fn build(scope: &mut Scope<'_>, config: &CausalLmConfig, tokens: Tokens) -> Result<Self, ConfigError> {
-        let width = config.width;
-        let positions = config.learns_positions().then(|| {
-            let init = Init::Normal { std: config.position_std };
-            Embedding::new(&mut scope.child("model.embed_positions"), config.context, width, init)
-        });
+        let (width, block) = (config.width, config.block());
+        let mut at = scope.child("model.embed_positions");
+        let positions = Positions::new(&mut at, &config.attention, config.context, width, config.position_std);
         let blocks = (0..config.layers)
-            .map(|layer| Block::new(&mut scope.child(format_args!("model.layers.{layer}")), config))
+            .map(|layer| Block::new(&mut scope.child(format_args!("model.layers.{layer}")), &block, BlockNames::Llama))
             .collect::<Result<_, _>>()?;
         let norm =
-            (config.norm_position == NormPosition::Pre).then(|| Norm::new(&mut scope.child("model.norm"), config));
-        let output = match (&tokens, config.tied) {
-            (Tokens::Learned(table), true) => table.weight,
+            (config.norm_position == NormPosition::Pre).then(|| Norm::new(&mut scope.child("model.norm"), &block));
+        let output = match (tokens.table(), config.tied) {
+            (Some(table), true) => table,
             _ => {
-                let init = config.weight_init(width);
+                let init = block.weight_init(width);
                 Linear::with_init(&mut scope.child("lm_head"), width, config.vocab_size, false, init).weight
             }
         };
-        let dropout = scope.stream("model.embed_dropout");
-        Ok(CausalLm { config: config.clone(), tokens, positions, blocks, norm, output, dropout, recompute: false })
+        let dropout = (config.dropout, scope.stream("model.embed_dropout"));
+        let embedder = Embedder::new(tokens, positions, None, dropout);
+        Ok(CausalLm { config: config.clone(), embedder, blocks, norm, output, recompute: false })
     }
 
     /// The same model, which on a recording tape keeps nothing of a block but its input and runs the block again in the backward pass,
@@ -160,7 +155,7 @@ impl CausalLm {
         smoothing: f64,
     ) -> Var<'t, T> {
         let hidden = self.hidden(tape, inputs, None);
-        hidden.linear_cross_entropy(&hidden.weight(self.output), targets, weights, smoothing)
+        hidden.linear_cross_entropy(&hidden.weight(self.output), None, targets, weights, smoothing)
     }
 
     /// What the attention of each block looks at when the model reads `ids`, `[batch, length]`: one map a block, the first block first.
@@ -177,7 +172,10 @@ impl CausalLm {
 
     /// Empty caches for decoding up to a full context.
     pub fn cache<T: Element>(&self, batch: usize) -> LmCache<T> {
-        LmCache { layers: self.blocks.iter().map(|block| block.cache(batch, self.config.context)).collect() }
+        LmCache {
+            embedded: self.embedder.cache(batch),
+            layers: self.blocks.iter().map(|block| block.cache(batch, self.config.context)).collect(),
+        }
     }
 
     /// Logits `[batch, vocab_size]` after the last of new tokens `[batch, length]`, which join the cache.
@@ -223,11 +221,7 @@ impl CausalLm {
         mut cache: Option<&mut LmCache<T>>,
     ) -> Var<'t, T> {
         let past = cache.as_ref().map_or(0, |cache| cache.len());
-        let embedded = match &self.tokens {
-            Tokens::Learned(table) => table.forward(tape, ids),
-            Tokens::Fixed(table) => tape.constant(table.cast()).embedding(ids),
-        };
-        let mut x = self.add_positions(embedded, ids.shape()[1], past).dropout(self.config.dropout, self.dropout);
+        let mut x = self.embedder.forward(tape, ids, past, cache.as_mut().map(|cache| &mut cache.embedded));
         for (layer, block) in self.blocks.iter().enumerate() {
             x = match cache.as_mut() {
                 Some(cache) => block.forward(&x, context, Some(&mut cache.layers[layer])),
@@ -242,18 +236,6 @@ impl CausalLm {
             Some(norm) => norm.forward(&x),
             None => x,
         }
-    }
-
-    /// Adds the position vectors of a model that has them.
-    fn add_positions<'t, T: Element>(&self, x: Var<'t, T>, length: usize, past: usize) -> Var<'t, T> {
-        if let Some(table) = &self.positions {
-            return &x + x.weight(table.weight).slice(0, past..past + length);
-        }
-        if self.config.attention.position == Position::Sinusoidal {
-            let layout = self.config.attention.sinusoidal_layout;
-            return &x + x.tape().constant(position::sinusoidal::table(layout, self.config.width, length, past));
-        }
-        x
     }
 
     fn unembed<'t, T: Element>(&self, hidden: &Var<'t, T>) -> Var<'t, T> {

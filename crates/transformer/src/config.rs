@@ -1,58 +1,11 @@
 //! The configuration of a causal language model.
 
-use anther_attention::{AttentionConfig, ConfigError, Position};
-use anther_tensor::Init;
+use anther_attention::{AttentionConfig, ConfigError};
+use anther_chain::ChainRules;
 use serde::{Deserialize, Serialize};
 
-/// Where a block normalises.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum NormPosition {
-    /// `x + f(norm(x))`, with a norm after the last block.
-    #[default]
-    Pre,
-    /// `norm(x + f(x))`.
-    Post,
-}
-
-/// How rows are normalised.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum NormKind {
-    /// By mean and standard deviation.
-    #[default]
-    LayerNorm,
-    /// By root mean square.
-    RmsNorm,
-}
-
-/// The function between the two linear layers of a feed-forward block.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Activation {
-    /// `x Φ(x)`
-    #[default]
-    Gelu,
-    /// The tanh approximation of GELU.
-    GeluTanh,
-    /// `max(x, 0)`
-    Relu,
-    /// `x σ(x)`
-    Silu,
-    /// `silu(x W_g) ⊙ (x W_u)` (Shazeer 2020), with three matrices instead of two.
-    Swiglu,
-}
-
-/// Where token vectors come from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum EmbeddingKind {
-    /// A learned table.
-    #[default]
-    Learned,
-    /// A fixed table, given with the model: one-hot or orthonormal rows.
-    Fixed,
-}
+use crate::block_config::{Activation, BlockConfig, NormKind, NormPosition, check_counts, check_std};
+use crate::embedder::EmbeddingKind;
 
 /// A decoder-only transformer that predicts the next token.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -86,6 +39,8 @@ pub struct CausalLmConfig {
     pub bias: bool,
     /// Where token vectors come from.
     pub embedding: EmbeddingKind,
+    /// Number of levels of `h-softpos`.
+    pub embedding_levels: usize,
     /// Whether the output matrix is the embedding table.
     pub tied: bool,
     /// The probability of dropout on the embedding and on what each sub-block adds.
@@ -98,6 +53,9 @@ pub struct CausalLmConfig {
     pub position_std: f64,
     /// The attention of every block.
     pub attention: AttentionConfig,
+    /// Layers whose weights are tensor chains; the first rule that matches a layer's name decides.
+    #[serde(skip_serializing_if = "ChainRules::are_empty")]
+    pub chains: ChainRules,
 }
 
 impl Default for CausalLmConfig {
@@ -116,11 +74,13 @@ impl Default for CausalLmConfig {
             norm_eps: 1e-5,
             bias: true,
             embedding: EmbeddingKind::Learned,
+            embedding_levels: 2,
             tied: false,
             dropout: 0.0,
             init_std: None,
             position_std: 0.02,
             attention: AttentionConfig::default(),
+            chains: ChainRules::default(),
         }
     }
 }
@@ -129,34 +89,15 @@ impl CausalLmConfig {
     /// Checks everything that could make building or running the model fail. Every error names its key.
     pub fn validate(&self) -> Result<(), ConfigError> {
         let refuse = |key: &str, reason: String| Err(ConfigError::new(key, reason));
-        let counts = [
-            ("model.layers", self.layers, 1 << 10),
-            ("model.width", self.width, 1 << 16),
-            ("model.context", self.context, 1 << 20),
-            ("model.feed_forward", self.feed_forward(), 1 << 20),
-        ];
-        for (key, value, limit) in counts {
-            if value == 0 || value > limit {
-                return refuse(key, format!("{value} is not between 1 and {limit}"));
-            }
-        }
+        check_counts(&[("model.layers", self.layers, 1 << 10), ("model.context", self.context, 1 << 20)])?;
         if self.vocab_size == 0 {
             return refuse("vocabulary", "there are no tokens to predict".into());
         }
-        if !(0.0..1.0).contains(&self.dropout) {
-            return refuse("model.dropout", format!("{} is not in [0, 1)", self.dropout));
-        }
-        for (key, std) in [("model.init_std", self.init_std.unwrap_or(1.0)), ("model.position_std", self.position_std)]
-        {
-            if !((std as f32).is_normal() && std > 0.0) {
-                return refuse(key, format!("{std} is not a positive number that f32 holds"));
-            }
-        }
-        if !((self.norm_eps as f32).is_normal() && self.norm_eps > 0.0) {
-            return refuse("model.norm_eps", format!("{} is not a positive number that f32 holds", self.norm_eps));
-        }
-        if self.tied && self.embedding == EmbeddingKind::Fixed {
-            return refuse("model.tied", "a fixed embedding cannot be the output matrix; set tied = false".into());
+        self.block().validate()?;
+        check_std("model.position_std", self.position_std)?;
+        self.embedding.validate(self.width, self.embedding_levels, &self.attention)?;
+        if self.tied && self.embedding != EmbeddingKind::Learned {
+            return refuse("model.tied", "only a learned table can be the output matrix; set tied = false".into());
         }
         if self.embedding == EmbeddingKind::Fixed && self.width < self.vocab_size {
             return refuse(
@@ -167,7 +108,6 @@ impl CausalLmConfig {
                 ),
             );
         }
-        self.attention.validate(self.width, self.heads)?;
         self.attention.validate_causal()
     }
 
@@ -176,19 +116,23 @@ impl CausalLmConfig {
         self.feed_forward.unwrap_or(self.width.saturating_mul(4))
     }
 
-    /// Initialiser of a weight with that many inputs.
-    pub(crate) fn weight_init(&self, fan_in: usize) -> Init {
-        self.init_std.map_or(Init::fan_in(fan_in), |std| Init::Normal { std })
-    }
-
-    /// Initialiser of a projection into the residual stream.
-    pub(crate) fn residual_init(&self, fan_in: usize) -> Init {
-        self.init_std.map_or(Init::fan_in(fan_in), |std| Init::Normal { std: std / (2.0 * self.layers as f64).sqrt() })
-    }
-
-    /// Whether positions are a learned table.
-    pub(crate) fn learns_positions(&self) -> bool {
-        self.attention.position == Position::Learned
+    /// What its blocks are made of.
+    pub fn block(&self) -> BlockConfig {
+        BlockConfig {
+            heads: self.heads,
+            width: self.width,
+            feed_forward: self.feed_forward(),
+            activation: self.activation,
+            norm: self.norm,
+            norm_position: self.norm_position,
+            norm_affine: self.norm_affine,
+            norm_eps: self.norm_eps,
+            bias: self.bias,
+            dropout: self.dropout,
+            init_std: self.init_std,
+            residuals: 2 * self.layers,
+            attention: self.attention.clone(),
+        }
     }
 }
 

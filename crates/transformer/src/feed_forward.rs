@@ -3,7 +3,7 @@
 use anther_tensor::layers::Linear;
 use anther_tensor::{Element, Residual, Scope, Unary, Var};
 
-use crate::config::{Activation, CausalLmConfig};
+use crate::block_config::{Activation, BlockConfig};
 
 /// `f(x W₁ᵀ) W₂ᵀ`, or gated `(silu(x W_gᵀ) ⊙ (x W_uᵀ)) W_dᵀ` (SwiGLU).
 ///
@@ -26,8 +26,8 @@ enum Middle {
 
 impl FeedForward {
     /// The feed-forward block that the configuration asks for.
-    pub fn new(scope: &mut Scope<'_>, config: &CausalLmConfig) -> Self {
-        let (width, hidden) = (config.width, config.feed_forward());
+    pub fn new(scope: &mut Scope<'_>, config: &BlockConfig) -> Self {
+        let (width, hidden) = (config.width, config.feed_forward);
         let (in_init, out_init) = (config.weight_init(width), config.residual_init(hidden));
         let mut layer = |name: &str, inputs, outputs, init| {
             Linear::with_init(&mut scope.child(name), inputs, outputs, config.bias, init)

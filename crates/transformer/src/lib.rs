@@ -19,16 +19,27 @@
 #![forbid(unsafe_code)]
 
 mod block;
+mod block_config;
 mod causal_lm;
+mod chains;
 mod config;
+mod decoder_block;
+mod embedder;
+mod encoder_decoder;
 mod feed_forward;
 mod norm;
+mod positions;
+mod sublayer;
 mod summary;
 
 pub use anther_attention::{AttentionConfig, AttentionMap, ConfigError, HeadDistance, Position, Weighing};
-pub use block::Block;
+pub use block::{Block, BlockNames};
+pub use block_config::{Activation, BlockConfig, NormKind, NormPosition};
 pub use causal_lm::{CausalLm, LmCache};
-pub use config::{Activation, CausalLmConfig, EmbeddingKind, NormKind, NormPosition};
+pub use config::CausalLmConfig;
+pub use decoder_block::{DecoderBlock, DecoderContext};
+pub use embedder::EmbeddingKind;
+pub use encoder_decoder::{DecoderCache, Embeddings, EncoderDecoder, EncoderDecoderConfig, OutputKind, Sentences};
 pub use feed_forward::FeedForward;
 pub use norm::Norm;
-pub use summary::{ModelSummary, ParameterRow};
+pub use summary::{Measure, ModelSummary, ParameterRow};

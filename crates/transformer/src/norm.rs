@@ -3,7 +3,7 @@
 use anther_tensor::layers::{LayerNorm, RmsNorm};
 use anther_tensor::{Element, Scope, Var};
 
-use crate::config::{CausalLmConfig, NormKind};
+use crate::block_config::{BlockConfig, NormKind};
 
 /// Layer normalisation or root-mean-square normalisation.
 #[derive(Clone, Copy, Debug)]
@@ -16,7 +16,7 @@ pub enum Norm {
 
 impl Norm {
     /// The norm that the configuration asks for.
-    pub fn new(scope: &mut Scope<'_>, config: &CausalLmConfig) -> Self {
+    pub fn new(scope: &mut Scope<'_>, config: &BlockConfig) -> Self {
         let (width, eps) = (config.width, config.norm_eps);
         match (config.norm, config.norm_affine) {
             (NormKind::LayerNorm, true) => Norm::Layer(LayerNorm::new(scope, width, eps)),

@@ -1,8 +1,9 @@
 //! What a model costs: parameters, floating-point operations, memory.
 
-use anther_tensor::{Element, Ids, Parameters, Randomness, Shape, Tape};
+use anther_tensor::{Element, Ids, Parameters, Randomness, Shape, Tape, Var};
 
 use crate::causal_lm::CausalLm;
+use crate::encoder_decoder::{EncoderDecoder, Sentences};
 
 /// One parameter in a [`ModelSummary`].
 #[derive(Clone, Debug, PartialEq)]
@@ -22,12 +23,48 @@ pub struct ModelSummary {
     pub parameters: usize,
     /// Bytes of the parameters in `f32`.
     pub parameter_bytes: usize,
-    /// Floating-point operations of a forward pass at full context, divided by its tokens. Products only; training costs
-    /// three times as much.
+    /// Floating-point operations of a forward pass at full context, divided by the tokens that it predicts (of an encoder–decoder, those of the target).
+    /// Products only; training costs three times as much.
     pub forward_flops_per_token: u64,
     /// The most bytes of tensors that are alive at once in a training step of the given batch, beside parameters, gradients and
     /// optimiser state.
     pub activation_bytes: usize,
+}
+
+/// A model that can be trained for a step on nothing, to see what that takes.
+pub trait Measure {
+    /// The loss of `batch` sequences of zeros, at full context.
+    fn trial<'t>(&self, tape: &'t Tape<f32>, batch: usize) -> Var<'t, f32>;
+
+    /// The most tokens of a sequence.
+    fn context(&self) -> usize;
+}
+
+impl Measure for CausalLm {
+    fn trial<'t>(&self, tape: &'t Tape<f32>, batch: usize) -> Var<'t, f32> {
+        let ids = zeros(batch, self.context());
+        self.loss(tape, &ids, &ids, None, 0.0)
+    }
+
+    fn context(&self) -> usize {
+        self.config().context
+    }
+}
+
+impl Measure for EncoderDecoder {
+    fn trial<'t>(&self, tape: &'t Tape<f32>, batch: usize) -> Var<'t, f32> {
+        let ids = zeros(batch, self.context());
+        let sentences = Sentences::whole(ids.clone());
+        self.loss(tape, &sentences, &sentences, &ids, None, 0.0)
+    }
+
+    fn context(&self) -> usize {
+        self.config().context
+    }
+}
+
+fn zeros(batch: usize, length: usize) -> Ids {
+    Ids::new([batch, length], vec![0; batch * length])
 }
 
 impl ModelSummary {
@@ -35,14 +72,12 @@ impl ModelSummary {
     ///
     /// Nothing else may use tensors meanwhile. Buffers are counted as the pool hands them out, up to an eighth larger than
     /// the tensors; what products pack their operands into is not counted.
-    pub fn measure(model: &CausalLm, parameters: &Parameters<f32>, batch: usize) -> Self {
-        let context = model.config().context;
-        let ids = Ids::new([batch, context], vec![0; batch * context]);
+    pub fn measure(model: &impl Measure, parameters: &Parameters<f32>, batch: usize) -> Self {
         let pool = f32::pool();
         let before = pool.live_bytes();
         pool.reset_peak();
         let tape = Tape::training(parameters, Randomness { seed: 0, step: 0 });
-        let loss = model.loss(&tape, &ids, &ids, None, 0.0);
+        let loss = model.trial(&tape, batch);
         let flops = tape.flops();
         tape.backward(&loss, None, &mut parameters.gradients());
         let rows: Vec<_> = parameters
@@ -54,7 +89,7 @@ impl ModelSummary {
             rows,
             parameters: parameters.count(),
             parameter_bytes: parameters.count() * size_of::<f32>(),
-            forward_flops_per_token: flops / (batch * context).max(1) as u64,
+            forward_flops_per_token: flops / (batch * model.context()).max(1) as u64,
             activation_bytes: pool.peak_bytes().saturating_sub(before),
         }
     }

@@ -1,5 +1,7 @@
 //! `anther eval`: what a trained model reaches on data it was not trained on.
 
+use anther_train::evaluate::Evaluation;
+use anther_train::task::Metric;
 use anther_train::trained::{TrainedModel, Which};
 use serde_json::json;
 
@@ -21,12 +23,22 @@ pub fn run(args: &EvalArgs) -> Result<u8, Failure> {
             "metric": { "name": metric.name(), "value": evaluation.of(metric) },
             "loss": evaluation.loss,
             "accuracy": evaluation.accuracy,
+            "perplexity": evaluation.perplexity(),
+            "padded_perplexity": evaluation.padded_perplexity(),
         }))?;
     } else {
-        output::print(&format!(
-            "step: {}\nloss: {:.4}\naccuracy: {:.4}",
-            trained.step, evaluation.loss, evaluation.accuracy
-        ))?;
+        let Evaluation { loss, accuracy, counted } = evaluation;
+        let mut lines = vec![format!("step: {}", trained.step)];
+        if metric == Metric::Perplexity {
+            lines.push(format!("perplexity: {:.4} a token, padding not counted", evaluation.perplexity()));
+            lines.push(format!(
+                "padded perplexity: {:.4} (as if the {:.1} % of padding were predicted with certainty, as the program of arXiv 2305.10991 counts)",
+                evaluation.padded_perplexity(),
+                100.0 * (1.0 - counted)
+            ));
+        }
+        lines.push(format!("loss: {loss:.4}\naccuracy: {accuracy:.4}"));
+        output::print(&lines.join("\n"))?;
     }
     Ok(DONE)
 }

@@ -18,15 +18,19 @@ pub fn run(args: &GenerateArgs) -> Result<u8, Failure> {
     let trained = load(&args.run, &args.checkpoint)?.with_precision(args.precision.into());
     if trained.recipe.data.task != TaskKind::Text {
         return Err(Failure::from(anyhow::anyhow!(
-            "the run {} was not trained on text and has nothing to write; measure it with `anther eval`",
-            args.run.display()
+            "the run {} was not trained on text and has nothing to write; {}",
+            args.run.display(),
+            match trained.model.encoder_decoder() {
+                Some(_) => "let it answer sources with `anther translate`",
+                None => "measure it with `anther eval`",
+            }
         )));
     }
     let tokens = args.max_tokens as usize;
     let text =
         trained.generate(&args.prompt, tokens, &sampling, args.seed, &mut |_| ()).map_err(|error| match error {
             GenerateError::Prompt(_) | GenerateError::EmptyPrompt => Failure::usage(error),
-            GenerateError::Sample(_) => Failure::from(error),
+            GenerateError::Sample(_) | GenerateError::Kind => Failure::from(error),
         })?;
     if args.json {
         output::print_json(&json!({

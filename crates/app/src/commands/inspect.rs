@@ -5,12 +5,12 @@ mod maps;
 use std::path::Path;
 
 use anther_tensor::Parameters;
-use anther_train::learner::build_model;
+use anther_train::model::Model;
 use anther_train::optim::Optimizer;
-use anther_train::recipe::Recipe;
+use anther_train::recipe::{Presets, Recipe};
 use anther_train::task;
 use anther_train::trained::{TrainedModel, Which};
-use anther_transformer::{CausalLm, ModelSummary};
+use anther_transformer::ModelSummary;
 use serde_json::{Value, json};
 
 use super::{DONE, data_dir};
@@ -43,7 +43,7 @@ pub fn run(args: &InspectArgs) -> Result<u8, Failure> {
 }
 
 /// The recipe, model and parameters of a recipe or of the newest checkpoint of a run.
-fn find(args: &InspectArgs) -> Result<(Recipe, CausalLm, Parameters<f32>), Failure> {
+fn find(args: &InspectArgs) -> Result<(Recipe, Model, Parameters<f32>), Failure> {
     let path = Path::new(&args.what);
     if path.is_dir() {
         refuse_changes(args)?;
@@ -51,12 +51,13 @@ fn find(args: &InspectArgs) -> Result<(Recipe, CausalLm, Parameters<f32>), Failu
         let model = trained.model.recomputing(trained.recipe.train.recompute);
         return Ok((trained.recipe, model, trained.parameters));
     }
-    let recipe = Source::find(&args.what)?.resolve(args.attention.as_deref(), &args.set)?;
+    let recipe = Source::find(&args.what)?
+        .resolve(Presets { model: args.model.as_deref(), attention: args.attention.as_deref() }, &args.set)?;
     memory::check(&recipe)?;
     let task = task::of_recipe(&recipe, &data_dir(&args.data))?;
     let tokens = task.symbols().count();
     let (model, parameters) =
-        build_model(&recipe.model, tokens, |width| task.fixed_embedding(width), recipe.train.seed)?;
+        Model::build(&recipe.model, tokens, |width| task.fixed_embedding(width), recipe.train.seed)?;
     let model = model.recomputing(recipe.train.recompute);
     Ok((recipe, model, parameters))
 }
@@ -64,8 +65,9 @@ fn find(args: &InspectArgs) -> Result<(Recipe, CausalLm, Parameters<f32>), Failu
 /// A run cannot be changed.
 fn refuse_changes(args: &InspectArgs) -> Result<(), Failure> {
     let edit = args.set.first().map(|edit| format!("--set {edit}"));
-    let preset = args.attention.as_ref().map(|preset| format!("--attention {preset}"));
-    match edit.or(preset) {
+    let attention = args.attention.as_ref().map(|preset| format!("--attention {preset}"));
+    let model = args.model.as_ref().map(|preset| format!("--model {preset}"));
+    match edit.or(attention).or(model) {
         None => Ok(()),
         Some(argument) => Err(Failure::usage(anyhow::anyhow!(
             "the argument `{argument}` cannot be used with a run, whose model is what it is; name a recipe"
@@ -84,7 +86,7 @@ struct Cost {
 }
 
 impl Cost {
-    fn of(recipe: &Recipe, model: &CausalLm, parameters: &Parameters<f32>, batch: usize) -> Self {
+    fn of(recipe: &Recipe, model: &Model, parameters: &Parameters<f32>, batch: usize) -> Self {
         let summary = ModelSummary::measure(model, parameters, batch);
         let mut layers: Vec<(String, usize)> = Vec::new();
         for row in &summary.rows {
@@ -101,8 +103,8 @@ impl Cost {
             layers,
             optimizer_bytes: slabs * summary.parameter_bytes,
             batch,
-            context: recipe.model.context,
-            vocabulary: model.config().vocab_size,
+            context: recipe.model.context(),
+            vocabulary: model.vocabulary(),
             summary,
         }
     }
@@ -138,7 +140,7 @@ impl Cost {
 
     fn table(&self) -> String {
         let mut lines = vec!["parameters".to_owned()];
-        let row = |name: &str, value: String| format!("  {name:<24} {value:>16}");
+        let row = |name: &str, value: String| format!("  {name:<28} {value:>16}");
         lines.extend(self.layers.iter().map(|(name, count)| row(name, grouped(*count as u64))));
         lines.push(row("total", grouped(self.summary.parameters as u64)));
         let forward = self.summary.forward_flops_per_token;
@@ -159,6 +161,7 @@ fn layer_of(name: &str) -> String {
     let parts: Vec<&str> = name.split('.').collect();
     match parts[..] {
         ["model", "layers", number, ..] => format!("model.layers.{number}"),
+        ["model", side, "layers", number, ..] => format!("model.{side}.layers.{number}"),
         [ref owner @ .., _] if !owner.is_empty() => owner.join("."),
         _ => name.to_owned(),
     }
@@ -174,5 +177,7 @@ mod tests {
         assert_eq!(layer_of("model.embed_tokens.weight"), "model.embed_tokens");
         assert_eq!(layer_of("lm_head.weight"), "lm_head");
         assert_eq!(layer_of("alone"), "alone");
+        assert_eq!(layer_of("model.decoder.layers.3.encoder_attn.q_proj.bias"), "model.decoder.layers.3");
+        assert_eq!(layer_of("model.encoder.embed_tokens.weight"), "model.encoder.embed_tokens");
     }
 }

@@ -50,7 +50,7 @@ fn the_nearest_recipe_is_named() {
     place.run(&["train", "nt-expresive"]).refuses(2, &["no recipe `nt-expresive`", "did you mean `nt-expressive`?"]);
     place
         .run(&["train", "banana"])
-        .refuses(2, &["no recipe `banana`", "nt-expressive, nt-dot, nt-multitask, shakespeare-char"]);
+        .refuses(2, &["no recipe `banana`", "nt-expressive, nt-dot, nt-multitask, shakespeare-char, reverse-map"]);
     place.run(&["inspect", "shakespeare-chars"]).refuses(2, &["did you mean `shakespeare-char`?"]);
 }
 

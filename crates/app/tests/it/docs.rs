@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use anther_train::recipe::Recipe;
+use anther_train::recipe::{Presets, Recipe};
 use anther_transformer::AttentionConfig;
 
 fn document(name: &str) -> String {
@@ -23,13 +23,23 @@ fn row(page: &str, table: &str, key: &str) -> Option<(String, usize)> {
     })
 }
 
+/// The attention of that name in the place of a recipe's.
+fn attention(name: &str) -> Presets<'_> {
+    Presets { attention: Some(name), ..Presets::default() }
+}
+
 #[test]
 fn every_key_of_a_recipe_is_explained_with_its_default() {
     let page = document("docs/recipes.md");
     let defaults = Recipe::default().to_toml().unwrap().parse::<toml::Table>().unwrap();
     let mut explained = 0;
-    for (name, table) in tables("", &defaults) {
-        for (key, value) in table.iter().filter(|(_, value)| !value.is_table()) {
+    let pairs = ["data.task=reverse-map", "data.n=4", "model.kind=encoder-decoder"];
+    let pairs = Recipe::read("", "pairs", &pairs).unwrap().to_toml().unwrap().parse::<toml::Table>().unwrap();
+    // Of the other kind of model only its table differs.
+    let pairs = tables("", &pairs).into_iter().filter(|(name, _)| name == "model");
+    for (name, table) in tables("", &defaults).into_iter().chain(pairs) {
+        let has_one_default = |key: &str| name != "model" || key != "kind";
+        for (key, value) in table.iter().filter(|(key, value)| !value.is_table() && has_one_default(key)) {
             let (default, place) = row(&page, &name, key).unwrap_or_else(|| panic!("{name}.{key} is not explained"));
             let default = default.split(", ").nth(place).unwrap_or_else(|| panic!("{name}.{key} has no default"));
             let written: toml::Value =
@@ -45,6 +55,7 @@ fn every_key_of_a_recipe_is_explained_with_its_default() {
         ("data", "rules"),
         ("model", "feed_forward"),
         ("model", "init_std"),
+        ("model", "embedding_std"),
         ("model.attention", "scale"),
         ("model.attention", "window"),
         ("model.attention.project", "kv_heads"),
@@ -53,7 +64,8 @@ fn every_key_of_a_recipe_is_explained_with_its_default() {
     ] {
         assert!(row(&page, table, key).is_some(), "{table}.{key} is not explained");
     }
-    assert!(explained >= 45, "only {explained} keys were found");
+    assert_eq!(row(&page, "model", "kind"), Some(("`\"causal-lm\"`".to_owned(), 0)));
+    assert!(explained >= 65, "only {explained} keys were found");
 }
 
 /// A table and the tables inside it, with their paths. Those of a list are one table, with its path in brackets.
@@ -81,7 +93,7 @@ fn every_preset_is_listed_and_its_keys_are_explained() {
     let mut explained = 0;
     for preset in AttentionConfig::preset_names() {
         assert!(page.contains(&format!("`{preset}`")), "the preset {preset} is not listed");
-        let recipe = Recipe::read_with_attention("", "none", preset, &[] as &[&str]).unwrap();
+        let recipe = Recipe::read_with("", "none", attention(preset), &[] as &[&str]).unwrap();
         let recipe = recipe.to_toml().unwrap().parse::<toml::Table>().unwrap();
         for (name, table) in tables("", &recipe).into_iter().filter(|(name, _)| name.contains("model.attention")) {
             for (key, _) in table.iter().filter(|(_, value)| !value.is_table()) {

@@ -14,6 +14,7 @@ mod inspect;
 mod json;
 mod kill;
 mod maps;
+mod pairs;
 mod recipes;
 mod resume;
 mod shakespeare;

@@ -2,7 +2,7 @@
 
 use crate::support::{Place, last_json};
 
-const NAMES: [&str; 4] = ["nt-expressive", "nt-dot", "nt-multitask", "shakespeare-char"];
+const NAMES: [&str; 5] = ["nt-expressive", "nt-dot", "nt-multitask", "shakespeare-char", "reverse-map"];
 
 #[test]
 fn all_are_listed_with_a_line_each() {

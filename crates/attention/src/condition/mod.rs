@@ -114,24 +114,30 @@ impl Conditions {
         self.pooling.is_some() || self.batch_norm.is_some()
     }
 
-    /// New queries `[batch, heads, length, d]` and keys `[batch, kv_heads, length, d]`, before they are rotated.
+    /// New queries `[batch, heads, length, d]`, before they are rotated.
     #[track_caller]
-    pub(crate) fn before_position<'t, T: Element>(
-        &self,
-        queries: Var<'t, T>,
-        keys: Var<'t, T>,
-    ) -> (Var<'t, T>, Var<'t, T>) {
-        let (queries, keys) = match &self.convolution {
-            // The kernel has numbers of its own for every head of queries.
-            Some(convolution) => {
-                let keys = repeat_heads(&keys, queries.shape()[1]);
-                (convolution.forward(&queries), convolution.forward(&keys))
-            }
-            None => (queries, keys),
+    pub(crate) fn queries_before_position<'t, T: Element>(&self, queries: Var<'t, T>) -> Var<'t, T> {
+        let queries = match &self.convolution {
+            Some(convolution) => convolution.forward(&queries),
+            None => queries,
         };
         match &self.qk_norm {
-            Some(norm) => norm.forward(&queries, &keys),
-            None => (queries, keys),
+            Some(norm) => norm.on_queries(&queries),
+            None => queries,
+        }
+    }
+
+    /// New keys `[batch, kv_heads, length, d]` of a layer of `heads` heads of queries, before they are rotated.
+    #[track_caller]
+    pub(crate) fn keys_before_position<'t, T: Element>(&self, keys: Var<'t, T>, heads: usize) -> Var<'t, T> {
+        let keys = match &self.convolution {
+            // The kernel has numbers of its own for every head of queries.
+            Some(convolution) => convolution.forward(&repeat_heads(&keys, heads)),
+            None => keys,
+        };
+        match &self.qk_norm {
+            Some(norm) => norm.on_keys(&keys),
+            None => keys,
         }
     }
 

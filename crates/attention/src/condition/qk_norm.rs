@@ -43,7 +43,12 @@ impl QkNorm {
     }
 
     #[track_caller]
-    pub(super) fn forward<'t, T: Element>(&self, queries: &Var<'t, T>, keys: &Var<'t, T>) -> (Var<'t, T>, Var<'t, T>) {
-        (self.queries.forward(queries), self.keys.forward(keys))
+    pub(super) fn on_queries<'t, T: Element>(&self, queries: &Var<'t, T>) -> Var<'t, T> {
+        self.queries.forward(queries)
+    }
+
+    #[track_caller]
+    pub(super) fn on_keys<'t, T: Element>(&self, keys: &Var<'t, T>) -> Var<'t, T> {
+        self.keys.forward(keys)
     }
 }

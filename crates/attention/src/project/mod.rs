@@ -182,21 +182,45 @@ impl Projections {
     /// Queries of `x`, `[batch, heads, length, d]`, keys and values of `memory`, `[batch, kv_heads, length, d]`.
     #[track_caller]
     pub(crate) fn forward<'t, T: Element>(&self, x: &Var<'t, T>, memory: &Var<'t, T>) -> [Var<'t, T>; 3] {
-        let mut streams = [x.clone(), memory.clone(), memory.clone()];
-        if let Some(Gate { raw, gated, layer: Some(layer) }) = &self.gate {
-            let opening = layer.forward(&streams[*raw]).sigmoid();
-            streams[*gated] = &streams[*gated] * opening;
+        self.run([Some(x), Some(memory), Some(memory)]).map(|stream| stream.expect("all three were given"))
+    }
+
+    /// The queries alone, of a layer whose gate, if it has one, is between keys and values ([`Project::validate_across`]).
+    #[track_caller]
+    pub(crate) fn queries<'t, T: Element>(&self, x: &Var<'t, T>) -> Var<'t, T> {
+        let [queries, ..] = self.run([Some(x), None, None]);
+        queries.expect("queries were given")
+    }
+
+    /// Keys and values alone, of such a layer.
+    #[track_caller]
+    pub(crate) fn keys_and_values<'t, T: Element>(&self, memory: &Var<'t, T>) -> [Var<'t, T>; 2] {
+        let [_, keys, values] = self.run([None, Some(memory), Some(memory)]);
+        [keys, values].map(|stream| stream.expect("both were given"))
+    }
+
+    /// Heads of those of queries, keys and values that are given the tokens they are made of.
+    #[track_caller]
+    fn run<'t, T: Element>(&self, tokens: [Option<&Var<'t, T>>; 3]) -> [Option<Var<'t, T>>; 3] {
+        let mut streams = tokens.map(Option::<&Var<'t, T>>::cloned);
+        if let Some(Gate { raw, gated, layer: Some(layer) }) = &self.gate
+            && let (Some(opening), Some(stream)) = (&streams[*raw], &streams[*gated])
+        {
+            streams[*gated] = Some(stream * layer.forward(opening).sigmoid());
         }
         for (stream, map) in streams.iter_mut().zip(&self.inputs) {
-            if let Some(map) = map {
-                *stream = map.forward(stream, None);
+            if let (Some(tokens), Some(map)) = (&stream, map) {
+                *stream = Some(map.forward(tokens, None));
             }
         }
-        if let Some(Gate { raw, gated, layer: None }) = self.gate {
-            streams[gated] = &streams[gated] * streams[raw].sigmoid();
+        if let Some(Gate { raw, gated, layer: None }) = self.gate
+            && let (Some(opening), Some(stream)) = (&streams[raw], &streams[gated])
+        {
+            streams[gated] = Some(stream * opening.sigmoid());
         }
         let [q, k, v] = streams;
-        [q.split_heads(self.heads), k.split_heads(self.kv_heads), v.split_heads(self.kv_heads)]
+        let split = |stream: Option<Var<'t, T>>, heads| stream.map(|stream| stream.split_heads(heads));
+        [split(q, self.heads), split(k, self.kv_heads), split(v, self.kv_heads)]
     }
 
     /// Merged heads `[batch, length, width]` to tokens, plus `residual` if there is one.

@@ -3,7 +3,7 @@
 use anther_attention::statistics::{span_mean, span_variance};
 use anther_attention::{
     After, AttentionConfig, AttentionContext, BatchNormConfig, CentredConfig, Condition, GateConfig, LinearConfig,
-    Mask, MlpActivation, MlpConfig, MultiHeadAttention, PoolingConfig, Position, Project,
+    Mask, Memory, MlpActivation, MlpConfig, MultiHeadAttention, PoolingConfig, Position, Project,
 };
 use anther_tensor::{ParamSet, Parameters, RandomKey, Tape, Tensor};
 use anther_testkit::assert_close;
@@ -236,6 +236,22 @@ fn attention_across_sequences_is_attention_to_the_same_tokens() {
             let all = untouched(&config, &mask, &x);
             for (y, all) in y.value().data().chunks(4 * WIDTH).zip(all.chunks(6 * WIDTH)) {
                 assert_close(name, y, &all[..4 * WIDTH], 1e-12, 1e-12);
+            }
+            // The same with keys and values that were made before, for some queries at a time as a decoder has them.
+            let cache = layer.memory(&tape.constant(x.clone()));
+            let few = tape.constant(few.clone());
+            let at_once = layer.attend_to(&few, Memory::Cached(&cache), Some((&few).into()), &context);
+            let with_residual =
+                layer.attend_to(&few, Memory::Tokens(&tape.constant(x.clone())), Some((&few).into()), &context);
+            assert_close(name, at_once.value().data(), with_residual.value().data(), 1e-12, 1e-12);
+            if config.validate_decoding().is_err() {
+                continue;
+            }
+            let one = AttentionContext::across(&mask, 2, 1, 6);
+            for i in 0..4 {
+                let token = few.slice(1, i..i + 1);
+                let z = layer.attend_to(&token, Memory::Cached(&cache), None, &one);
+                assert_close(name, z.value().data(), y.slice(1, i..i + 1).value().data(), 1e-12, 1e-12);
             }
         }
     }

@@ -2,6 +2,7 @@
 
 use anther_data::SequenceBatch;
 use anther_tensor::Tensor;
+use anther_train::batch::Batch;
 use anther_train::learner::Learner;
 use anther_train::optim::OptimizerKind;
 use anther_train::recipe::{Recipe, TrainConfig};
@@ -87,7 +88,7 @@ impl Size {
             clip: 0.0,
             ..TrainConfig::default()
         };
-        let recipe = Recipe { model: self.config(), train, ..Recipe::default() };
+        let recipe = Recipe { model: self.config().into(), train, ..Recipe::default() };
         Learner::new(&recipe, Box::new(FixedBatch::new(*self))).expect("the sizes make a model")
     }
 }
@@ -122,12 +123,12 @@ impl Task for FixedBatch {
         &self.symbols
     }
 
-    fn batch(&self, _: u64, batch: &mut SequenceBatch) -> Result<(), TaskError> {
-        batch.clone_from(&self.batch);
+    fn batch(&self, _: u64, batch: &mut Batch) -> Result<(), TaskError> {
+        batch.sequences_mut().clone_from(&self.batch);
         Ok(())
     }
 
-    fn evaluation(&self) -> Result<Vec<SequenceBatch>, TaskError> {
+    fn evaluation(&self) -> Result<Vec<Batch>, TaskError> {
         Ok(Vec::new())
     }
 

@@ -23,7 +23,7 @@ const LINEAR_CROSS_ENTROPY: Op = Op {
     size: "4096x32000x256",
     leaves: &[&[4096, 256], &[32000, 256]],
     ids: (4096, 32000),
-    function: |x, ids| x[0].linear_cross_entropy(&x[1], ids, None, 0.0),
+    function: |x, ids| x[0].linear_cross_entropy(&x[1], None, ids, None, 0.0),
     forward: Work::Flops(PRODUCT),
     both: Work::Flops(3.0 * PRODUCT),
 };

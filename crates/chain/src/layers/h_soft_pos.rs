@@ -64,6 +64,12 @@ pub struct HSoftPosCache<T: Element> {
 }
 
 impl<T: Element> HSoftPosCache<T> {
+    /// Forgets all tokens.
+    pub fn clear(&mut self) {
+        self.position = 0;
+        self.pasts.iter_mut().for_each(|past| *past = Tensor::zeros(past.shape()));
+    }
+
     /// Number of tokens so far.
     pub fn position(&self) -> usize {
         self.position

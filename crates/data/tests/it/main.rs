@@ -10,6 +10,7 @@ mod nt_batches;
 mod nt_cycles;
 mod nt_embedding;
 mod nt_errors;
+mod reverse_map;
 mod shakespeare;
 mod support;
 mod text;

@@ -1,12 +1,12 @@
-//! The last layer of a language model and its loss in one: the mean cross-entropy of `logits = h Wᵀ`, which are never held whole.
+//! The last layer of a language model and its loss in one: the mean cross-entropy of `logits = h Wᵀ + b`, which are never held whole.
 //!
-//! `h` is `[.., width]`, `W` is `[classes, width]`; the loss is that of [`Var::cross_entropy`]. Rows go through in blocks: a block of
-//! logits becomes losses and, where a gradient is wanted, its own gradient `G = ∂loss/∂logits` in place, of which `dh = G W` and
-//! `dW = Σ_blocks Gᵀ h` are taken at once. The forward pass so computes the gradients for a loss whose own gradient is 1, and backward
+//! `h` is `[.., width]`, `W` is `[classes, width]`, `b`, if there is one, `[classes]`; the loss is that of [`Var::cross_entropy`]. Rows go through in blocks: a block of
+//! logits becomes losses and, where a gradient is wanted, its own gradient `G = ∂loss/∂logits` in place, of which `dh = G W`,
+//! `dW = Σ_blocks Gᵀ h` and `db = Σ_rows G` are taken at once. The forward pass so computes the gradients for a loss whose own gradient is 1, and backward
 //! only scales them: three products where a backward pass that makes the logits again would need four. Cost 2·rows·width·classes, three
 //! times that with gradients. Memory: one block of logits, and the gradients.
 
-use anther_kernels::{self as kernels, MatMul, Trans, Write};
+use anther_kernels::{self as kernels, Broadcast, Epilogue, MatMul, Trans, Write};
 
 use super::cross_entropy::{Targets, check_targets};
 use super::embedding::Ids;
@@ -32,12 +32,12 @@ fn block_rows(classes: usize) -> usize {
 
 struct LinearCrossEntropy<T: Element> {
     targets: Targets<T>,
-    /// Whether the gradients of `h` and `W` will be asked for.
-    wants: [bool; 2],
+    /// Whether the gradients of `h`, `W` and `b` will be asked for.
+    wants: [bool; 3],
 }
 
-/// `∂loss/∂h` and `∂loss/∂W`, those of them that are wanted.
-type Saved<T> = [Option<Tensor<T>>; 2];
+/// `∂loss/∂h`, `∂loss/∂W` and `∂loss/∂b`, those of them that are wanted.
+type Saved<T> = [Option<Tensor<T>>; 3];
 
 impl<T: Element> LinearCrossEntropy<T> {
     /// Turns the logits of the rows from `first` on into their gradient if any gradient is wanted, and writes the losses of the rows.
@@ -61,11 +61,11 @@ impl<T: Element> Op<T> for LinearCrossEntropy<T> {
     }
 
     fn forward(&self, inputs: &[&Tensor<T>]) -> (Tensor<T>, Self::Saved) {
-        let (h, weight) = (inputs[0], inputs[1]);
+        let (h, weight, bias) = (inputs[0], inputs[1], inputs.get(2).map(|bias| bias.data()));
         let (rows, width, classes) = (self.targets.ids.data().len(), h.shape().last_dim(), weight.shape()[0]);
         let scale = self.targets.row_scales(1.0);
         let wanted = |i: usize| self.wants[i].then(|| Tensor::build(inputs[i].shape(), |_| ()));
-        let [mut dh, mut dw]: Saved<T> = [wanted(0), wanted(1)];
+        let [mut dh, mut dw, mut db]: Saved<T> = [wanted(0), wanted(1), wanted(2)];
         let step = block_rows(classes).min(rows);
         let mut logits = Tensor::build([step, classes], |_| ());
         let logits = logits.data_mut();
@@ -75,23 +75,29 @@ impl<T: Element> Op<T> for LinearCrossEntropy<T> {
                 let block = &h.data()[first * width..][..count * width];
                 let logits = &mut logits[..count * classes];
                 let product = MatMul::with_weights(block, weight.weights(), count, classes, width);
-                kernels::matmul(MatMul { trans_b: Trans::Yes, ..product }, logits, Write::Set);
+                let product = MatMul { trans_b: Trans::Yes, ..product };
+                let epilogue = Epilogue { bias, activation: None, pre_activation: None, residual: None, dropout: None };
+                kernels::matmul_fused(product, logits, epilogue);
                 self.losses(first, logits, &mut loss[first..][..count], scale.data(), classes);
                 if let Some(dh) = &mut dh {
                     let dh = &mut dh.data_mut()[first * width..][..count * width];
                     kernels::matmul(MatMul::new(logits, weight.data(), count, width, classes), dh, Write::Set);
                 }
+                let write = if first == 0 { Write::Set } else { Write::Add };
+                if let Some(db) = &mut db {
+                    let layout = Broadcast { outer: count, mid: classes, inner: 1 };
+                    kernels::reduce_to(db.data_mut(), logits, layout, write);
+                }
                 if let Some(dw) = &mut dw {
                     let product = MatMul::new(logits, block, classes, width, count);
-                    let write = if first == 0 { Write::Set } else { Write::Add };
                     kernels::matmul(MatMul { trans_a: Trans::Yes, ..product }, dw.data_mut(), write);
                 }
             }
         });
-        if let (0, Some(dw)) = (rows, &mut dw) {
-            dw.data_mut().fill(T::ZERO);
+        if rows == 0 {
+            [&mut dw, &mut db].into_iter().flatten().for_each(|unwritten| unwritten.data_mut().fill(T::ZERO));
         }
-        (self.targets.mean(loss.data()), [dh, dw])
+        (self.targets.mean(loss.data()), [dh, dw, db])
     }
 
     fn backward(&self, saved: &Self::Saved, dy: &Tensor<T>, into: &mut Backward<'_, T>) {
@@ -113,8 +119,8 @@ impl<T: Element> Op<T> for LinearCrossEntropy<T> {
 }
 
 impl<'t, T: Element> Var<'t, T> {
-    /// `self.linear(weight, None, None).cross_entropy(targets, weights, smoothing)`, a scalar, without holding the logits: hidden
-    /// states `[.., width]`, `weight` `[classes, width]`, `targets` `[..]`.
+    /// `self.linear(weight, bias, None).cross_entropy(targets, weights, smoothing)`, a scalar, without holding the logits: hidden
+    /// states `[.., width]`, `weight` `[classes, width]`, `bias` `[classes]`, `targets` `[..]`.
     ///
     /// Where a gradient is wanted it is computed at once, and held until the backward pass.
     ///
@@ -124,6 +130,7 @@ impl<'t, T: Element> Var<'t, T> {
     pub fn linear_cross_entropy(
         &self,
         weight: &Var<'t, T>,
+        bias: Option<&Var<'t, T>>,
         targets: &Ids,
         weights: Option<&Tensor<T>>,
         smoothing: f64,
@@ -133,9 +140,19 @@ impl<'t, T: Element> Var<'t, T> {
             !h.is_empty() && w.len() == 2 && h.last_dim() == w[1],
             "linear_cross_entropy: an input of shape {h:?} does not fit a weight of shape {w:?} ([classes, width])"
         );
+        if let Some(b) = bias.map(Var::shape) {
+            assert!(
+                b.len() == 1 && b[0] == w[0],
+                "linear_cross_entropy: a bias of shape {b:?} does not fit a weight of shape {w:?}"
+            );
+        }
         let targets = check_targets("linear_cross_entropy", h.with_last(w[0]), targets, weights, smoothing);
-        let wants = [self.wants_gradient(), weight.wants_gradient()];
-        self.tape().apply(LinearCrossEntropy { targets, wants }, &[self, weight])
+        let wants = [self.wants_gradient(), weight.wants_gradient(), bias.is_some_and(Var::wants_gradient)];
+        let op = LinearCrossEntropy { targets, wants };
+        match bias {
+            None => self.tape().apply(op, &[self, weight]),
+            Some(bias) => self.tape().apply(op, &[self, weight, bias]),
+        }
     }
 }
 

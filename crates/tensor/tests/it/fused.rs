@@ -138,15 +138,22 @@ fn linear_cross_entropy_is_a_linear_layer_and_its_loss() {
         ([25, 2], 20_011),
     ];
     for ([rows, width], classes) in sizes {
-        let inputs = [numbers(&[rows, width], 1.0), numbers(&[classes, width], 2.0)];
+        let inputs = [numbers(&[rows, width], 1.0), numbers(&[classes, width], 2.0), numbers(&[classes], 3.0)];
         let targets = Ids::new([rows], (0..rows).map(|row| (row * 5 % classes) as u32).collect());
         let some = Tensor::from_fn([rows], |row| [2.0, 0.0, 0.5][row % 3]);
         for weights in [None, Some(&some), Some(&Tensor::zeros([rows]))] {
             for smoothing in [0.0, 0.3] {
+                let what = format!("{rows} rows of {width} to {classes} classes, smoothing {smoothing}");
                 assert_twins(
-                    &format!("{rows} rows of {width} to {classes} classes, smoothing {smoothing}"),
+                    &format!("{what}, with a bias"),
                     &inputs,
-                    |x| x[0].linear_cross_entropy(&x[1], &targets, weights, smoothing),
+                    |x| x[0].linear_cross_entropy(&x[1], Some(&x[2]), &targets, weights, smoothing),
+                    |x| x[0].linear(&x[1], Some(&x[2]), None).cross_entropy(&targets, weights, smoothing),
+                );
+                assert_twins(
+                    &what,
+                    &inputs[..2],
+                    |x| x[0].linear_cross_entropy(&x[1], None, &targets, weights, smoothing),
                     |x| x[0].linear(&x[1], None, None).cross_entropy(&targets, weights, smoothing),
                 );
             }

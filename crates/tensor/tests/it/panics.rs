@@ -83,11 +83,13 @@ refuses! {
     cross_entropy_smoothing: "cross_entropy: the smoothing 1 is not in [0, 1)", [[2, 3]],
         |x, _| x[0].cross_entropy(&Ids::new([2], vec![0, 1]), None, 1.0);
     linear_cross_entropy: "linear_cross_entropy: an input of shape [2, 3] does not fit a weight of shape [5, 2] ([classes, width])",
-        [[2, 3], [5, 2]], |x, _| x[0].linear_cross_entropy(&x[1], &Ids::new([2], vec![0; 2]), None, 0.0);
+        [[2, 3], [5, 2]], |x, _| x[0].linear_cross_entropy(&x[1], None, &Ids::new([2], vec![0; 2]), None, 0.0);
     linear_cross_entropy_target: "linear_cross_entropy: the target 5 is none of the 5 classes", [[2, 3], [5, 3]],
-        |x, _| x[0].linear_cross_entropy(&x[1], &Ids::new([2], vec![0, 5]), None, 0.0);
+        |x, _| x[0].linear_cross_entropy(&x[1], None, &Ids::new([2], vec![0, 5]), None, 0.0);
     linear_cross_entropy_rows: "linear_cross_entropy: logits of shape [2, 5] do not fit targets of shape [3]", [[2, 3], [5, 3]],
-        |x, _| x[0].linear_cross_entropy(&x[1], &Ids::new([3], vec![0; 3]), None, 0.0);
+        |x, _| x[0].linear_cross_entropy(&x[1], None, &Ids::new([3], vec![0; 3]), None, 0.0);
+    linear_cross_entropy_bias: "linear_cross_entropy: a bias of shape [3] does not fit a weight of shape [5, 3]", [[2, 3], [5, 3], [3]],
+        |x, _| x[0].linear_cross_entropy(&x[1], Some(&x[2]), &Ids::new([2], vec![0; 2]), None, 0.0);
     linear_residual: "linear_residual: a residual of shape [2, 3] does not fit an output of shape [2, 5]", [[2, 3], [5, 3]],
         |x, _| x[0].linear_residual(&x[1], None, &x[0]);
     linear_residual_bias: "linear_residual: a bias of shape [3] does not fit a weight of shape [5, 3]", [[2, 3], [5, 3], [3], [2, 5]],

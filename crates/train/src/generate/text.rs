@@ -18,6 +18,9 @@ pub enum GenerateError {
     /// No token can be drawn.
     #[error(transparent)]
     Sample(#[from] SampleError),
+    /// The model predicts sequences from others, and has nothing to go on from.
+    #[error("the model is an encoder-decoder, which answers a source and does not continue a prompt")]
+    Kind,
 }
 
 impl TrainedModel {
@@ -38,15 +41,16 @@ impl TrainedModel {
         each: &mut dyn FnMut(&str),
     ) -> Result<String, GenerateError> {
         sampling.validate()?;
+        let model = self.model.causal_lm().ok_or(GenerateError::Kind)?;
         let mut tokens = self.symbols.encode(prompt)?;
         if tokens.is_empty() {
             return Err(GenerateError::EmptyPrompt);
         }
         let start = tokens.len();
-        let context = self.model.config().context;
+        let context = model.config().context;
         let random = RandomKey::new(seed, Stream::named("generate").id(), 0);
-        let mut cache = self.model.cache(1);
-        let by_token = self.model.config().attention.validate_decoding().is_ok();
+        let mut cache = model.cache(1);
+        let by_token = model.config().attention.validate_decoding().is_ok();
         let mut candidates = Vec::new();
         let mut text = String::new();
         for drawn in 0..length {
@@ -57,7 +61,7 @@ impl TrainedModel {
             let window = tokens.len().min(context);
             let unseen = &tokens[tokens.len() - window + cache.len()..];
             let ids = Ids::new([1, unseen.len()], unseen.to_vec());
-            let scores = self.model.decode(&Tape::inference(&self.parameters), &ids, &mut cache);
+            let scores = model.decode(&Tape::inference(&self.parameters), &ids, &mut cache);
             let token = sampling.draw_with(scores.data(), random.uniform(drawn as u64), &mut candidates)?;
             tokens.push(token);
             let piece = self.symbols.decode(&tokens[start + drawn..])?;

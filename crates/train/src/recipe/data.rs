@@ -1,24 +1,27 @@
 //! The table `[data]`.
 
 use anther_data::nt::{NtConfig, NtEmbedding, NtRule};
+use anther_data::reverse_map::ReverseMapConfig;
 use serde::{Deserialize, Serialize};
 
 /// What kind of data a model is trained on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum TaskKind {
     /// Sequences made by a rule, see [`anther_data::nt`]; measured by accuracy.
     #[default]
     Nt,
     /// The characters of a text file; measured by loss.
     Text,
+    /// Sequences to be mapped token by token and reversed, see [`anther_data::reverse_map`]; measured by perplexity.
+    ReverseMap,
 }
 
 /// What to train on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DataConfig {
-    /// The kind of task: `nt` or `text`.
+    /// The kind of task: `nt`, `text` or `reverse-map`.
     pub task: TaskKind,
     /// `text`: the file, as given or below the data directory.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -31,16 +34,20 @@ pub struct DataConfig {
     /// `nt`: several rules, one of which each sequence follows.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub rules: Vec<NtRule>,
-    /// `nt`: number of symbols N.
+    /// `nt`: number of symbols N. `reverse-map`: number of tokens, padding, begin and end among them.
     pub n: u32,
     /// `nt`: the delay τ.
     pub tau: u32,
     /// `nt`: the probability that a symbol is replaced by a random one.
     pub noise: f64,
-    /// `nt`: the seed of the tables of the rules `random` and `latin`, and of orthogonal vectors.
+    /// `nt`: the seed of the tables of the rules `random` and `latin`, and of orthogonal vectors. `reverse-map`: the seed of the map.
     pub table_seed: u64,
     /// `nt`: the fixed vectors of a model with a fixed embedding.
     pub embedding: NtEmbedding,
+    /// `reverse-map`: the fewest tokens of a source, its end not counted.
+    pub shortest: usize,
+    /// `reverse-map`: the most tokens of a source, its end not counted.
+    pub longest: usize,
 }
 
 impl Default for DataConfig {
@@ -56,6 +63,8 @@ impl Default for DataConfig {
             noise: 0.0,
             table_seed: 0,
             embedding: NtEmbedding::Orthogonal,
+            shortest: 3,
+            longest: 8,
         }
     }
 }
@@ -77,5 +86,12 @@ impl DataConfig {
             (None, rules) => rules.to_vec(),
         };
         NtConfig { symbols: self.n, delay: self.tau, rules, noise: self.noise, table_seed: self.table_seed }
+    }
+
+    /// The reverse-and-map task of this table, unchecked.
+    #[must_use]
+    pub fn reverse_map(&self) -> ReverseMapConfig {
+        let &DataConfig { n, shortest, longest, table_seed, .. } = self;
+        ReverseMapConfig { tokens: n, shortest, longest, table_seed }
     }
 }

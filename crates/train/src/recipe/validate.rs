@@ -2,9 +2,10 @@
 
 use anther_data::MAX_BATCH_TOKENS;
 use anther_data::nt::{MAX_SYMBOLS, NtEmbedding, NtTask};
-use anther_transformer::{ConfigError, EmbeddingKind};
+use anther_data::reverse_map::{ReverseMap, ReverseMapError};
+use anther_transformer::{CausalLmConfig, ConfigError, EmbeddingKind};
 
-use super::{DataConfig, Recipe, TaskKind, TrainConfig};
+use super::{DataConfig, ModelConfig, Recipe, TaskKind, TrainConfig};
 use crate::optim::OptimizerKind;
 use crate::schedule::ScheduleKind;
 
@@ -24,17 +25,16 @@ impl Recipe {
     /// The first mistake, with its key.
     pub fn validate(&self) -> Checked {
         self.data.validate()?;
-        let mut model = self.model.clone();
         // The vocabulary of a text is not known yet; one token stands for it.
-        model.vocab_size = if self.data.task == TaskKind::Nt { self.data.n as usize } else { 1 };
-        model.validate()?;
+        let tokens = if self.data.task == TaskKind::Text { 1 } else { self.data.n as usize };
+        self.model.over(tokens).validate()?;
         self.train.validate()?;
         self.fit()
     }
 
     /// Checks that the tables fit each other.
     fn fit(&self) -> Checked {
-        let (context, batch) = (self.model.context, self.train.batch);
+        let (context, batch) = (self.model.context(), self.train.batch);
         let tokens = context.checked_mul(batch).filter(|&tokens| tokens <= MAX_BATCH_TOKENS);
         if tokens.is_none() {
             return refuse(
@@ -44,37 +44,49 @@ impl Recipe {
                 ),
             );
         }
-        match self.data.task {
-            TaskKind::Text if self.model.embedding == EmbeddingKind::Fixed => {
+        match (self.data.task, &self.model) {
+            (TaskKind::Text, ModelConfig::CausalLm(model)) if model.embedding == EmbeddingKind::Fixed => {
                 refuse("model.embedding", "only the nt task has fixed token vectors; use \"learned\"")
             }
-            TaskKind::Text => Ok(()),
-            TaskKind::Nt => {
-                let fixed = self.model.embedding == EmbeddingKind::Fixed;
-                if fixed && self.data.embedding == NtEmbedding::OneHot && self.model.width != self.data.n as usize {
-                    let (n, width) = (self.data.n, self.model.width);
-                    return refuse(
-                        "data.embedding",
-                        format!(
-                            "one-hot vectors of {n} symbols need a model.width of {n}, not {width}; or use \"orthogonal\""
-                        ),
-                    );
-                }
-                let task = NtTask::new(self.data.nt());
-                let task = task.map_err(|error| ConfigError::new("data", error.to_string()))?;
-                let least = task.first_counted() + 2;
-                if context >= least {
+            (TaskKind::Text, ModelConfig::CausalLm(_)) => Ok(()),
+            (TaskKind::Nt, ModelConfig::CausalLm(model)) => self.fit_nt(model),
+            (TaskKind::ReverseMap, ModelConfig::EncoderDecoder(_)) => {
+                let longest = self.data.longest;
+                if context > longest {
                     return Ok(());
                 }
-                let tau = self.data.tau;
-                refuse(
-                    "model.context",
-                    format!(
-                        "a context of {context} leaves too little to predict after a delay of {tau}; use {least} or more"
-                    ),
-                )
+                refuse("model.context", ReverseMapError::ContextTooShort { context, longest }.to_string())
             }
+            (TaskKind::Nt | TaskKind::Text, ModelConfig::EncoderDecoder(_)) => {
+                refuse("model.kind", "the task has no sources to read, only sequences to go on with; use \"causal-lm\"")
+            }
+            (TaskKind::ReverseMap, ModelConfig::CausalLm(_)) => refuse(
+                "model.kind",
+                "the task has sources to read and targets to predict from them; use \"encoder-decoder\"",
+            ),
         }
+    }
+
+    fn fit_nt(&self, model: &CausalLmConfig) -> Checked {
+        let (context, fixed) = (model.context, model.embedding == EmbeddingKind::Fixed);
+        if fixed && self.data.embedding == NtEmbedding::OneHot && model.width != self.data.n as usize {
+            let (n, width) = (self.data.n, model.width);
+            return refuse(
+                "data.embedding",
+                format!("one-hot vectors of {n} symbols need a model.width of {n}, not {width}; or use \"orthogonal\""),
+            );
+        }
+        let task = NtTask::new(self.data.nt());
+        let task = task.map_err(|error| ConfigError::new("data", error.to_string()))?;
+        let least = task.first_counted() + 2;
+        if context >= least {
+            return Ok(());
+        }
+        let tau = self.data.tau;
+        refuse(
+            "model.context",
+            format!("a context of {context} leaves too little to predict after a delay of {tau}; use {least} or more"),
+        )
     }
 }
 
@@ -83,7 +95,33 @@ impl DataConfig {
         match self.task {
             TaskKind::Text => self.validate_text(),
             TaskKind::Nt => self.validate_nt(),
+            TaskKind::ReverseMap => self.validate_reverse_map(),
         }
+    }
+
+    fn validate_reverse_map(&self) -> Checked {
+        if self.path.is_some() {
+            return refuse(
+                "data.path",
+                "the task reverse-map reads no file; remove the key or set data.task to \"text\"",
+            );
+        }
+        if self.rule.is_some() || !self.rules.is_empty() {
+            return refuse("data.rule", "the task reverse-map has no rules; remove the key or set data.task to \"nt\"");
+        }
+        self.validate_table_seed()?;
+        match ReverseMap::new(self.reverse_map()) {
+            Ok(_) => Ok(()),
+            Err(error @ ReverseMapError::Tokens { .. }) => refuse("data.n", error.to_string()),
+            Err(error) => refuse("data.longest", error.to_string()),
+        }
+    }
+
+    fn validate_table_seed(&self) -> Checked {
+        if i64::try_from(self.table_seed).is_ok() {
+            return Ok(());
+        }
+        refuse("data.table_seed", format!("{} is over {}, the largest number of TOML", self.table_seed, i64::MAX))
     }
 
     fn validate_text(&self) -> Checked {
@@ -125,13 +163,7 @@ impl DataConfig {
         if noise == 1.0 {
             return refuse("data.noise", "with a noise of 1 no symbol can be predicted; make it smaller");
         }
-        if i64::try_from(self.table_seed).is_err() {
-            return refuse(
-                "data.table_seed",
-                format!("{} is over {}, the largest number of TOML", self.table_seed, i64::MAX),
-            );
-        }
-        Ok(())
+        self.validate_table_seed()
     }
 }
 

@@ -134,7 +134,8 @@ impl Complaint {
             let expected = self.message.split('`').skip(3).step_by(2);
             let beside = expected
                 .map(|field| self.place.iter().map(String::as_str).chain([field]).collect::<Vec<_>>().join("."));
-            let known = beside.chain(key_paths(defaults));
+            // A table whose keys depend on its kind may know the same key for another kind.
+            let known = beside.chain(key_paths(defaults)).filter(|known| *known != key);
             let nearest = nearest(&key, known);
             return SettingsError::UnknownKey { origin, key, nearest };
         }

@@ -7,6 +7,8 @@ pub enum Metric {
     Accuracy,
     /// The mean cross-entropy in nats a token; less is better.
     Loss,
+    /// The exponential of the mean cross-entropy, over the targets that count; less is better.
+    Perplexity,
 }
 
 impl Metric {
@@ -16,6 +18,7 @@ impl Metric {
         match self {
             Metric::Accuracy => "accuracy",
             Metric::Loss => "loss",
+            Metric::Perplexity => "perplexity",
         }
     }
 
@@ -24,7 +27,7 @@ impl Metric {
     pub fn is_better(self, value: f64, than: f64) -> bool {
         let better = match self {
             Metric::Accuracy => value > than,
-            Metric::Loss => value < than,
+            Metric::Loss | Metric::Perplexity => value < than,
         };
         better || (than.is_nan() && !value.is_nan())
     }
@@ -34,14 +37,14 @@ impl Metric {
     pub fn is_reached(self, value: f64, target: f64) -> bool {
         match self {
             Metric::Accuracy => value >= target,
-            Metric::Loss => value <= target,
+            Metric::Loss | Metric::Perplexity => value <= target,
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::Metric::{Accuracy, Loss};
+    use super::Metric::{Accuracy, Loss, Perplexity};
 
     #[test]
     fn accuracy_goes_up_and_loss_goes_down() {
@@ -49,11 +52,13 @@ mod tests {
         assert!(Loss.is_better(0.4, 0.5) && !Loss.is_better(0.5, 0.5) && !Loss.is_better(0.6, 0.5));
         assert!(Accuracy.is_reached(0.5, 0.5) && !Accuracy.is_reached(0.4, 0.5));
         assert!(Loss.is_reached(0.5, 0.5) && !Loss.is_reached(0.6, 0.5));
+        assert!(Perplexity.is_better(1.4, 1.5) && !Perplexity.is_better(1.5, 1.5));
+        assert!(Perplexity.is_reached(1.1, 1.1) && !Perplexity.is_reached(1.2, 1.1));
     }
 
     #[test]
     fn nan_is_worst() {
-        for metric in [Accuracy, Loss] {
+        for metric in [Accuracy, Loss, Perplexity] {
             assert!(metric.is_better(0.0, f64::NAN) && !metric.is_better(f64::NAN, 0.0));
             assert!(!metric.is_better(f64::NAN, f64::NAN) && !metric.is_reached(f64::NAN, 0.5));
         }

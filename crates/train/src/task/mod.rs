@@ -4,18 +4,22 @@
 
 mod metric;
 mod nt;
+mod reverse_map;
 mod symbols;
 mod text;
 
 use anther_data::nt::NtError;
-use anther_data::{DataDir, DataError, SequenceBatch};
+use anther_data::reverse_map::ReverseMapError;
+use anther_data::{DataDir, DataError};
 use anther_tensor::Tensor;
 
 pub use metric::Metric;
 pub use nt::NtTraining;
+pub use reverse_map::ReverseMapTraining;
 pub use symbols::{SymbolError, Symbols};
 pub use text::TextTraining;
 
+use crate::batch::Batch;
 use crate::recipe::{Recipe, TaskKind};
 
 /// What can be wrong with the data of a recipe.
@@ -24,6 +28,9 @@ pub enum TaskError {
     /// The NT task cannot be made, or not with these batches.
     #[error(transparent)]
     Nt(#[from] NtError),
+    /// The reverse-and-map task cannot be made, or not with these batches.
+    #[error(transparent)]
+    ReverseMap(#[from] ReverseMapError),
     /// The text cannot be read, or has too few characters.
     #[error(transparent)]
     Data(#[from] DataError),
@@ -44,13 +51,13 @@ pub trait Task {
     ///
     /// # Errors
     /// [`TaskError`] if the data cannot give such a batch; what works for one step works for all.
-    fn batch(&self, step: u64, batch: &mut SequenceBatch) -> Result<(), TaskError>;
+    fn batch(&self, step: u64, batch: &mut Batch) -> Result<(), TaskError>;
 
     /// The batches of an evaluation, always the same and none of them ever trained on.
     ///
     /// # Errors
     /// [`TaskError`] if the data cannot give such batches.
-    fn evaluation(&self) -> Result<Vec<SequenceBatch>, TaskError>;
+    fn evaluation(&self) -> Result<Vec<Batch>, TaskError>;
 
     /// The fixed vectors of the tokens, `[tokens, width]`, for a model that does not learn its own.
     ///
@@ -70,5 +77,6 @@ pub fn of_recipe(recipe: &Recipe, data: &DataDir) -> Result<Box<dyn Task>, TaskE
     Ok(match recipe.data.task {
         TaskKind::Nt => Box::new(NtTraining::new(recipe)?),
         TaskKind::Text => Box::new(TextTraining::new(recipe, data)?),
+        TaskKind::ReverseMap => Box::new(ReverseMapTraining::new(recipe)?),
     })
 }

@@ -1,10 +1,11 @@
 //! NT tasks: fresh sequences each step, judged by accuracy.
 
+use anther_data::Split;
 use anther_data::nt::{NtEmbedding, NtTask};
-use anther_data::{SequenceBatch, Split};
 use anther_tensor::Tensor;
 
 use super::{Metric, Symbols, Task, TaskError};
+use crate::batch::Batch;
 use crate::recipe::Recipe;
 
 /// An NT task with the batches of a recipe.
@@ -31,7 +32,7 @@ impl NtTraining {
             symbols: Symbols::Numbers(recipe.data.n),
             seed: recipe.train.seed,
             batch: recipe.train.batch,
-            context: recipe.model.context,
+            context: recipe.model.context(),
             eval_batches: recipe.train.eval_batches,
         })
     }
@@ -52,13 +53,13 @@ impl Task for NtTraining {
         &self.symbols
     }
 
-    fn batch(&self, step: u64, batch: &mut SequenceBatch) -> Result<(), TaskError> {
-        Ok(self.task.refill(self.seed, Split::Train, step, self.batch, self.context, batch)?)
+    fn batch(&self, step: u64, batch: &mut Batch) -> Result<(), TaskError> {
+        Ok(self.task.refill(self.seed, Split::Train, step, self.batch, self.context, batch.sequences_mut())?)
     }
 
-    fn evaluation(&self) -> Result<Vec<SequenceBatch>, TaskError> {
+    fn evaluation(&self) -> Result<Vec<Batch>, TaskError> {
         let batch = |i| self.task.batch(self.seed, Split::Validation, i, self.batch, self.context);
-        (0..self.eval_batches as u64).map(|i| Ok(batch(i)?)).collect()
+        (0..self.eval_batches as u64).map(|i| Ok(Batch::Sequences(batch(i)?))).collect()
     }
 
     /// One-hot rows, or orthonormal ones in directions that depend on `data.table_seed`.

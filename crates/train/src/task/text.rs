@@ -3,11 +3,12 @@
 use std::path::{Component, Path, PathBuf};
 
 use anther_data::text::CharText;
-use anther_data::{DataDir, DataError, RandomBlocks, SequenceBatch, SequentialBlocks, Split};
+use anther_data::{DataDir, DataError, RandomBlocks, SequentialBlocks, Split};
 use anther_tensor::Tensor;
 use sha2::{Digest, Sha256};
 
 use super::{Metric, Symbols, Task, TaskError};
+use crate::batch::Batch;
 use crate::recipe::Recipe;
 
 /// A text with the batches of a recipe.
@@ -36,7 +37,7 @@ impl TextTraining {
     /// # Errors
     /// [`TaskError::Data`] if one of its parts has too few characters for the context.
     pub fn of_text(recipe: &Recipe, text: &CharText) -> Result<Self, TaskError> {
-        let (context, config) = (recipe.model.context, &recipe.train);
+        let (context, config) = (recipe.model.context(), &recipe.train);
         Ok(TextTraining {
             symbols: Symbols::Characters(text.vocabulary().clone()),
             train: text.random_blocks(Split::Train, context)?,
@@ -81,12 +82,12 @@ impl Task for TextTraining {
         &self.symbols
     }
 
-    fn batch(&self, step: u64, batch: &mut SequenceBatch) -> Result<(), TaskError> {
-        Ok(self.train.refill(self.seed, step, self.batch, batch)?)
+    fn batch(&self, step: u64, batch: &mut Batch) -> Result<(), TaskError> {
+        Ok(self.train.refill(self.seed, step, self.batch, batch.sequences_mut())?)
     }
 
-    fn evaluation(&self) -> Result<Vec<SequenceBatch>, TaskError> {
-        Ok(self.validation.batches().collect())
+    fn evaluation(&self) -> Result<Vec<Batch>, TaskError> {
+        Ok(self.validation.batches().map(Batch::Sequences).collect())
     }
 
     fn fixed_embedding(&self, _: usize) -> Result<Tensor<f64>, TaskError> {

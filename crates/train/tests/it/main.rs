@@ -14,6 +14,7 @@ mod generate;
 mod lock;
 mod log;
 mod optim;
+mod pairs;
 mod recipe;
 mod resume;
 mod run_dir;

@@ -5,6 +5,7 @@ use std::fs;
 use anther_data::nt::{NtConfig, NtRule, NtTask};
 use anther_data::{SequenceBatch, Split};
 use anther_tensor::Tensor;
+use anther_train::batch::Batch;
 use anther_train::generate::Sampling;
 use anther_train::learner::{LearnError, Learner};
 use anther_train::recipe::Recipe;
@@ -28,7 +29,7 @@ impl OneBatch {
     fn boxed(recipe: &Recipe) -> Box<dyn Task> {
         // Random sequences can only be learned by heart.
         let task = NtTask::new(NtConfig { noise: 0.9, ..NtConfig::single(NtRule::Sum, recipe.data.n, 2) }).unwrap();
-        let mut batch = task.batch(3, Split::Train, 0, recipe.train.batch, recipe.model.context).unwrap();
+        let mut batch = task.batch(3, Split::Train, 0, recipe.train.batch, recipe.model.context()).unwrap();
         batch.weights.fill(1.0);
         Box::new(OneBatch { batch, symbols: Symbols::Numbers(recipe.data.n) })
     }
@@ -41,12 +42,12 @@ impl Task for OneBatch {
     fn symbols(&self) -> &Symbols {
         &self.symbols
     }
-    fn batch(&self, _: u64, batch: &mut SequenceBatch) -> Result<(), TaskError> {
-        batch.clone_from(&self.batch);
+    fn batch(&self, _: u64, batch: &mut Batch) -> Result<(), TaskError> {
+        batch.sequences_mut().clone_from(&self.batch);
         Ok(())
     }
-    fn evaluation(&self) -> Result<Vec<SequenceBatch>, TaskError> {
-        Ok(vec![self.batch.clone()])
+    fn evaluation(&self) -> Result<Vec<Batch>, TaskError> {
+        Ok(vec![Batch::Sequences(self.batch.clone())])
     }
     fn fixed_embedding(&self, _: usize) -> Result<Tensor<f64>, TaskError> {
         Err(TaskError::Kind)
@@ -112,13 +113,13 @@ fn a_batch_without_targets_that_count_changes_nothing_but_the_step() {
         fn symbols(&self) -> &Symbols {
             self.0.symbols()
         }
-        fn batch(&self, step: u64, batch: &mut SequenceBatch) -> Result<(), TaskError> {
+        fn batch(&self, step: u64, batch: &mut Batch) -> Result<(), TaskError> {
             self.0.batch(step, batch)?;
-            batch.weights.fill(0.0);
+            batch.predicted_mut().weights.fill(0.0);
             Ok(())
         }
-        fn evaluation(&self) -> Result<Vec<SequenceBatch>, TaskError> {
-            let mut batch = SequenceBatch::default();
+        fn evaluation(&self) -> Result<Vec<Batch>, TaskError> {
+            let mut batch = Batch::default();
             self.batch(0, &mut batch)?;
             Ok(vec![batch])
         }
@@ -301,14 +302,14 @@ impl Task for Poisoned {
     fn symbols(&self) -> &Symbols {
         self.0.symbols()
     }
-    fn batch(&self, step: u64, batch: &mut SequenceBatch) -> Result<(), TaskError> {
+    fn batch(&self, step: u64, batch: &mut Batch) -> Result<(), TaskError> {
         self.0.batch(step, batch)?;
         if step == 3 {
-            batch.weights[5] = f32::NAN;
+            batch.predicted_mut().weights[5] = f32::NAN;
         }
         Ok(())
     }
-    fn evaluation(&self) -> Result<Vec<SequenceBatch>, TaskError> {
+    fn evaluation(&self) -> Result<Vec<Batch>, TaskError> {
         self.0.evaluation()
     }
     fn fixed_embedding(&self, width: usize) -> Result<Tensor<f64>, TaskError> {

@@ -1,6 +1,7 @@
 //! The tests of the transformer models.
 
 mod causal_lm;
+mod encoder_decoder;
 mod generation;
 mod maps;
 mod names;

@@ -24,11 +24,17 @@ pub fn run(args: &InspectArgs, file: &Path) -> Result<u8, Failure> {
     refuse_changes(args)?;
     let trained = TrainedModel::load(Path::new(&args.what), Which::Latest, false)?;
     trained.warnings.iter().for_each(|warning| output::warn(warning));
+    let Some(model) = trained.model.causal_lm() else {
+        return Err(Failure::usage(anyhow::anyhow!(
+            "the run {} trains an encoder-decoder, whose maps cannot be drawn yet; name a run of a causal language model",
+            args.what
+        )));
+    };
+    let config = model.config();
     let tokens = match &args.prompt {
-        Some(prompt) => tokens_of(&trained, prompt)?,
+        Some(prompt) => tokens_of(&trained, config.context, prompt)?,
         None => trained.passage(&data_dir(&args.data))?,
     };
-    let config = trained.model.config();
     let grid = Grid::new(config.layers, config.heads, tokens.len()).ok_or_else(|| {
         anyhow::anyhow!(
             "{} layers of {} heads over {} tokens make no picture that can be handled; give a passage of another length with --prompt",
@@ -50,10 +56,9 @@ pub fn run(args: &InspectArgs, file: &Path) -> Result<u8, Failure> {
 }
 
 /// The tokens of a text that the model can read at once.
-fn tokens_of(trained: &TrainedModel, prompt: &str) -> Result<Vec<u32>, Failure> {
+fn tokens_of(trained: &TrainedModel, context: usize, prompt: &str) -> Result<Vec<u32>, Failure> {
     let tokens = trained.symbols.encode(prompt).map_err(|error| anyhow::anyhow!("the prompt cannot be read: {error}"));
     let tokens = tokens.map_err(Failure::usage)?;
-    let context = trained.model.config().context;
     if tokens.is_empty() || tokens.len() > context {
         return Err(Failure::usage(anyhow::anyhow!(
             "the prompt has {} tokens, but maps need at least 1 and the model reads at most {context}",

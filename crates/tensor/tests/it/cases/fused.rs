@@ -167,13 +167,24 @@ fn loss_of(s: &[usize], classes: usize, smoothing: f64) -> Vec<Case> {
             (targets: Ids = targets.clone(), weights: Vec<f64>, smoothing: f64),
             |x| {
                 let weights = Tensor::from_fn([weights.len()], |i| T::from_f64(weights[i]));
-                x[0].linear_cross_entropy(&x[1], targets, Some(&weights), *smoothing)
+                x[0].linear_cross_entropy(&x[1], None, targets, Some(&weights), *smoothing)
             }
         ));
     }
     let [h, w] = inputs();
+    let (with_bias, bias) = (format!("{l}, bias"), normal([classes]));
+    cases.push(case!(
+        "linear_cross_entropy",
+        with_bias,
+        [h, w, bias],
+        (targets: Ids = targets.clone(), smoothing: f64),
+        |x| {
+            x[0].linear_cross_entropy(&x[1], Some(&x[2]), targets, None, *smoothing)
+        }
+    ));
+    let [h, w] = inputs();
     cases.push(case!("linear_cross_entropy", l, [h, w], (targets: Ids, smoothing: f64), |x| {
-        x[0].linear_cross_entropy(&x[1], targets, None, *smoothing)
+        x[0].linear_cross_entropy(&x[1], None, targets, None, *smoothing)
     }));
     cases
 }

@@ -1,0 +1,162 @@
+//! The table `[model]`: its `kind` says which other keys it has.
+
+use anther_chain::ChainRules;
+use anther_transformer::{AttentionConfig, CausalLmConfig, ConfigError, EncoderDecoderConfig};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use toml::Table;
+
+/// The key that says which kind of model it is.
+const KIND: &str = "kind";
+
+/// What to train.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum ModelConfig {
+    /// Predicts each token of a sequence from those before it.
+    CausalLm(CausalLmConfig),
+    /// Predicts a sequence from another one.
+    EncoderDecoder(EncoderDecoderConfig),
+}
+
+/// The kinds alone.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Kind {
+    CausalLm,
+    EncoderDecoder,
+}
+
+impl Default for ModelConfig {
+    fn default() -> Self {
+        ModelConfig::CausalLm(CausalLmConfig::default())
+    }
+}
+
+impl From<CausalLmConfig> for ModelConfig {
+    fn from(config: CausalLmConfig) -> Self {
+        ModelConfig::CausalLm(config)
+    }
+}
+
+impl From<EncoderDecoderConfig> for ModelConfig {
+    fn from(config: EncoderDecoderConfig) -> Self {
+        ModelConfig::EncoderDecoder(config)
+    }
+}
+
+impl<'de> Deserialize<'de> for ModelConfig {
+    /// A table without the key is a causal language model. The derived form would require the key, and forget in which table a mistake is.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let mut table = Table::deserialize(deserializer)?;
+        let kind = match table.remove(KIND) {
+            None => Kind::CausalLm,
+            // The place of a mistake stands in the lines below it, the innermost first.
+            Some(kind) => Kind::deserialize(kind).map_err(|error| D::Error::custom(format!("{error}\nin `{KIND}`")))?,
+        };
+        match kind {
+            Kind::CausalLm => CausalLmConfig::deserialize(table).map(ModelConfig::CausalLm),
+            Kind::EncoderDecoder => EncoderDecoderConfig::deserialize(table).map(ModelConfig::EncoderDecoder),
+        }
+        .map_err(D::Error::custom)
+    }
+}
+
+impl ModelConfig {
+    /// The same model over so many tokens, on each side if there are two.
+    #[must_use]
+    pub fn over(&self, tokens: usize) -> Self {
+        match self.clone() {
+            ModelConfig::CausalLm(config) => CausalLmConfig { vocab_size: tokens, ..config }.into(),
+            ModelConfig::EncoderDecoder(config) => {
+                EncoderDecoderConfig { source_vocabulary: tokens, target_vocabulary: tokens, ..config }.into()
+            }
+        }
+    }
+
+    /// Checks everything that could make building or running the model fail.
+    ///
+    /// # Errors
+    /// The first mistake, with its key.
+    pub fn validate(&self) -> Result<(), ConfigError> {
+        match self {
+            ModelConfig::CausalLm(config) => config.validate(),
+            ModelConfig::EncoderDecoder(config) => config.validate(),
+        }
+    }
+
+    /// The rules for layers that are tensor chains.
+    #[must_use]
+    pub fn chains(&self) -> &ChainRules {
+        match self {
+            ModelConfig::CausalLm(config) => &config.chains,
+            ModelConfig::EncoderDecoder(config) => &config.chains,
+        }
+    }
+
+    /// The rules for layers that are tensor chains, to be changed.
+    pub fn chains_mut(&mut self) -> &mut ChainRules {
+        match self {
+            ModelConfig::CausalLm(config) => &mut config.chains,
+            ModelConfig::EncoderDecoder(config) => &mut config.chains,
+        }
+    }
+
+    /// The same model with all layers dense.
+    #[must_use]
+    pub fn without_chains(&self) -> Self {
+        let mut dense = self.clone();
+        *dense.chains_mut() = ChainRules::default();
+        dense
+    }
+
+    /// This model in the form of a preset; see [`EncoderDecoderConfig::with_preset`].
+    ///
+    /// # Errors
+    /// For a name that is not one of them, and for a model of another kind.
+    pub fn with_preset(&self, name: &str) -> Result<Self, ConfigError> {
+        match self {
+            ModelConfig::EncoderDecoder(config) => config.with_preset(name).map(ModelConfig::EncoderDecoder),
+            ModelConfig::CausalLm(_) => {
+                let reason =
+                    "the forms of models by name are of encoder-decoders; choose the parts of this one with --set";
+                Err(ConfigError::new("model.kind", reason))
+            }
+        }
+    }
+
+    /// The causal language model, if it is one.
+    #[must_use]
+    pub fn causal_lm(&self) -> Option<&CausalLmConfig> {
+        match self {
+            ModelConfig::CausalLm(config) => Some(config),
+            ModelConfig::EncoderDecoder(_) => None,
+        }
+    }
+
+    /// The longest sequence, in tokens.
+    #[must_use]
+    pub fn context(&self) -> usize {
+        match self {
+            ModelConfig::CausalLm(config) => config.context,
+            ModelConfig::EncoderDecoder(config) => config.context,
+        }
+    }
+
+    /// The attention of every block.
+    #[must_use]
+    pub fn attention(&self) -> &AttentionConfig {
+        match self {
+            ModelConfig::CausalLm(config) => &config.attention,
+            ModelConfig::EncoderDecoder(config) => &config.attention,
+        }
+    }
+
+    /// The attention of every block, to be changed.
+    pub fn attention_mut(&mut self) -> &mut AttentionConfig {
+        match self {
+            ModelConfig::CausalLm(config) => &mut config.attention,
+            ModelConfig::EncoderDecoder(config) => &mut config.attention,
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! The decoder one token at a time.
+
+use anther_attention::{KeyValueCache, Mask, Memory, MemoryCache};
+use anther_tensor::{Element, Ids, Tape, Tensor};
+
+use super::EncoderDecoder;
+use super::sentences::{Sentences, axes};
+use crate::decoder_block::DecoderContext;
+use crate::embedder::EmbedderCache;
+
+/// What the decoder keeps of sources and of the tokens that it has seen.
+pub struct DecoderCache<T: Element> {
+    /// For each block the keys and values of the source.
+    memory: Vec<MemoryCache<T>>,
+    /// For each block those of the target.
+    own: Vec<KeyValueCache<T>>,
+    embedded: EmbedderCache<T>,
+    lengths: Vec<usize>,
+    /// Tokens of a row of sources.
+    keys: usize,
+}
+
+impl<T: Element> DecoderCache<T> {
+    /// Number of tokens of the target that have been seen.
+    pub fn len(&self) -> usize {
+        self.own.first().map_or(0, KeyValueCache::len)
+    }
+
+    /// Whether no token of the target has been seen.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Forgets the tokens of the target, and keeps the source.
+    pub fn clear(&mut self) {
+        self.embedded.clear();
+        self.own.iter_mut().for_each(KeyValueCache::clear);
+    }
+}
+
+impl EncoderDecoder {
+    /// Reads sources, for decoding: the encoder runs, and each block of the decoder makes keys and values of its output, once.
+    ///
+    /// # Panics
+    /// As [`EncoderDecoder::encode`], or if the tape records.
+    #[track_caller]
+    pub fn read<T: Element>(&self, tape: &Tape<T>, source: &Sentences) -> DecoderCache<T> {
+        let encoded = self.encode(tape, source);
+        let [batch, keys] = source.axes();
+        let blocks = &self.decoder.blocks;
+        DecoderCache {
+            memory: blocks.iter().map(|block| block.memory(&encoded)).collect(),
+            own: blocks.iter().map(|block| block.cache(batch, self.config.context)).collect(),
+            embedded: self.decoder.embedder.cache(batch),
+            lengths: source.lengths().to_vec(),
+            keys,
+        }
+    }
+
+    /// Logits `[batch, tokens]` after the last of new tokens `[batch, length]` of the target, which join the cache.
+    ///
+    /// # Panics
+    /// If there are no new tokens or they do not fit the rest of the context, or if the cache has tokens and the attention cannot decode token by
+    /// token ([`anther_attention::AttentionConfig::validate_decoding`]).
+    #[track_caller]
+    pub fn decode<T: Element>(&self, tape: &Tape<T>, ids: &Ids, cache: &mut DecoderCache<T>) -> Tensor<T> {
+        let (past, [batch, length]) = (cache.len(), axes(ids));
+        assert!(length > 0, "decode: there are no new tokens");
+        let own = self.context(&Mask::causal(), ids, past);
+        let across = self.context_across(&cache.lengths, length, cache.keys);
+        let context = DecoderContext { own, across };
+        let mut x = self.decoder.embedder.forward(tape, ids, past, Some(&mut cache.embedded));
+        for ((block, memory), own) in self.decoder.blocks.iter().zip(&cache.memory).zip(&mut cache.own) {
+            x = block.forward(&x, Memory::Cached(memory), &context, Some(own));
+        }
+        let last = self.decoder.normed(x).slice(1, length - 1..length).reshape([batch, self.config.width]);
+        self.output.logits(&last).into_value()
+    }
+
+    /// The likeliest target of each source, token by token, the first of equal tokens: without `start`, which the decoder reads first, and without `end`,
+    /// after which a target is over. Targets that do not end have `limit` tokens, at most as many as the context.
+    ///
+    /// The target of a source does not depend on the sources beside it, but for rounding. Costs a pass over one token of all targets for each token of the
+    /// longest, or over all tokens before it where the attention cannot decode token by token.
+    ///
+    /// # Panics
+    /// As [`EncoderDecoder::read`], or if `start` is no token of the target.
+    #[track_caller]
+    pub fn greedy<T: Element>(
+        &self,
+        tape: &Tape<T>,
+        source: &Sentences,
+        [start, end]: [u32; 2],
+        limit: usize,
+    ) -> Vec<Vec<u32>> {
+        let [batch, _] = source.axes();
+        let by_token = self.config.attention.validate_decoding().is_ok();
+        let mut cache = self.read(tape, source);
+        // What the decoder has read so far, one row a target; those that are over go on being read, because rows cannot be taken out.
+        let mut read = vec![vec![start]; batch];
+        let mut over = vec![false; batch];
+        for _ in 0..limit.min(self.config.context) {
+            if !by_token {
+                cache.clear();
+            }
+            let unseen: Vec<u32> = read.iter().flat_map(|tokens| &tokens[cache.len()..]).copied().collect();
+            let ids = Ids::new([batch, unseen.len() / batch.max(1)], unseen);
+            if ids.data().is_empty() {
+                break;
+            }
+            let logits = self.decode(tape, &ids, &mut cache);
+            let rows = logits.data().chunks(logits.shape().last_dim());
+            for ((tokens, over), scores) in read.iter_mut().zip(&mut over).zip(rows) {
+                let token = likeliest(scores);
+                *over |= token == end;
+                tokens.push(if *over { end } else { token });
+            }
+            if over.iter().all(|&over| over) {
+                break;
+            }
+        }
+        read.into_iter().map(|tokens| tokens.into_iter().skip(1).take_while(|&token| token != end).collect()).collect()
+    }
+}
+
+/// The first of the greatest scores; NaN is never one of them.
+fn likeliest<T: Element>(scores: &[T]) -> u32 {
+    let mut best = (0, f64::NEG_INFINITY);
+    for (token, score) in scores.iter().map(|score| score.to_f64()).enumerate() {
+        if score > best.1 {
+            best = (token as u32, score);
+        }
+    }
+    best.0
+}
