@@ -231,7 +231,7 @@ def h_soft_pos(ref):
         for prefix, of in (("", p), ("d", g)):
             arrays[f"{prefix}embed.weight"] = of["E"]
             for i in range(levels):
-                arrays[f"{prefix}soft_pos.{i}.weight"] = of[f"S{i}"]
+                arrays[f"{prefix}soft_pos.{i}.table"] = of[f"S{i}"]
                 if i < levels - 1:
                     arrays[f"{prefix}convs.{i}.weight"], arrays[f"{prefix}convs.{i}.bias"] = flat(of[f"C{i}"]), of[f"b{i}"]
         cases.append(case(f"{levels}-{width}", {"levels": levels, "width": width}, ids=ids[None], y=y[None], dy=dy[None], **arrays))

@@ -46,7 +46,7 @@ impl HSoftPosConfig {
 /// y = [SoftPOS_0(x_0), …, SoftPOS_{N−1}(x_{N−1})]        width (e + l) + (N − 1)·2l = d
 /// ```
 ///
-/// Where e is odd there is one sine more. Parameters `embed.weight`, `soft_pos.i.weight` `[l, l]`, `convs.i.weight` `[l, 3·in]` and `convs.i.bias`, N l² + 3 e l + l +
+/// Where e is odd there is one sine more. Parameters `embed.weight`, `soft_pos.i.table` `[l, l]`, `convs.i.weight` `[l, 3·in]` and `convs.i.bias`, N l² + 3 e l + l +
 /// (N − 2)(3 l² + l) in all beside the table. Most of what is saved against a table of width d is that e is about d/2N.
 #[derive(Clone, Debug)]
 pub struct HSoftPos {

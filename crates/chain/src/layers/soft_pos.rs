@@ -5,7 +5,7 @@ use anther_tensor::{Element, Init, ParamId, Scope, Var};
 /// `SoftPOS(x) = [x, softmax(x_1 … x_n) S]`: the first n channels are the logits of n classes, each of which has a learnt vector, a row of S
 /// `[n, width]`. From m channels m + width. Anthe (arXiv 2305.10991) as its released program has it; the classes are never told what they are.
 ///
-/// Parameter `weight` `[n, width]`, first orthogonal ([`Init::Orthogonal`]). Cost 2·n·width a token.
+/// Parameter `table` `[n, width]`, first orthogonal ([`Init::Orthogonal`]). Cost 2·n·width a token.
 #[derive(Clone, Copy, Debug)]
 pub struct SoftPos {
     table: ParamId,
@@ -15,7 +15,7 @@ pub struct SoftPos {
 impl SoftPos {
     /// A table of so many classes and channels.
     pub fn new(scope: &mut Scope<'_>, classes: usize, width: usize) -> Self {
-        SoftPos { table: scope.param("weight", [classes, width], Init::Orthogonal { columns: width }), classes }
+        SoftPos { table: scope.param("table", [classes, width], Init::Orthogonal { columns: width }), classes }
     }
 
     /// Number of classes.

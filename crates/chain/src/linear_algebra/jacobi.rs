@@ -16,27 +16,25 @@ struct Column {
 /// The left singular vectors and singular values of a square matrix, given by its columns.
 pub(super) fn jacobi(columns: Vec<Vec<f64>>) -> (Vec<Vec<f64>>, Vec<f64>) {
     let n = columns.len();
-    let mut circle: Vec<Column> = columns.into_iter().map(|x| Column { x, square: 0.0 }).collect();
-    if n % 2 == 1 {
-        // A bye: a column of zeros is orthogonal to all.
-        circle.push(Column { x: vec![0.0; n], square: 0.0 });
-    }
+    let mut circle = blocks(columns);
     let tolerance = f64::EPSILON * (n as f64).sqrt();
     for _ in 0..MAX_SWEEPS {
         // The norms are carried along through a sweep and lose digits doing so.
-        circle.iter_mut().for_each(|column| column.square = dot(&column.x, &column.x));
+        circle.iter_mut().flatten().for_each(|column| column.square = dot(&column.x, &column.x));
         let mut rotated = false;
+        for block in &mut circle {
+            rotated |= within(block, tolerance);
+        }
         for _ in 1..circle.len() {
-            rotated |= round(&mut circle, tolerance);
+            rotated |= round(&mut circle, n, tolerance);
         }
         if !rotated {
             break;
         }
     }
-    let mut found: Vec<(f64, Vec<f64>)> =
-        circle.into_iter().map(|column| (dot(&column.x, &column.x).sqrt(), column.x)).collect();
+    let columns = circle.into_iter().flatten();
+    let mut found: Vec<(f64, Vec<f64>)> = columns.map(|column| (dot(&column.x, &column.x).sqrt(), column.x)).collect();
     found.sort_by(|a, b| descending(a.0, b.0));
-    found.truncate(n);
     let noise = found.first().map_or(0.0, |(largest, _)| largest * f64::EPSILON);
     let values = found.iter().map(|(value, _)| *value).collect();
     let kept = found.into_iter().take_while(|(value, _)| *value > noise);
@@ -44,21 +42,45 @@ pub(super) fn jacobi(columns: Vec<Vec<f64>>) -> (Vec<Vec<f64>>, Vec<f64>) {
     (vectors, values)
 }
 
-/// One round of a tournament: each column meets the one across, then all but the first move on by one place. After as many rounds as there are
-/// others, each has met each.
-fn round(circle: &mut Vec<Column>, tolerance: f64) -> bool {
-    let n = circle.len();
-    let across = circle.split_off(n / 2);
-    let pairs = circle.drain(..).zip(across.into_iter().rev());
-    let mut pairs: Vec<(Column, Column, bool)> = pairs.map(|(a, b)| (a, b, false)).collect();
-    parallel_each(4 * n * n, &mut pairs, |(a, b, rotated)| *rotated = rotate(a, b, tolerance));
-    let rotated = pairs.iter().any(|(_, _, rotated)| *rotated);
-    let mut across = Vec::with_capacity(n / 2);
-    for (a, b, _) in pairs {
-        circle.push(a);
-        across.push(b);
+/// Columns that are worked on together: two blocks stay in the cache while all of the one meet all of the other.
+const BLOCK: usize = 8;
+
+/// An even number of blocks, the last of which may hold fewer columns or none.
+fn blocks(columns: Vec<Vec<f64>>) -> Vec<Vec<Column>> {
+    let count = columns.len().div_ceil(BLOCK).next_multiple_of(2);
+    let mut columns = columns.into_iter().map(|x| Column { x, square: 0.0 });
+    (0..count).map(|_| columns.by_ref().take(BLOCK).collect()).collect()
+}
+
+/// All pairs of a block.
+fn within(block: &mut [Column], tolerance: f64) -> bool {
+    let mut rotated = false;
+    for i in 1..block.len() {
+        let (before, rest) = block.split_at_mut(i);
+        for other in before {
+            rotated |= rotate(other, &mut rest[0], tolerance);
+        }
     }
-    circle.extend(across.into_iter().rev());
+    rotated
+}
+
+/// One round of a tournament: each block meets the one across, then all but the first move on by one place. After as many rounds as there are
+/// others, each has met each.
+fn round(circle: &mut Vec<Vec<Column>>, n: usize, tolerance: f64) -> bool {
+    let across = circle.split_off(circle.len() / 2);
+    let pairs = circle.drain(..).zip(across.into_iter().rev());
+    let mut pairs: Vec<(Vec<Column>, Vec<Column>, bool)> = pairs.map(|(a, b)| (a, b, false)).collect();
+    parallel_each(2 * BLOCK * n * n, &mut pairs, |(a, b, rotated)| {
+        for x in a {
+            for y in &mut *b {
+                *rotated |= rotate(x, y, tolerance);
+            }
+        }
+    });
+    let rotated = pairs.iter().any(|(_, _, rotated)| *rotated);
+    let (near, far): (Vec<_>, Vec<_>) = pairs.into_iter().map(|(a, b, _)| (a, b)).unzip();
+    circle.extend(near);
+    circle.extend(far.into_iter().rev());
     circle[1..].rotate_right(1);
     rotated
 }

@@ -188,3 +188,19 @@ fn entries_of_a_new_chain_have_the_variance_that_was_asked_for() {
         assert!((ratio - 1.0).abs() < 0.05, "{spec:?}: {ratio}");
     }
 }
+
+#[test]
+fn the_number_of_threads_changes_no_bit_of_a_decomposition() {
+    let weight = fading([150, 140], 1);
+    let run = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| decompose(&weight, &[10, 14], &[15, 10], &Truncation::Cap(20)).unwrap())
+    };
+    let (alone, report) = run(1);
+    assert!((distance(&dense(&alone), &weight) - report.error).abs() < 1e-12 * report.norm);
+    for threads in [2, 3] {
+        let (chain, other) = run(threads);
+        assert_eq!(other, report);
+        assert!(chain.cores().iter().zip(alone.cores()).all(|(a, b)| a.data() == b.data()), "{threads} threads");
+    }
+}
