@@ -3,7 +3,7 @@
 use std::fs;
 
 use anther_train::generate::{GenerateError, Sampling, TranslateError};
-use anther_train::recipe::{ModelConfig, Recipe, RecipeError};
+use anther_train::recipe::{ModelConfig, Presets, Recipe, RecipeError};
 use anther_train::task::{self, Metric};
 use anther_train::trained::{TrainedModel, Which};
 use anther_train::trainer::{Reason, Signal};
