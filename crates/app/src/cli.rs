@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use anther_tensor::Precision;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 /// Invent, train and compare attention mechanisms on a CPU.
@@ -34,8 +34,12 @@ pub enum Command {
     Generate(GenerateArgs),
     /// Let an encoder-decoder answer the lines of the standard input
     Translate(TranslateArgs),
+    /// Write layers of a trained model as tensor chains, or find out which ones have parameters to spare
+    Prune(PruneArgs),
     /// Parameters, operations and memory of a model
     Inspect(InspectArgs),
+    /// Write the weights of a model into a safetensors file
+    Export(ExportArgs),
     /// List the recipes that are compiled in
     Recipes(RecipesArgs),
     /// Print a completion script for a shell
@@ -89,6 +93,9 @@ pub struct TrainArgs {
     /// Name of a recipe (see `anther recipes`), or path to a .toml file
     #[arg(value_name = "RECIPE", required_unless_present = "resume", conflicts_with = "resume")]
     pub recipe: Option<String>,
+    /// Use another form of an encoder-decoder than the recipe, such as anthe; a wrong name lists all
+    #[arg(long, value_name = "PRESET", conflicts_with = "resume")]
+    pub model: Option<String>,
     /// Use another attention than the recipe, such as kgv, or bn+centred; a wrong name lists all
     #[arg(long, value_name = "PRESET", conflicts_with = "resume")]
     pub attention: Option<String>,
@@ -224,6 +231,90 @@ impl From<PrecisionArg> for Precision {
     }
 }
 
+/// `anther prune`
+#[derive(Args, Debug)]
+#[command(group(ArgGroup::new("size").args(["keep", "tol", "rank", "scan"]).required(true)))]
+#[command(after_help = "\
+Examples:
+  anther prune runs/mine --scan
+  anther prune runs/mine --layers '*.q_proj' '*.k_proj' --keep 0.1
+  anther prune runs/mine --layers '*mlp*' --tol 0.05 --fine-tune 200
+  anther prune runs/mine --layers lm_head --rank 16 --data-aware --out runs/small
+
+The result is a run of its own: eval, generate, export and train --resume take it like any other.
+Names of layers are those of `anther inspect`, without .weight; a * stands for any characters.")]
+pub struct PruneArgs {
+    /// Directory of a run
+    #[arg(value_name = "RUN")]
+    pub run: PathBuf,
+    /// Globs of the layers
+    #[arg(long, value_name = "GLOB", num_args = 1.., required_unless_present = "scan", conflicts_with = "scan")]
+    pub layers: Vec<String>,
+    /// Keep this share of the parameters of each layer, above 0 and at most 1
+    #[arg(long, value_name = "RATIO")]
+    pub keep: Option<f64>,
+    /// Allow this relative error of each weight, at least 0 and below 1
+    #[arg(long, value_name = "ERROR")]
+    pub tol: Option<f64>,
+    /// Bonds of at most this rank
+    #[arg(long, value_name = "N")]
+    pub rank: Option<usize>,
+    /// Try groups of layers at sizes from .5 to .01, and draw what each costs
+    #[arg(long)]
+    pub scan: bool,
+    /// Cores of a chain; 1 leaves a weight as it is, 2 is a sum of Kronecker products
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u8).range(2..=8))]
+    pub cores: u8,
+    /// Weight what is left out by what the layers are given, over eight batches of training data
+    #[arg(long, conflicts_with = "scan")]
+    pub data_aware: bool,
+    /// Train the pruned model for so many steps
+    #[arg(long, value_name = "STEPS", conflicts_with = "scan")]
+    pub fine_tune: Option<u64>,
+    /// Change a key of the recipe for fine-tuning, such as train.learning_rate=1e-4
+    #[arg(long = "set", value_name = "KEY=VALUE", conflicts_with = "scan")]
+    pub set: Vec<String>,
+    /// Directory of the new run [default: the next free runs/RUN-pruned-N]; with --scan the picture [default: RUN/prune-scan.svg]
+    #[arg(long, value_name = "PATH")]
+    pub out: Option<PathBuf>,
+    /// Which checkpoint.
+    #[command(flatten)]
+    pub checkpoint: CheckpointArgs,
+    /// Answer with one line of JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Show no progress
+    #[arg(long, short)]
+    pub quiet: bool,
+    /// Where data sets are.
+    #[command(flatten)]
+    pub data: DataArgs,
+    /// How to compute.
+    #[command(flatten)]
+    pub compute: ComputeArgs,
+}
+
+/// `anther export`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  anther export runs/mine model.safetensors
+  anther export runs/small model.safetensors --dense")]
+pub struct ExportArgs {
+    /// Directory of a run
+    #[arg(value_name = "RUN")]
+    pub run: PathBuf,
+    /// The safetensors file to write; must not exist
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Write weights that are tensor chains as dense matrices
+    #[arg(long)]
+    pub dense: bool,
+    /// Which checkpoint.
+    #[command(flatten)]
+    pub checkpoint: CheckpointArgs,
+}
+
 /// `anther inspect`
 #[derive(Args, Debug)]
 #[command(after_help = "\
@@ -236,6 +327,9 @@ pub struct InspectArgs {
     /// Name of a recipe, path to a .toml file, or directory of a run
     #[arg(value_name = "RECIPE|RUN")]
     pub what: String,
+    /// Use another form of an encoder-decoder than the recipe, such as anthe; a wrong name lists all
+    #[arg(long, value_name = "PRESET")]
+    pub model: Option<String>,
     /// Use another attention than the recipe, such as kgv, or bn+centred; a wrong name lists all
     #[arg(long, value_name = "PRESET")]
     pub attention: Option<String>,

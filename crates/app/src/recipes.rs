@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use anther_train::recipe::Recipe;
+use anther_train::recipe::{Presets, Recipe};
 use anther_train::settings::{self, TEXT_LIMIT};
 
 use crate::failure::Failure;
@@ -98,15 +98,12 @@ impl Source {
         Ok(Source { name, origin, text })
     }
 
-    /// The recipe with the preset of `--attention` and the edits of `--set`, checked.
+    /// The recipe with the presets of `--model` and `--attention` and the edits of `--set`, checked.
     ///
     /// # Errors
     /// A mistake of usage that names the key and where it was set.
-    pub fn resolve(&self, attention: Option<&str>, edits: &[String]) -> Result<Recipe, Failure> {
-        Ok(match attention {
-            Some(preset) => Recipe::read_with_attention(&self.text, &self.origin, preset, edits)?,
-            None => Recipe::read(&self.text, &self.origin, edits)?,
-        })
+    pub fn resolve(&self, presets: Presets<'_>, edits: &[String]) -> Result<Recipe, Failure> {
+        Ok(Recipe::read_with(&self.text, &self.origin, presets, edits)?)
     }
 }
 
@@ -129,7 +126,7 @@ mod tests {
     fn every_built_in_recipe_is_valid_and_describes_itself() {
         for recipe in BUILT_IN {
             let source = Source::find(recipe.name).unwrap();
-            assert!(source.resolve(None, &[]).is_ok(), "{}", recipe.name);
+            assert!(source.resolve(Presets::default(), &[]).is_ok(), "{}", recipe.name);
             assert!(source.description().len() > 20, "{}", recipe.name);
         }
     }

@@ -166,6 +166,25 @@ def mechanisms():
 
         return run
 
+    def scaled_heads():
+        leaves = [torch.randn(shape, requires_grad=True) for _ in range(3)]
+        cotangent = torch.randn(shape)
+        half = heads // 2
+
+        def pooled(x):
+            return F.avg_pool1d(x[:, half:].flatten(0, 1).mT, 2).mT.view(batch, heads - half, length // 2, d)
+
+        def run():
+            for leaf in leaves:
+                leaf.grad = None
+            q, k, v = leaves
+            raw = torch.softmax(dot(q[:, :half], k[:, :half], None, None), -1) @ v[:, :half]
+            means = torch.softmax(dot(q[:, half:], pooled(k), None, None), -1) @ pooled(v)
+            torch.cat([raw, means], 1).backward(cotangent)
+
+        return run
+
+    CASES[f"attn_fwdbwd_sh_1_2_{size}_full"] = scaled_heads
     for causal in (False, True):
         add("dot", causal, [], dot)
         add("expressive", causal, [], dot, weigh=expressive)

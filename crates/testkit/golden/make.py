@@ -3,7 +3,7 @@
 
     python3 make.py --reference DIR --out DIR
 
-DIR of --reference holds ref_p12.py (projections by networks, neural score), ref_p3.py (Attention-BN and -SH, convolution, linear attention, positions), ref_p4.py (gated projections) and
+DIR of --reference holds ref_p12.py (projections by networks, neural score), ref_p3.py (Attention-BN and -SH, convolution, linear attention, positions), ref_p4.py (gated projections, tensor chains, H-SoftPOS) and
 ref_p5.py (expressive attention). Each golden file names the program that made its numbers and the
 SHA-256 of it. The numbers are small on purpose: an op that is right on 3 x 5 x 4 is right, and a reader can look at them.
 """
@@ -174,6 +174,67 @@ def gated_projection(ref):
             if where == "across":
                 arrays["memory"] = memory[None]
             cases.append(case(f"{name}-{where}", {"heads": heads}, x=x[None], y=y[None], dy=dy[None], **arrays))
+    return cases
+
+
+def tensor_chain(ref):
+    """A linear weight as a chain: x W with all gradients; a table as a chain: rows with all gradients; TT-SVD at a cap and at a tolerance.
+    The cores of the table are [r, width leg, row leg, r'], those of the weight [r, in, out, r']."""
+    rng = np.random.default_rng(23051099)
+    cases = []
+    for inputs, outputs, ranks in (((5,), (3,), ()), ((3, 4), (2, 5), (3,)), ((3, 2, 2), (2, 3, 2), (4, 3)), ((2, 1, 3, 2), (1, 2, 2, 2), (2, 3, 2))):
+        bonds = (1, *ranks, 1)
+        cores = [rng.standard_normal(shape) for shape in zip(bonds, inputs, outputs, bonds[1:])]
+        size_in, size_out = int(np.prod(inputs)), int(np.prod(outputs))
+        x, dy = rng.standard_normal((4, size_in)), rng.standard_normal((4, size_out))
+        y, _ = ref.mpo_apply(x, cores)
+        assert np.allclose(y, ref.mpo_apply_rev(x, cores)[0], rtol=0, atol=1e-12)
+        arrays = {f"core{k}": c for k, c in enumerate(cores)}
+        arrays.update({f"dcore{k}": g for k, g in enumerate(ref.mpo_core_grads(cores, x.T @ dy))})
+        weight = ref.mpo_full(cores)
+        arrays.update(x=x, y=y, dy=dy, dx=dy @ weight.T, weight=weight.T)
+        table = [c.transpose(0, 2, 1, 3) for c in cores]
+        ids = rng.integers(0, size_out, 6)
+        drows = rng.standard_normal((6, size_in))
+        dtable = np.zeros((size_out, size_in))
+        np.add.at(dtable, ids, drows)
+        arrays.update(ids=ids, rows=ref.mpo_rows(table, ids), drows=drows)
+        arrays.update({f"dtable{k}": g.transpose(0, 2, 1, 3) for k, g in enumerate(ref.mpo_core_grads(table, dtable))})
+        dense = rng.standard_normal((size_in, size_out)) @ np.diag(0.7 ** np.arange(size_out))
+        arrays["dense"] = dense.T
+        for name, options in (("cap", {"max_rank": 2}), ("tolerance", {"eps": 0.2})):
+            made, lost = ref.tt_svd(dense, inputs, outputs, **options)
+            arrays[name], arrays[f"{name}_tails"] = ref.mpo_full(made).T, lost
+        cases.append(case(f"{len(inputs)} cores", {}, inputs=inputs, outputs=outputs, ranks=ranks, **arrays))
+    return cases
+
+
+def h_soft_pos(ref):
+    """H-SoftPOS, all gradients. The weight of a convolution is [out, taps * in], the oldest tap first."""
+    rng = np.random.default_rng(40)
+    cases = []
+    for width, levels in ((12, 1), (16, 2), (13, 2), (24, 3), (32, 4)):
+        level, table = ref.hsp_dims(width, levels)
+        vocabulary, length = 11, 9
+        p = {"E": rng.standard_normal((vocabulary, table)) * 0.3}
+        for i in range(levels):
+            p[f"S{i}"] = rng.standard_normal((level, level))
+            if i < levels - 1:
+                p[f"C{i}"] = rng.standard_normal((3, table if i == 0 else level, level)) * 0.3
+                p[f"b{i}"] = rng.standard_normal(level) * 0.1
+        ids = rng.integers(0, vocabulary, length)
+        y, cache = ref.hsp_forward(p, ids, levels)
+        dy = rng.standard_normal(y.shape)
+        g = ref.hsp_backward(p, cache, levels, dy)
+        flat = lambda c: c.reshape(-1, c.shape[-1]).T
+        arrays = {}
+        for prefix, of in (("", p), ("d", g)):
+            arrays[f"{prefix}embed.weight"] = of["E"]
+            for i in range(levels):
+                arrays[f"{prefix}soft_pos.{i}.weight"] = of[f"S{i}"]
+                if i < levels - 1:
+                    arrays[f"{prefix}convs.{i}.weight"], arrays[f"{prefix}convs.{i}.bias"] = flat(of[f"C{i}"]), of[f"b{i}"]
+        cases.append(case(f"{levels}-{width}", {"levels": levels, "width": width}, ids=ids[None], y=y[None], dy=dy[None], **arrays))
     return cases
 
 
@@ -398,7 +459,7 @@ def main():
         "ref_p3.py": {"attention_bn": attention_bn, "attention_conv": attention_conv,
                       "attention_linear": attention_linear, "attention_sh": attention_sh,
                       "attention_variants": attention_variants, "head_distance": head_distance},
-        "ref_p4.py": {"gated_projection": gated_projection},
+        "ref_p4.py": {"gated_projection": gated_projection, "h_soft_pos": h_soft_pos, "tensor_chain": tensor_chain},
         "ref_p5.py": {"attention_core": attention, "multi_head_attention": multi_head},
     }
     for script, made in files.items():

@@ -108,6 +108,23 @@ impl Learner {
         })
     }
 
+    /// Puts these values in the place of the first parameters.
+    ///
+    /// # Panics
+    /// If they are those of another model.
+    #[track_caller]
+    pub fn start_from(&mut self, parameters: &Parameters<f32>) {
+        let (own, _, average) = self.state_mut();
+        for own in std::iter::once(own).chain(average) {
+            assert_eq!(
+                own.values().len(),
+                parameters.values().len(),
+                "start_from: these are parameters of another model"
+            );
+            own.values_mut().copy_from_slice(parameters.values());
+        }
+    }
+
     /// Takes one step on the next batch: forward, backward, clipping, optimiser, moving average.
     ///
     /// The batch is computed in `train.accumulate` parts; each part adds the sum of its weighted losses, and the whole is

@@ -10,6 +10,8 @@
 //! | [`optim`], [`schedule`] | optimisers over the slab of parameters, learning rates |
 //! | [`model`], [`learner`], [`evaluate`] | steps and measurements, without any disk |
 //! | [`trainer`] | the loop: log, evaluations, checkpoints, signals, resumption |
+//! | [`export`] | the weights of a trained model for other programs |
+//! | [`prune`] | a trained model with tensor chains in the place of weights |
 //! | [`trained`], [`generate`] | a model out of a run, texts out of a model |
 //! | [`checkpoint`], [`codec`], [`fs`], [`lock`], [`log`], [`run_dir`] | what is on the disk |
 //!
@@ -22,6 +24,7 @@ pub mod batch;
 pub mod checkpoint;
 pub mod codec;
 pub mod evaluate;
+pub mod export;
 pub mod fs;
 pub mod generate;
 pub mod learner;
@@ -30,6 +33,7 @@ pub mod log;
 pub mod memory;
 pub mod model;
 pub mod optim;
+pub mod prune;
 pub mod recipe;
 pub mod run_dir;
 pub mod schedule;

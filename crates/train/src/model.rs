@@ -1,6 +1,6 @@
 //! The models that a run can train, behind one name.
 
-use anther_tensor::{ParamSet, Parameters, Tape, Tensor, Var};
+use anther_tensor::{ParamSet, Parameters, Scope, Tape, Tensor, Var};
 use anther_transformer::{CausalLm, CausalLmConfig, EmbeddingKind, EncoderDecoder, Measure};
 
 use crate::batch::{Inputs, Part};
@@ -30,17 +30,35 @@ impl Model {
         seed: u64,
     ) -> Result<(Self, Parameters<f32>), LearnError> {
         let mut set = ParamSet::new();
-        match config.over(tokens) {
+        let model = Model::define(&mut set.root(), &config.over(tokens), fixed)?;
+        let parameters = Parameters::initialise(&set, seed);
+        Ok((model.frozen_at(&parameters), parameters))
+    }
+
+    /// The model of a configuration that knows its tokens, with its parameters in `scope`; see [`Model::build`].
+    ///
+    /// # Errors
+    /// As [`Model::build`].
+    pub fn define(
+        scope: &mut Scope<'_>,
+        config: &ModelConfig,
+        fixed: impl FnOnce(usize) -> Result<Tensor<f64>, TaskError>,
+    ) -> Result<Self, LearnError> {
+        Ok(match config {
             ModelConfig::CausalLm(config) => {
                 config.validate()?;
-                let model = causal_lm(&config, &mut set, fixed)?;
-                Ok((Model::CausalLm(model), Parameters::initialise(&set, seed)))
+                Model::CausalLm(causal_lm(config, scope, fixed)?)
             }
-            ModelConfig::EncoderDecoder(config) => {
-                let model = EncoderDecoder::new(&mut set.root(), &config)?;
-                let parameters = Parameters::initialise(&set, seed);
-                Ok((Model::EncoderDecoder(model.frozen_at(&parameters)), parameters))
-            }
+            ModelConfig::EncoderDecoder(config) => Model::EncoderDecoder(EncoderDecoder::new(scope, config)?),
+        })
+    }
+
+    /// The same model with first parameters that a frozen output copies; see [`EncoderDecoder::frozen_at`].
+    #[must_use]
+    pub fn frozen_at(self, parameters: &Parameters<f32>) -> Self {
+        match self {
+            Model::EncoderDecoder(model) => Model::EncoderDecoder(model.frozen_at(parameters)),
+            model @ Model::CausalLm(_) => model,
         }
     }
 
@@ -134,14 +152,14 @@ impl Measure for Model {
 
 fn causal_lm(
     config: &CausalLmConfig,
-    set: &mut ParamSet,
+    scope: &mut Scope<'_>,
     fixed: impl FnOnce(usize) -> Result<Tensor<f64>, TaskError>,
 ) -> Result<CausalLm, LearnError> {
     Ok(match config.embedding {
-        EmbeddingKind::Learned => CausalLm::new(&mut set.root(), config)?,
+        EmbeddingKind::Learned | EmbeddingKind::HSoftpos => CausalLm::new(scope, config)?,
         EmbeddingKind::Fixed => {
             let table = fixed(config.width)?;
-            CausalLm::with_fixed_embedding(&mut set.root(), config, table)?
+            CausalLm::with_fixed_embedding(scope, config, table)?
         }
     })
 }

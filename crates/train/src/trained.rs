@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anther_data::DataDir;
 use anther_data::text::CharVocabulary;
-use anther_tensor::{Ids, Parameters, Precision, Tape};
+use anther_tensor::{Ids, Parameters, Precision, Tape, Tensor};
 use anther_transformer::AttentionMap;
 
 use crate::checkpoint::Loaded;
@@ -67,11 +67,8 @@ impl TrainedModel {
         let origin = format!("the recipe of {}", dir.display());
         let recipe = Recipe::read(&loaded.recipe, &origin, &[] as &[&str])?;
         let symbols = symbols(dir, &recipe, &loaded)?;
-        let fixed = |width| match recipe.data.task {
-            TaskKind::Nt => NtTraining::new(&recipe)?.fixed_embedding(width),
-            TaskKind::Text | TaskKind::ReverseMap => Err(TaskError::Kind),
-        };
-        let (model, mut parameters) = Model::build(&recipe.model, symbols.count(), fixed, recipe.train.seed)?;
+        let (model, mut parameters) =
+            Model::build(&recipe.model, symbols.count(), |width| fixed_vectors(&recipe, width), recipe.train.seed)?;
         restore_weights(dir, &mut parameters, &loaded)?;
         Ok(TrainedModel { model, parameters, symbols, step: loaded.step, warnings: loaded.warnings, recipe })
     }
@@ -115,14 +112,25 @@ impl TrainedModel {
         model.map_or(Vec::new(), |model| model.attention_maps(&Tape::inference(&self.parameters), &ids))
     }
 
-    /// The task of the recipe, if its tokens are still those of the model.
-    fn task(&self, data: &DataDir) -> Result<Box<dyn Task>, TrainError> {
+    /// The task of the recipe.
+    ///
+    /// # Errors
+    /// [`TrainError`] if the data cannot be used or have other tokens than the model.
+    pub fn task(&self, data: &DataDir) -> Result<Box<dyn Task>, TrainError> {
         let task = task::of_recipe(&self.recipe, data)?;
         if *task.symbols() == self.symbols {
             return Ok(task);
         }
         let reason = "the text has other characters than the one the model was trained on; restore it".to_owned();
         Err(TrainError::Data { reason })
+    }
+}
+
+/// The fixed vectors of the tokens of a recipe that has some; needs no data.
+pub(crate) fn fixed_vectors(recipe: &Recipe, width: usize) -> Result<Tensor<f64>, TaskError> {
+    match recipe.data.task {
+        TaskKind::Nt => NtTraining::new(recipe)?.fixed_embedding(width),
+        TaskKind::Text | TaskKind::ReverseMap => Err(TaskError::Kind),
     }
 }
 

@@ -3,21 +3,16 @@
 use std::rc::Rc;
 
 use anther_attention::{AttentionContext, AttentionMap, ConfigError, KeyValueCache, Mask};
-use anther_tensor::layers::{Embedding, Linear};
-use anther_tensor::{Element, Ids, Scope, Stream, Tape, Tensor, Var, Weight};
+use anther_tensor::layers::Linear;
+use anther_tensor::{Element, Ids, Scope, Tape, Tensor, Var, Weight};
 
 use crate::block::{Block, BlockNames};
 use crate::block_config::NormPosition;
-use crate::config::{CausalLmConfig, EmbeddingKind};
+use crate::chains;
+use crate::config::CausalLmConfig;
+use crate::embedder::{Embedder, EmbedderCache, EmbeddingKind, Tokens};
 use crate::norm::Norm;
 use crate::positions::Positions;
-
-/// Where token vectors come from.
-#[derive(Clone, Debug)]
-enum Tokens {
-    Learned(Embedding),
-    Fixed(Tensor<f64>),
-}
 
 /// A decoder-only transformer: embedding, blocks under a causal mask, a norm (if pre-norm), and logits.
 ///
@@ -26,17 +21,16 @@ enum Tokens {
 #[derive(Clone, Debug)]
 pub struct CausalLm {
     config: CausalLmConfig,
-    tokens: Tokens,
-    positions: Positions,
+    embedder: Embedder,
     blocks: Vec<Block>,
     norm: Option<Norm>,
     output: Weight,
-    dropout: Stream,
     recompute: bool,
 }
 
-/// The key–value caches of all blocks.
+/// The key–value caches of all blocks, and what the embedding keeps.
 pub struct LmCache<T: Element> {
+    embedded: EmbedderCache<T>,
     layers: Vec<KeyValueCache<T>>,
 }
 
@@ -58,6 +52,7 @@ impl<T: Element> LmCache<T> {
 
     /// Forgets all tokens.
     pub fn clear(&mut self) {
+        self.embedded.clear();
         self.layers.iter_mut().for_each(KeyValueCache::clear);
     }
 }
@@ -69,12 +64,12 @@ impl CausalLm {
     /// If the configuration is not valid, or asks for a fixed table.
     pub fn new(scope: &mut Scope<'_>, config: &CausalLmConfig) -> Result<Self, ConfigError> {
         config.validate()?;
-        if config.embedding == EmbeddingKind::Fixed {
-            return Err(ConfigError::new("model.embedding", "a fixed embedding needs a table of token vectors"));
-        }
-        let init = config.block().embedding_init();
-        let tokens = Embedding::new(&mut scope.child("model.embed_tokens"), config.vocab_size, config.width, init);
-        CausalLm::build(scope, config, Tokens::Learned(tokens))
+        chains::build_with(scope, &config.chains, |scope| {
+            let (kind, init) = ((config.embedding, config.embedding_levels), config.block().embedding_init());
+            let at = &mut scope.child("model.embed_tokens");
+            let tokens = Tokens::new(at, kind, config.vocab_size, config.width, init)?;
+            CausalLm::build(scope, config, tokens)
+        })
     }
 
     /// A model whose token vectors are the rows of `table`, `[vocab_size, width]`, and do not change.
@@ -99,7 +94,7 @@ impl CausalLm {
             );
             return Err(ConfigError::new("model.embedding", reason));
         }
-        CausalLm::build(scope, config, Tokens::Fixed(table))
+        chains::build_with(scope, &config.chains, |scope| CausalLm::build(scope, config, Tokens::Fixed(table.clone())))
     }
 
     fn build(scope: &mut Scope<'_>, config: &CausalLmConfig, tokens: Tokens) -> Result<Self, ConfigError> {
@@ -111,15 +106,16 @@ impl CausalLm {
             .collect::<Result<_, _>>()?;
         let norm =
             (config.norm_position == NormPosition::Pre).then(|| Norm::new(&mut scope.child("model.norm"), &block));
-        let output = match (&tokens, config.tied) {
-            (Tokens::Learned(table), true) => table.weight,
+        let output = match (tokens.table(), config.tied) {
+            (Some(table), true) => table,
             _ => {
                 let init = block.weight_init(width);
                 Linear::with_init(&mut scope.child("lm_head"), width, config.vocab_size, false, init).weight
             }
         };
-        let dropout = scope.stream("model.embed_dropout");
-        Ok(CausalLm { config: config.clone(), tokens, positions, blocks, norm, output, dropout, recompute: false })
+        let dropout = (config.dropout, scope.stream("model.embed_dropout"));
+        let embedder = Embedder::new(tokens, positions, None, dropout);
+        Ok(CausalLm { config: config.clone(), embedder, blocks, norm, output, recompute: false })
     }
 
     /// The same model, which on a recording tape keeps nothing of a block but its input and runs the block again in the backward pass,
@@ -176,7 +172,10 @@ impl CausalLm {
 
     /// Empty caches for decoding up to a full context.
     pub fn cache<T: Element>(&self, batch: usize) -> LmCache<T> {
-        LmCache { layers: self.blocks.iter().map(|block| block.cache(batch, self.config.context)).collect() }
+        LmCache {
+            embedded: self.embedder.cache(batch),
+            layers: self.blocks.iter().map(|block| block.cache(batch, self.config.context)).collect(),
+        }
     }
 
     /// Logits `[batch, vocab_size]` after the last of new tokens `[batch, length]`, which join the cache.
@@ -222,11 +221,7 @@ impl CausalLm {
         mut cache: Option<&mut LmCache<T>>,
     ) -> Var<'t, T> {
         let past = cache.as_ref().map_or(0, |cache| cache.len());
-        let embedded = match &self.tokens {
-            Tokens::Learned(table) => table.forward(tape, ids),
-            Tokens::Fixed(table) => tape.constant(table.cast()).embedding(ids),
-        };
-        let mut x = self.positions.add(embedded, past).dropout(self.config.dropout, self.dropout);
+        let mut x = self.embedder.forward(tape, ids, past, cache.as_mut().map(|cache| &mut cache.embedded));
         for (layer, block) in self.blocks.iter().enumerate() {
             x = match cache.as_mut() {
                 Some(cache) => block.forward(&x, context, Some(&mut cache.layers[layer])),

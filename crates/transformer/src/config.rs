@@ -1,20 +1,11 @@
 //! The configuration of a causal language model.
 
 use anther_attention::{AttentionConfig, ConfigError};
+use anther_chain::ChainRules;
 use serde::{Deserialize, Serialize};
 
 use crate::block_config::{Activation, BlockConfig, NormKind, NormPosition, check_counts, check_std};
-
-/// Where token vectors come from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum EmbeddingKind {
-    /// A learned table.
-    #[default]
-    Learned,
-    /// A fixed table, given with the model: one-hot or orthonormal rows.
-    Fixed,
-}
+use crate::embedder::EmbeddingKind;
 
 /// A decoder-only transformer that predicts the next token.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -48,6 +39,8 @@ pub struct CausalLmConfig {
     pub bias: bool,
     /// Where token vectors come from.
     pub embedding: EmbeddingKind,
+    /// Number of levels of `h-softpos`.
+    pub embedding_levels: usize,
     /// Whether the output matrix is the embedding table.
     pub tied: bool,
     /// The probability of dropout on the embedding and on what each sub-block adds.
@@ -60,6 +53,9 @@ pub struct CausalLmConfig {
     pub position_std: f64,
     /// The attention of every block.
     pub attention: AttentionConfig,
+    /// Layers whose weights are tensor chains; the first rule that matches a layer's name decides.
+    #[serde(skip_serializing_if = "ChainRules::are_empty")]
+    pub chains: ChainRules,
 }
 
 impl Default for CausalLmConfig {
@@ -78,11 +74,13 @@ impl Default for CausalLmConfig {
             norm_eps: 1e-5,
             bias: true,
             embedding: EmbeddingKind::Learned,
+            embedding_levels: 2,
             tied: false,
             dropout: 0.0,
             init_std: None,
             position_std: 0.02,
             attention: AttentionConfig::default(),
+            chains: ChainRules::default(),
         }
     }
 }
@@ -97,8 +95,9 @@ impl CausalLmConfig {
         }
         self.block().validate()?;
         check_std("model.position_std", self.position_std)?;
-        if self.tied && self.embedding == EmbeddingKind::Fixed {
-            return refuse("model.tied", "a fixed embedding cannot be the output matrix; set tied = false".into());
+        self.embedding.validate(self.width, self.embedding_levels, &self.attention)?;
+        if self.tied && self.embedding != EmbeddingKind::Learned {
+            return refuse("model.tied", "only a learned table can be the output matrix; set tied = false".into());
         }
         if self.embedding == EmbeddingKind::Fixed && self.width < self.vocab_size {
             return refuse(

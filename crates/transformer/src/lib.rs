@@ -21,8 +21,10 @@
 mod block;
 mod block_config;
 mod causal_lm;
+mod chains;
 mod config;
 mod decoder_block;
+mod embedder;
 mod encoder_decoder;
 mod feed_forward;
 mod norm;
@@ -34,8 +36,9 @@ pub use anther_attention::{AttentionConfig, AttentionMap, ConfigError, HeadDista
 pub use block::{Block, BlockNames};
 pub use block_config::{Activation, BlockConfig, NormKind, NormPosition};
 pub use causal_lm::{CausalLm, LmCache};
-pub use config::{CausalLmConfig, EmbeddingKind};
+pub use config::CausalLmConfig;
 pub use decoder_block::{DecoderBlock, DecoderContext};
+pub use embedder::EmbeddingKind;
 pub use encoder_decoder::{DecoderCache, Embeddings, EncoderDecoder, EncoderDecoderConfig, OutputKind, Sentences};
 pub use feed_forward::FeedForward;
 pub use norm::Norm;

@@ -7,7 +7,7 @@ use std::path::Path;
 use anther_tensor::Parameters;
 use anther_train::model::Model;
 use anther_train::optim::Optimizer;
-use anther_train::recipe::Recipe;
+use anther_train::recipe::{Presets, Recipe};
 use anther_train::task;
 use anther_train::trained::{TrainedModel, Which};
 use anther_transformer::ModelSummary;
@@ -51,7 +51,8 @@ fn find(args: &InspectArgs) -> Result<(Recipe, Model, Parameters<f32>), Failure>
         let model = trained.model.recomputing(trained.recipe.train.recompute);
         return Ok((trained.recipe, model, trained.parameters));
     }
-    let recipe = Source::find(&args.what)?.resolve(args.attention.as_deref(), &args.set)?;
+    let recipe = Source::find(&args.what)?
+        .resolve(Presets { model: args.model.as_deref(), attention: args.attention.as_deref() }, &args.set)?;
     memory::check(&recipe)?;
     let task = task::of_recipe(&recipe, &data_dir(&args.data))?;
     let tokens = task.symbols().count();
@@ -64,8 +65,9 @@ fn find(args: &InspectArgs) -> Result<(Recipe, Model, Parameters<f32>), Failure>
 /// A run cannot be changed.
 fn refuse_changes(args: &InspectArgs) -> Result<(), Failure> {
     let edit = args.set.first().map(|edit| format!("--set {edit}"));
-    let preset = args.attention.as_ref().map(|preset| format!("--attention {preset}"));
-    match edit.or(preset) {
+    let attention = args.attention.as_ref().map(|preset| format!("--attention {preset}"));
+    let model = args.model.as_ref().map(|preset| format!("--model {preset}"));
+    match edit.or(attention).or(model) {
         None => Ok(()),
         Some(argument) => Err(Failure::usage(anyhow::anyhow!(
             "the argument `{argument}` cannot be used with a run, whose model is what it is; name a recipe"

@@ -2,9 +2,11 @@
 
 pub mod completions;
 pub mod eval;
+pub mod export;
 pub mod fetch;
 pub mod generate;
 pub mod inspect;
+pub mod prune;
 pub mod recipes;
 pub mod train;
 pub mod translate;

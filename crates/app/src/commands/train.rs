@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anther_train::memory::peak_rss_bytes;
+use anther_train::recipe::Presets;
 use anther_train::trainer::{Measured, Out, Outcome, Reason, ResumeOptions, StartOptions, Trainer};
 use serde_json::{Value, json};
 
@@ -17,7 +18,7 @@ use crate::recipes::Source;
 use crate::signals::{self, Signals};
 
 /// The directory of runs that are given none.
-const RUNS: &str = "runs";
+pub(super) const RUNS: &str = "runs";
 /// The fact of `run.json` that keeps the name of the recipe.
 const RECIPE_NAME: &str = "recipe";
 /// The only key that a resumed run may be given anew.
@@ -58,7 +59,8 @@ fn start(args: &TrainArgs, recipe: &str) -> Result<(String, Trainer), Failure> {
     let source = Source::find(recipe)?;
     let mut edits = args.set.clone();
     edits.extend(args.seed.map(|seed| format!("train.seed={seed}")));
-    let resolved = source.resolve(args.attention.as_deref(), &edits)?;
+    let resolved =
+        source.resolve(Presets { model: args.model.as_deref(), attention: args.attention.as_deref() }, &edits)?;
     memory::check(&resolved)?;
     let out = match &args.out {
         Some(directory) => Out::Directory(directory.clone()),
@@ -98,7 +100,7 @@ fn steps_of(edit: &str) -> Result<u64, Failure> {
 }
 
 /// The command line as it was typed, more or less: for the eyes only.
-fn command() -> String {
+pub(super) fn command() -> String {
     let words: Vec<_> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
     format!("anther {}", words.join(" "))
 }

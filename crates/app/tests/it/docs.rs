@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use anther_train::recipe::Recipe;
+use anther_train::recipe::{Presets, Recipe};
 use anther_transformer::AttentionConfig;
 
 fn document(name: &str) -> String {
@@ -21,6 +21,11 @@ fn row(page: &str, table: &str, key: &str) -> Option<(String, usize)> {
         let place = cells[0].split(", ").position(|name| name.trim() == quoted)?;
         Some((cells[1].trim().to_owned(), place))
     })
+}
+
+/// The attention of that name in the place of a recipe's.
+fn attention(name: &str) -> Presets<'_> {
+    Presets { attention: Some(name), ..Presets::default() }
 }
 
 #[test]
@@ -88,7 +93,7 @@ fn every_preset_is_listed_and_its_keys_are_explained() {
     let mut explained = 0;
     for preset in AttentionConfig::preset_names() {
         assert!(page.contains(&format!("`{preset}`")), "the preset {preset} is not listed");
-        let recipe = Recipe::read_with_attention("", "none", preset, &[] as &[&str]).unwrap();
+        let recipe = Recipe::read_with("", "none", attention(preset), &[] as &[&str]).unwrap();
         let recipe = recipe.to_toml().unwrap().parse::<toml::Table>().unwrap();
         for (name, table) in tables("", &recipe).into_iter().filter(|(name, _)| name.contains("model.attention")) {
             for (key, _) in table.iter().filter(|(_, value)| !value.is_table()) {

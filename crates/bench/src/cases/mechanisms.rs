@@ -40,6 +40,7 @@ fn mechanisms() -> Vec<(&'static str, Vec<Vec<usize>>, Run)> {
             let values = &x[2] * x[1].linear(&x[3], Some(&x[4]), Some(Unary::Sigmoid));
             attend_tiled(dot(), Softmax, Operands { values: &values, ..operands(x, seen) })
         }),
+        ("sh_1_2", vec![], scaled_heads),
         ("linear", vec![], |x, seen| {
             let [q, k] = [0, 1].map(|i| x[i].unary(Unary::EluPlusOne));
             linear_attention((&q, &k, &x[2]), seen.spans.as_ref(), 1e-6)
@@ -53,6 +54,20 @@ fn dot() -> ScaledDot {
 
 fn operands<'a, 't>(x: &'a [Var<'t, f32>], seen: &'a Seen) -> Operands<'a, 't, f32> {
     Operands::new(&x[0], &x[1], &x[2], seen)
+}
+
+/// Attention-SH (arXiv 2406.13781): the second half of the heads sees means of two neighbouring keys and values. For all keys only.
+fn scaled_heads<'t>(x: &[Var<'t, f32>], seen: &Seen) -> Var<'t, f32> {
+    let [batch, heads, length, d] = SHAPE;
+    let half = |x: &Var<'t, f32>, which: usize| x.slice(1, which * heads / 2..(which + 1) * heads / 2);
+    let pooled = |x: &Var<'t, f32>| {
+        let pairs = half(x, 1).reshape([batch, heads / 2, length / 2, 2 * d]);
+        (pairs.slice(3, 0..d) + pairs.slice(3, d..2 * d)).scale(0.5)
+    };
+    let raw = [0, 1, 2].map(|i| half(&x[i], 0));
+    let means = [half(&x[0], 1), pooled(&x[1]), pooled(&x[2])];
+    let parts = [raw, means].map(|part| attend_tiled(dot(), Softmax, operands(&part, seen)));
+    x[0].tape().concat(1, &[&parts[0], &parts[1]])
 }
 
 /// The score of arXiv 2502.17206 with two hidden layers. Parameters: the two projections, the first layer, and all that follows.
@@ -69,7 +84,9 @@ fn neural<'t>(x: &[Var<'t, f32>], seen: &Seen) -> Var<'t, f32> {
 
 pub(super) fn cases() -> Vec<Case> {
     let both = |causal| mechanisms().into_iter().map(move |(name, shapes, run)| case(name, shapes, run, causal));
-    [false, true].into_iter().flat_map(both).collect()
+    let all = [false, true].into_iter().flat_map(both);
+    // Pooling under a causal mask needs other masks than the one of the case.
+    all.filter(|case| !(case.name.contains("_sh_") && case.name.ends_with("causal"))).collect()
 }
 
 fn case(name: &str, shapes: Vec<Vec<usize>>, run: Run, causal: bool) -> Case {

@@ -1,4 +1,4 @@
-//! `loss.svg`: the loss curves of a run.
+//! Curves as SVG: the losses of a run in `loss.svg`, and what pruning costs.
 
 use std::ops::Range;
 use std::path::Path;
@@ -12,16 +12,21 @@ use crate::fs::{Disk, replace_file};
 const SIZE: (u32, u32) = (800, 480);
 /// The most points drawn of one curve; more are averaged in groups, one would not see them apart.
 const POINTS: usize = 1000;
-/// Blue, vermilion, green, purple: told apart by people with any colour vision.
-const COLORS: [RGBColor; 4] =
-    [RGBColor(0, 114, 178), RGBColor(213, 94, 0), RGBColor(0, 158, 115), RGBColor(204, 121, 167)];
+/// Blue, vermilion, green, purple, orange: told apart by people with any colour vision.
+const COLORS: [RGBColor; 5] = [
+    RGBColor(0, 114, 178),
+    RGBColor(213, 94, 0),
+    RGBColor(0, 158, 115),
+    RGBColor(204, 121, 167),
+    RGBColor(230, 159, 0),
+];
 
 /// A line in the picture.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Curve {
     /// Its name in the legend.
     pub label: String,
-    /// Step and value; what is not finite is left out.
+    /// Step (or another count) and value; what is not finite is left out.
     pub points: Vec<(u64, f64)>,
 }
 
@@ -35,12 +40,24 @@ impl Curve {
     }
 }
 
-/// Draws the curves over the steps into an SVG file, replacing it whole. The same curves give the same bytes.
+/// What stands at the axes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Axes<'a> {
+    /// Along the horizontal axis.
+    pub x: &'a str,
+    /// Along the vertical axis.
+    pub y: &'a str,
+}
+
+/// The axes of a run.
+pub const LOSS_BY_STEP: Axes<'static> = Axes { x: "step", y: "loss" };
+
+/// Draws the curves into an SVG file, replacing it whole. The same curves give the same bytes.
 ///
 /// # Errors
 /// [`LogError::Draw`] from the plotter, [`LogError::Fs`] from the disk.
-pub fn draw(path: &Path, title: &str, curves: &[Curve]) -> Result<(), LogError> {
-    let picture = render(title, curves)?;
+pub fn draw(path: &Path, title: &str, axes: Axes<'_>, curves: &[Curve]) -> Result<(), LogError> {
+    let picture = render(title, axes, curves)?;
     Ok(replace_file(&Disk, path, picture.as_bytes())?)
 }
 
@@ -48,13 +65,13 @@ pub fn draw(path: &Path, title: &str, curves: &[Curve]) -> Result<(), LogError> 
 ///
 /// # Errors
 /// [`LogError::Draw`].
-pub fn render(title: &str, curves: &[Curve]) -> Result<String, LogError> {
+pub fn render(title: &str, axes: Axes<'_>, curves: &[Curve]) -> Result<String, LogError> {
     let mut text = String::new();
-    plot(&mut text, title, curves).map_err(|error| LogError::Draw { reason: error.to_string() })?;
+    plot(&mut text, title, axes, curves).map_err(|error| LogError::Draw { reason: error.to_string() })?;
     Ok(text)
 }
 
-fn plot(text: &mut String, title: &str, curves: &[Curve]) -> Result<(), Box<dyn std::error::Error>> {
+fn plot(text: &mut String, title: &str, axes: Axes<'_>, curves: &[Curve]) -> Result<(), Box<dyn std::error::Error>> {
     let curves: Vec<(&str, Vec<(f64, f64)>)> =
         curves.iter().map(|curve| (curve.label.as_str(), thin(&curve.points))).collect();
     let all = || curves.iter().flat_map(|(_, points)| points);
@@ -75,10 +92,10 @@ fn plot(text: &mut String, title: &str, curves: &[Curve]) -> Result<(), Box<dyn 
         .bold_line_style(RGBColor(224, 224, 224))
         .label_style(("sans-serif", 16))
         .axis_desc_style(("sans-serif", 18))
-        .x_desc("step")
-        .y_desc("loss")
-        .x_label_formatter(&|step| format!("{step:.0}"))
-        .y_label_formatter(&|loss| short(*loss))
+        .x_desc(axes.x)
+        .y_desc(axes.y)
+        .x_label_formatter(&|x| format!("{x:.0}"))
+        .y_label_formatter(&|y| short(*y))
         .draw()?;
     for ((label, points), color) in curves.iter().zip(COLORS.iter().cycle()) {
         let style = color.stroke_width(2);

@@ -51,6 +51,15 @@ pub struct Recipe {
     pub train: TrainConfig,
 }
 
+/// Names of presets that change a recipe.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Presets<'a> {
+    /// The form of the model ([`ModelConfig::with_preset`]), applied first.
+    pub model: Option<&'a str>,
+    /// The attention ([`AttentionConfig::with_preset`](anther_transformer::AttentionConfig::with_preset)).
+    pub attention: Option<&'a str>,
+}
+
 /// Why a recipe cannot be used.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum RecipeError {
@@ -79,32 +88,38 @@ impl Recipe {
         Ok(recipe)
     }
 
-    /// As [`Recipe::read`], with the attention of a preset ([`AttentionConfig::with_preset`]) in the place of that of the text. The edits come
-    /// after it, and so may change what the preset sets.
+    /// As [`Recipe::read`], with presets in the place of what the text says. The edits come after them, and so may change what a preset sets.
     ///
     /// # Errors
     /// As [`Recipe::read`], and for a name that is not a preset.
     ///
     /// ```
-    /// use anther_train::recipe::Recipe;
+    /// use anther_train::recipe::{Presets, Recipe};
     ///
     /// let edits = ["model.attention.project.order=vgk"];
-    /// let recipe = Recipe::read_with_attention("", "my.toml", "kgv+centred", &edits)?;
+    /// let presets = Presets { attention: Some("kgv+centred"), ..Presets::default() };
+    /// let recipe = Recipe::read_with("", "my.toml", presets, &edits)?;
     /// assert!(recipe.to_toml()?.contains("order = \"vgk\""));
     /// # Ok::<(), anther_train::recipe::RecipeError>(())
     /// ```
-    ///
-    /// [`AttentionConfig::with_preset`]: anther_transformer::AttentionConfig::with_preset
-    pub fn read_with_attention(
+    pub fn read_with(
         text: &str,
         origin: &str,
-        preset: &str,
+        presets: Presets<'_>,
         edits: &[impl AsRef<str>],
     ) -> Result<Self, RecipeError> {
+        if presets == Presets::default() {
+            return Recipe::read(text, origin, edits);
+        }
+        let invalid = |mistake| RecipeError::Invalid { origin: origin.to_owned(), mistake };
         let mut recipe: Recipe = settings::read(text, origin, &[] as &[&str])?;
-        let attention = recipe.model.attention().clone().with_preset(preset);
-        *recipe.model.attention_mut() =
-            attention.map_err(|mistake| RecipeError::Invalid { origin: origin.to_owned(), mistake })?;
+        if let Some(name) = presets.model {
+            recipe.model = recipe.model.with_preset(name).map_err(invalid)?;
+        }
+        if let Some(name) = presets.attention {
+            let attention = recipe.model.attention_mut();
+            *attention = attention.with_preset(name).map_err(invalid)?;
+        }
         Recipe::read(&recipe.to_toml()?, origin, edits)
     }
 

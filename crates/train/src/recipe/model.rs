@@ -1,5 +1,6 @@
 //! The table `[model]`: its `kind` says which other keys it has.
 
+use anther_chain::ChainRules;
 use anther_transformer::{AttentionConfig, CausalLmConfig, ConfigError, EncoderDecoderConfig};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
@@ -81,6 +82,46 @@ impl ModelConfig {
         match self {
             ModelConfig::CausalLm(config) => config.validate(),
             ModelConfig::EncoderDecoder(config) => config.validate(),
+        }
+    }
+
+    /// The rules for layers that are tensor chains.
+    #[must_use]
+    pub fn chains(&self) -> &ChainRules {
+        match self {
+            ModelConfig::CausalLm(config) => &config.chains,
+            ModelConfig::EncoderDecoder(config) => &config.chains,
+        }
+    }
+
+    /// The rules for layers that are tensor chains, to be changed.
+    pub fn chains_mut(&mut self) -> &mut ChainRules {
+        match self {
+            ModelConfig::CausalLm(config) => &mut config.chains,
+            ModelConfig::EncoderDecoder(config) => &mut config.chains,
+        }
+    }
+
+    /// The same model with all layers dense.
+    #[must_use]
+    pub fn without_chains(&self) -> Self {
+        let mut dense = self.clone();
+        *dense.chains_mut() = ChainRules::default();
+        dense
+    }
+
+    /// This model in the form of a preset; see [`EncoderDecoderConfig::with_preset`].
+    ///
+    /// # Errors
+    /// For a name that is not one of them, and for a model of another kind.
+    pub fn with_preset(&self, name: &str) -> Result<Self, ConfigError> {
+        match self {
+            ModelConfig::EncoderDecoder(config) => config.with_preset(name).map(ModelConfig::EncoderDecoder),
+            ModelConfig::CausalLm(_) => {
+                let reason =
+                    "the forms of models by name are of encoder-decoders; choose the parts of this one with --set";
+                Err(ConfigError::new("model.kind", reason))
+            }
         }
     }
 

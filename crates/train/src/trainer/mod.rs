@@ -33,6 +33,7 @@ mod snapshot;
 use std::path::{Path, PathBuf};
 
 use anther_data::DataDir;
+use anther_tensor::Parameters;
 
 pub use error::TrainError;
 pub use observer::{EvaluationReport, Observer, Started, StepReport};
@@ -137,6 +138,27 @@ impl Trainer {
             }
         };
         Self::fresh(recipe, text, learner, run, lock)
+    }
+
+    /// As [`Trainer::new`] with these first parameters in the place of random ones. They are measured, and saved as the checkpoint of step 0, so the run can be
+    /// used before it is trained.
+    ///
+    /// # Errors
+    /// As [`Trainer::new`] and [`Trainer::run`].
+    ///
+    /// # Panics
+    /// If the parameters are not those of the recipe's model.
+    pub fn with_parameters(
+        recipe: Recipe,
+        parameters: &Parameters<f32>,
+        options: &StartOptions,
+    ) -> Result<Self, TrainError> {
+        let mut trainer = Trainer::new(recipe, options)?;
+        trainer.learner.start_from(parameters);
+        let (metric, evaluation) = (trainer.metric(), trainer.learner.evaluate());
+        trainer.progress.note(metric, Measured { step: 0, value: evaluation.of(metric) });
+        trainer.save(true, &mut ())?;
+        Ok(trainer)
     }
 
     fn fresh(recipe: Recipe, text: String, learner: Learner, run: RunDir, lock: RunLock) -> Result<Self, TrainError> {

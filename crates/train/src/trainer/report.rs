@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::evaluate::Evaluation;
 use crate::learner::StepResult;
-use crate::log::svg::{Curve, draw};
+use crate::log::svg::{Curve, LOSS_BY_STEP, draw};
 use crate::log::{JsonLines, LogError, LogPosition, METRICS_JSONL, MetricsLog, Value, read_rows};
 use crate::run_dir::{LOSS_SVG, RunDir, SPEED_JSONL};
 
@@ -70,7 +70,7 @@ impl Reports {
         let rows = read_rows(&run.file(METRICS_JSONL))?;
         let curves = [Curve::of(&rows, "loss", "training"), Curve::of(&rows, "validation_loss", "validation")];
         let name = run.path().file_name().unwrap_or_default().to_string_lossy();
-        draw(&run.file(LOSS_SVG), &format!("{name}: loss in nats a token"), &curves)
+        draw(&run.file(LOSS_SVG), &format!("{name}: loss in nats a token"), LOSS_BY_STEP, &curves)
     }
 }
 

@@ -1,12 +1,17 @@
 //! Recipes: what is read, and a table of what is refused.
 
 use anther_data::nt::NtRule;
-use anther_train::recipe::{Recipe, RecipeError};
+use anther_train::recipe::{Presets, Recipe, RecipeError};
 
 const TEXT: &[&str] = &["data.task=text", "data.path=a.txt"];
 
 fn read(edits: &[&str]) -> Result<Recipe, RecipeError> {
     Recipe::read("", "test.toml", edits)
+}
+
+/// The attention of that name in the place of a recipe's.
+fn attention(name: &str) -> Presets<'_> {
+    Presets { attention: Some(name), ..Presets::default() }
 }
 
 #[test]
@@ -153,7 +158,7 @@ fn a_key_in_the_wrong_table_is_found() {
 #[test]
 fn a_preset_replaces_the_attention_of_a_recipe_and_edits_come_after_it() {
     let text = "[model.attention]\nweighing = \"expressive\"\nscale = 0.1\nposition = \"rotary\"\n[train]\nseed = 3\n";
-    let read = |preset, edits: &[&str]| Recipe::read_with_attention(text, "test.toml", preset, edits);
+    let read = |preset, edits: &[&str]| Recipe::read_with(text, "test.toml", attention(preset), edits);
     let with = |edits: &[&str]| Recipe::read(text, "test.toml", edits).unwrap();
     let kgv = "model.attention.project.kind=gate";
     assert_eq!(read("expressive", &[]).unwrap(), with(&[]));
@@ -170,7 +175,7 @@ fn a_preset_replaces_the_attention_of_a_recipe_and_edits_come_after_it() {
 #[test]
 fn every_preset_is_a_recipe() {
     for name in anther_transformer::AttentionConfig::preset_names() {
-        let recipe = Recipe::read_with_attention("", "test.toml", name, &[] as &[&str]).unwrap();
+        let recipe = Recipe::read_with("", "test.toml", attention(name), &[] as &[&str]).unwrap();
         let text = recipe.to_toml().unwrap();
         assert_eq!(Recipe::read(&text, "again.toml", &[] as &[&str]).unwrap(), recipe, "{name}: {text}");
     }

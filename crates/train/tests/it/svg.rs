@@ -1,5 +1,6 @@
 //! The picture of the loss.
 
+use anther_train::log::svg::LOSS_BY_STEP;
 use anther_train::log::{Row, svg};
 
 fn curve(label: &str, points: &[(u64, f64)]) -> svg::Curve {
@@ -26,7 +27,8 @@ fn lines(picture: &str) -> Vec<Vec<(f64, f64)>> {
 fn curves_fall_where_the_loss_falls() {
     let train: Vec<(u64, f64)> = (0..100).map(|step| (step, 4.0 / (1.0 + step as f64))).collect();
     let valid: Vec<(u64, f64)> = (0..4).map(|i| (i * 25, 2.0)).collect();
-    let picture = svg::render("copy <1> & co", &[curve("train", &train), curve("validation", &valid)]).unwrap();
+    let picture =
+        svg::render("copy <1> & co", LOSS_BY_STEP, &[curve("train", &train), curve("validation", &valid)]).unwrap();
     let lines = lines(&picture);
     assert_eq!(lines.iter().map(Vec::len).collect::<Vec<_>>(), [100, 4]);
     assert!(lines[0].windows(2).all(|w| w[0].0 <= w[1].0 && w[0].1 <= w[1].1), "y grows downwards");
@@ -40,29 +42,33 @@ fn curves_fall_where_the_loss_falls() {
 #[test]
 fn the_same_curves_give_the_same_picture() {
     let curves = [curve("train", &[(1, 2.0), (2, 1.0), (3, 0.5)])];
-    assert_eq!(svg::render("x", &curves).unwrap(), svg::render("x", &curves).unwrap());
+    assert_eq!(svg::render("x", LOSS_BY_STEP, &curves).unwrap(), svg::render("x", LOSS_BY_STEP, &curves).unwrap());
 }
 
 #[test]
 fn odd_curves_are_drawn_without_losing_the_rest() {
     let extreme = [f64::MAX, f64::MIN, f64::NAN, f64::INFINITY, 1e99, 1e-300];
     for value in extreme {
-        svg::render("x", &[curve("a", &[(0, value), (1, 1.0), (u64::MAX, 0.0)])]).unwrap();
+        svg::render("x", LOSS_BY_STEP, &[curve("a", &[(0, value), (1, 1.0), (u64::MAX, 0.0)])]).unwrap();
     }
-    let picture = svg::render("x", &[curve("a", &[(0, f64::NAN), (1, 3.0), (2, 2.0), (3, f64::INFINITY), (4, 1.0)])]);
+    let picture = svg::render(
+        "x",
+        LOSS_BY_STEP,
+        &[curve("a", &[(0, f64::NAN), (1, 3.0), (2, 2.0), (3, f64::INFINITY), (4, 1.0)])],
+    );
     assert_eq!(lines(&picture.unwrap())[0].len(), 3, "what is not finite is left out");
-    assert!(svg::render("x", &[]).unwrap().contains("<svg"));
-    assert!(svg::render("x", &[curve("a", &[])]).unwrap().contains("<svg"));
-    let single = svg::render("x", &[curve("a", &[(5, 0.0)])]).unwrap();
+    assert!(svg::render("x", LOSS_BY_STEP, &[]).unwrap().contains("<svg"));
+    assert!(svg::render("x", LOSS_BY_STEP, &[curve("a", &[])]).unwrap().contains("<svg"));
+    let single = svg::render("x", LOSS_BY_STEP, &[curve("a", &[(5, 0.0)])]).unwrap();
     assert!(single.contains("<circle"), "a single point is visible");
-    let level = svg::render("x", &[curve("a", &[(1, 0.0), (2, 0.0), (3, 0.0)])]).unwrap();
+    let level = svg::render("x", LOSS_BY_STEP, &[curve("a", &[(1, 0.0), (2, 0.0), (3, 0.0)])]).unwrap();
     assert_eq!(lines(&level)[0].len(), 3);
 }
 
 #[test]
 fn long_curves_are_averaged() {
     let points: Vec<(u64, f64)> = (0..50_000).map(|step| (step, f64::from(u32::from(step % 2 == 0)))).collect();
-    let picture = svg::render("x", &[curve("a", &points)]).unwrap();
+    let picture = svg::render("x", LOSS_BY_STEP, &[curve("a", &points)]).unwrap();
     let line = &lines(&picture)[0];
     assert_eq!(line.len(), 1000);
     assert!(line.iter().all(|point| (point.1 - line[0].1).abs() < 1.5), "means of equal groups are level");
@@ -78,7 +84,7 @@ fn curves_come_from_rows_and_files_are_replaced_whole() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("loss.svg");
     std::fs::write(&path, "old").unwrap();
-    svg::draw(&path, "x", std::slice::from_ref(&train)).unwrap();
-    assert_eq!(std::fs::read_to_string(&path).unwrap(), svg::render("x", &[train]).unwrap());
+    svg::draw(&path, "x", LOSS_BY_STEP, std::slice::from_ref(&train)).unwrap();
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), svg::render("x", LOSS_BY_STEP, &[train]).unwrap());
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
 }

@@ -1,9 +1,11 @@
 //! The configuration of an encoder–decoder model.
 
 use anther_attention::{AttentionConfig, ConfigError};
+use anther_chain::ChainRules;
 use serde::{Deserialize, Serialize};
 
 use crate::block_config::{Activation, BlockConfig, NormKind, NormPosition, check_counts, check_std};
+use crate::embedder::EmbeddingKind;
 
 /// Whether source and target have the same tokens.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,9 +67,13 @@ pub struct EncoderDecoderConfig {
     pub norm_eps: f64,
     /// Whether the linear layers of the feed-forward block have biases.
     pub bias: bool,
+    /// Where token vectors come from; not a fixed table.
+    pub embedding: EmbeddingKind,
+    /// Number of levels of `h-softpos`.
+    pub embedding_levels: usize,
     /// Whether both sides have one table of token vectors.
     pub embeddings: Embeddings,
-    /// Whether token vectors are multiplied with √`width`.
+    /// Whether learned token vectors are multiplied with √`width`.
     pub scale_embedding: bool,
     /// What makes logits of hidden states.
     pub output: OutputKind,
@@ -84,6 +90,9 @@ pub struct EncoderDecoderConfig {
     pub position_std: f64,
     /// The attention of every block, of the three kinds alike.
     pub attention: AttentionConfig,
+    /// Layers whose weights are tensor chains; the first rule that matches a layer's name decides.
+    #[serde(skip_serializing_if = "ChainRules::are_empty")]
+    pub chains: ChainRules,
 }
 
 impl Default for EncoderDecoderConfig {
@@ -103,6 +112,8 @@ impl Default for EncoderDecoderConfig {
             norm_affine: true,
             norm_eps: 1e-5,
             bias: true,
+            embedding: EmbeddingKind::Learned,
+            embedding_levels: 2,
             embeddings: Embeddings::Separate,
             scale_embedding: true,
             output: OutputKind::Dense,
@@ -111,6 +122,7 @@ impl Default for EncoderDecoderConfig {
             embedding_std: None,
             position_std: 0.02,
             attention: AttentionConfig::default(),
+            chains: ChainRules::default(),
         }
     }
 }
@@ -136,6 +148,15 @@ impl EncoderDecoderConfig {
             ));
         }
         self.encoder_block().validate()?;
+        self.embedding.validate(self.width, self.embedding_levels, &self.attention)?;
+        if self.embedding == EmbeddingKind::Fixed {
+            let reason = "no task gives fixed vectors to an encoder-decoder; use \"learned\" or \"h-softpos\"";
+            return Err(ConfigError::new("model.embedding", reason));
+        }
+        if self.output != OutputKind::Dense && self.embedding != EmbeddingKind::Learned {
+            let reason = "only a learned table can be the output matrix; use \"dense\"";
+            return Err(ConfigError::new("model.output", reason));
+        }
         check_std("model.position_std", self.position_std)?;
         check_std("model.embedding_std", self.embedding_std.unwrap_or(1.0))?;
         self.attention.validate_across(self.width, self.heads)?;

@@ -6,6 +6,7 @@ use anther_tensor::{Element, Ids, Tape, Tensor};
 use super::EncoderDecoder;
 use super::sentences::{Sentences, axes};
 use crate::decoder_block::DecoderContext;
+use crate::embedder::EmbedderCache;
 
 /// What the decoder keeps of sources and of the tokens that it has seen.
 pub struct DecoderCache<T: Element> {
@@ -13,6 +14,7 @@ pub struct DecoderCache<T: Element> {
     memory: Vec<MemoryCache<T>>,
     /// For each block those of the target.
     own: Vec<KeyValueCache<T>>,
+    embedded: EmbedderCache<T>,
     lengths: Vec<usize>,
     /// Tokens of a row of sources.
     keys: usize,
@@ -31,6 +33,7 @@ impl<T: Element> DecoderCache<T> {
 
     /// Forgets the tokens of the target, and keeps the source.
     pub fn clear(&mut self) {
+        self.embedded.clear();
         self.own.iter_mut().for_each(KeyValueCache::clear);
     }
 }
@@ -48,6 +51,7 @@ impl EncoderDecoder {
         DecoderCache {
             memory: blocks.iter().map(|block| block.memory(&encoded)).collect(),
             own: blocks.iter().map(|block| block.cache(batch, self.config.context)).collect(),
+            embedded: self.decoder.embedder.cache(batch),
             lengths: source.lengths().to_vec(),
             keys,
         }
@@ -65,7 +69,7 @@ impl EncoderDecoder {
         let own = self.context(&Mask::causal(), ids, past);
         let across = self.context_across(&cache.lengths, length, cache.keys);
         let context = DecoderContext { own, across };
-        let mut x = self.decoder.embedder.forward(tape, ids, past);
+        let mut x = self.decoder.embedder.forward(tape, ids, past, Some(&mut cache.embedded));
         for ((block, memory), own) in self.decoder.blocks.iter().zip(&cache.memory).zip(&mut cache.own) {
             x = block.forward(&x, Memory::Cached(memory), &context, Some(own));
         }

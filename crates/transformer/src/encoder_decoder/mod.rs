@@ -2,14 +2,13 @@
 
 mod config;
 mod decoding;
-mod embedder;
 mod output;
+mod preset;
 mod sentences;
 
 use std::rc::Rc;
 
 use anther_attention::{AttentionContext, ConfigError, Mask, Memory};
-use anther_tensor::layers::Embedding;
 use anther_tensor::{Element, Ids, Init, Parameters, Scope, Tape, Tensor, Var};
 
 pub use config::{Embeddings, EncoderDecoderConfig, OutputKind};
@@ -18,9 +17,11 @@ pub use sentences::Sentences;
 
 use crate::block::{Block, BlockNames};
 use crate::block_config::{BlockConfig, NormPosition};
+use crate::chains;
 use crate::decoder_block::{DecoderBlock, DecoderContext};
+use crate::embedder::{Embedder, Tokens};
 use crate::norm::Norm;
-use embedder::Embedder;
+use crate::positions::Positions;
 use output::Output;
 
 /// An encoder whose blocks see all of the source, and a decoder whose blocks see the target up to each token and the output of the encoder (Vaswani et
@@ -69,10 +70,14 @@ impl<B> Side<B> {
         mut scope: Scope<'_>,
         config: &EncoderDecoderConfig,
         (layers, block): (usize, &BlockConfig),
-        table: Embedding,
+        tokens: Tokens,
         make: impl Fn(&mut Scope<'_>, &BlockConfig) -> Result<B, ConfigError>,
     ) -> Result<Self, ConfigError> {
-        let embedder = Embedder::new(&mut scope, config, table);
+        let (context, width, std) = (config.context, config.width, config.position_std);
+        let positions = Positions::new(&mut scope.child("embed_positions"), &config.attention, context, width, std);
+        // H-SoftPOS scales its own table.
+        let scale = (config.scale_embedding && tokens.table().is_some()).then(|| (width as f64).sqrt());
+        let embedder = Embedder::new(tokens, positions, scale, (config.dropout, scope.stream("embed_dropout")));
         let blocks = (0..layers).map(|layer| make(&mut scope.child(format_args!("layers.{layer}")), block));
         let blocks = blocks.collect::<Result<_, _>>()?;
         let pre = config.norm_position == NormPosition::Pre;
@@ -96,26 +101,33 @@ impl EncoderDecoder {
     /// If the configuration is not valid.
     pub fn new(scope: &mut Scope<'_>, config: &EncoderDecoderConfig) -> Result<Self, ConfigError> {
         config.validate()?;
+        chains::build_with(scope, &config.chains, |scope| EncoderDecoder::build(scope, config))
+    }
+
+    fn build(scope: &mut Scope<'_>, config: &EncoderDecoderConfig) -> Result<Self, ConfigError> {
+        let kind = (config.embedding, config.embedding_levels);
         let init = config.encoder_block().embedding_init();
         let init = config.embedding_std.map_or(init, |std| Init::Normal { std });
-        let mut table = |name: &str, tokens| Embedding::new(&mut scope.child(name), tokens, config.width, init);
+        let mut tokens =
+            |name: &str, vocabulary| Tokens::new(&mut scope.child(name), kind, vocabulary, config.width, init);
         let (source, target) = match config.embeddings {
             Embeddings::Shared => {
-                let shared = table("model.shared", config.source_vocabulary);
-                (shared, shared)
+                let shared = tokens("model.shared", config.source_vocabulary)?;
+                (shared.clone(), shared)
             }
             Embeddings::Separate => (
-                table("model.encoder.embed_tokens", config.source_vocabulary),
-                table("model.decoder.embed_tokens", config.target_vocabulary),
+                tokens("model.encoder.embed_tokens", config.source_vocabulary)?,
+                tokens("model.decoder.embed_tokens", config.target_vocabulary)?,
             ),
         };
         let encoder = (config.encoder_layers, &config.encoder_block());
         let encoder = Side::new(scope.child("model.encoder"), config, encoder, source, |scope, block| {
             Block::new(scope, block, BlockNames::Bart)
         })?;
+        let table = target.table();
         let decoder = (config.decoder_layers, &config.decoder_block());
         let decoder = Side::new(scope.child("model.decoder"), config, decoder, target, DecoderBlock::new)?;
-        let output = Output::new(scope, config, target);
+        let output = Output::new(scope, config, table)?;
         Ok(EncoderDecoder { config: config.clone(), encoder, decoder, output, recompute: false })
     }
 
@@ -147,7 +159,7 @@ impl EncoderDecoder {
     pub fn encode<'t, T: Element>(&self, tape: &'t Tape<T>, source: &Sentences) -> Var<'t, T> {
         let mask = Mask::full().padded(source.lengths().to_vec());
         let context = Rc::new(self.context(&mask, source.ids(), 0));
-        let mut x = self.encoder.embedder.forward(tape, source.ids(), 0);
+        let mut x = self.encoder.embedder.forward(tape, source.ids(), 0, None);
         for block in &self.encoder.blocks {
             x = if self.recompute {
                 let (block, context) = (block.clone(), Rc::clone(&context));
@@ -196,7 +208,7 @@ impl EncoderDecoder {
         let own = self.context(&Mask::causal().padded(inputs.lengths().to_vec()), inputs.ids(), 0);
         let across = self.context_across(source.lengths(), length, keys);
         let context = Rc::new(DecoderContext { own, across });
-        let mut x = self.decoder.embedder.forward(tape, inputs.ids(), 0);
+        let mut x = self.decoder.embedder.forward(tape, inputs.ids(), 0, None);
         for block in &self.decoder.blocks {
             x = if self.recompute {
                 let (block, context) = (block.clone(), Rc::clone(&context));

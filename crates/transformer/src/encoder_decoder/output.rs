@@ -1,6 +1,7 @@
 //! From hidden states to logits, and to their loss.
 
-use anther_tensor::layers::{Embedding, Linear};
+use anther_attention::ConfigError;
+use anther_tensor::layers::Linear;
 use anther_tensor::{Element, Ids, Parameters, Scope, Tape, Tensor, Var, Weight};
 
 use super::config::{EncoderDecoderConfig, OutputKind};
@@ -11,22 +12,29 @@ pub(super) enum Output {
     /// `lm_head`, with a bias.
     Dense(Linear),
     /// The table of the target.
-    Tied(Embedding),
+    Tied(Weight),
     /// A copy of this table, once it has been taken.
     Frozen(Weight, Option<Tensor<f64>>),
 }
 
 impl Output {
-    pub(super) fn new(scope: &mut Scope<'_>, config: &EncoderDecoderConfig, table: Embedding) -> Self {
-        match config.output {
+    /// `table` is that of the target, if it has one.
+    pub(super) fn new(
+        scope: &mut Scope<'_>,
+        config: &EncoderDecoderConfig,
+        table: Option<Weight>,
+    ) -> Result<Self, ConfigError> {
+        let table =
+            || table.ok_or_else(|| ConfigError::new("model.output", "there is no table to tie to; use \"dense\""));
+        Ok(match config.output {
             OutputKind::Dense => {
                 let init = config.decoder_block().weight_init(config.width);
                 let (width, tokens) = (config.width, config.target_vocabulary);
                 Output::Dense(Linear::with_init(&mut scope.child("lm_head"), width, tokens, true, init))
             }
-            OutputKind::Tied => Output::Tied(table),
-            OutputKind::Frozen => Output::Frozen(table.weight, None),
-        }
+            OutputKind::Tied => Output::Tied(table()?),
+            OutputKind::Frozen => Output::Frozen(table()?, None),
+        })
     }
 
     /// Takes the copy that a frozen output is.
@@ -41,7 +49,7 @@ impl Output {
     fn weights<'t, T: Element>(&self, x: &Var<'t, T>) -> (Var<'t, T>, Option<Var<'t, T>>) {
         match self {
             Output::Dense(layer) => (x.weight(layer.weight), layer.bias.map(|bias| x.param(bias))),
-            Output::Tied(table) => (x.weight(table.weight), None),
+            Output::Tied(table) => (x.weight(*table), None),
             Output::Frozen(_, copy) => {
                 let copy = copy.as_ref().expect("a frozen output has no values yet; give it some with `frozen_at`");
                 (x.tape().constant(copy.cast()), None)

@@ -1,6 +1,7 @@
 //! Names and numbers of parameters, and what a pass costs.
 
 use anther_attention::{AttentionConfig, Position};
+use anther_chain::{ChainRule, ChainRules, FactorRule};
 use anther_tensor::{Init, ParamSet};
 use anther_transformer::{
     Activation, Embeddings, EncoderDecoder, EncoderDecoderConfig, ModelSummary, NormPosition, OutputKind,
@@ -53,6 +54,48 @@ fn the_counts_are_those_of_the_released_program() {
         let kgv = config.attention.clone().with_preset("kgv").unwrap();
         assert_eq!(count(&EncoderDecoderConfig { attention: kgv, ..config.clone() }), count(&config));
     }
+}
+
+/// The counts of the released program for its own model, and with tensor chains in the token vectors or the input projections alone.
+#[test]
+fn the_counts_of_anthe_are_those_of_the_released_program() {
+    let count = |config: &EncoderDecoderConfig| parameters(config).1;
+    let form = |name| released(32_000).with_preset(name).unwrap();
+    assert_eq!(count(&form("transformer-untied")), 93_322_496);
+    assert_eq!(count(&form("transformer-frozen-output")), 60_522_496);
+    assert_eq!(count(&form("kgv")), 93_322_496);
+    assert_eq!(count(&form("anthe")), 30_695_032);
+    assert_eq!(count(&form("anthe-256")), 13_876_208);
+    let dense = |mut config: EncoderDecoderConfig| {
+        config.chains = ChainRules::default();
+        config
+    };
+    assert_eq!(count(&dense(form("anthe"))), 68_912_632);
+    let chains = |glob: &[&str], config: EncoderDecoderConfig| {
+        let layers = glob.iter().map(|&glob| glob.to_owned()).collect();
+        let rule = ChainRule { layers, ratio: Some(0.2), factors: FactorRule::Paper, min_rank: 2, ..ChainRule::of("") };
+        EncoderDecoderConfig { chains: ChainRules(vec![rule]), ..config }
+    };
+    assert_eq!(count(&chains(&["*.embed_tokens.embed"], dense(form("anthe")))), 62_353_912);
+    assert_eq!(count(&chains(&["*.embed_tokens"], form("transformer-untied"))), 67_095_296);
+    let projections = ["*.q_proj", "*.k_proj", "*.v_proj"];
+    assert_eq!(count(&chains(&projections, form("transformer-untied"))), 81_931_520);
+}
+
+#[test]
+fn rules_of_chains_name_layers_or_say_what_is_near() {
+    let refusal = |rule: ChainRule| {
+        let config = EncoderDecoderConfig { chains: ChainRules(vec![rule]), ..tiny() };
+        let mut set = ParamSet::new();
+        EncoderDecoder::new(&mut set.root(), &config).unwrap_err().to_string()
+    };
+    let nothing = refusal(ChainRule { rank: Some(2), ..ChainRule::of("*.qproj") });
+    assert!(nothing.starts_with("model.chains: no layer matches *.qproj; near it are"), "{nothing}");
+    assert!(nothing.contains("q_proj"), "{nothing}");
+    let nothing = refusal(ChainRule { rank: Some(0), ..ChainRule::of("*.q_proj") });
+    assert!(nothing.contains("a rank of 0"), "{nothing}");
+    let both = refusal(ChainRule { rank: Some(1), ratio: Some(0.5), ..ChainRule::of("*.q_proj") });
+    assert!(both.contains("exactly one"), "{both}");
 }
 
 #[test]

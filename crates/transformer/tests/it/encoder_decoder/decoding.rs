@@ -5,7 +5,7 @@ use anther_tensor::{Ids, Tape};
 use anther_testkit::assert_close;
 use anther_transformer::{Embeddings, EncoderDecoder, EncoderDecoderConfig, NormPosition, OutputKind, Sentences};
 
-use super::{TOKENS, build, preset, sentences, tiny};
+use super::{TOKENS, build, embeddings, form, preset, sentences, tiny};
 
 const CONTEXT: usize = 17;
 
@@ -26,6 +26,8 @@ fn cached_logits_equal_those_of_the_full_pass() {
     configs.push(EncoderDecoderConfig { norm_position: NormPosition::Post, ..long(tiny()) });
     let learned = AttentionConfig { position: Position::Learned, ..AttentionConfig::default() };
     configs.push(EncoderDecoderConfig { attention: learned, output: OutputKind::Tied, ..long(tiny()) });
+    configs.extend(embeddings().map(long));
+    configs.push(long(form("anthe")));
     for config in configs {
         decodes(&config);
     }

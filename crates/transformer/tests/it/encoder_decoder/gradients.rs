@@ -7,7 +7,7 @@ use anther_transformer::{
     Activation, Embeddings, EncoderDecoder, EncoderDecoderConfig, NormKind, NormPosition, OutputKind, Sentences,
 };
 
-use super::{TOKENS, build, preset, sentences, tiny};
+use super::{TOKENS, build, embeddings, form, preset, sentences, tiny};
 
 /// Sources and inputs with padding, targets, and weights that do not count it.
 fn batch() -> (Sentences, Sentences, Ids, Vec<f64>) {
@@ -76,6 +76,9 @@ fn every_kind_of_model() {
         model("kgv", preset("kgv")),
         model("expressive", preset("expressive")),
         model("linear", preset("linear")),
+        model("chain of token vectors", embeddings()[0].clone()),
+        model("three levels of soft classes", embeddings()[1].clone()),
+        model("anthe", form("anthe")),
     ]);
 }
 
@@ -107,7 +110,7 @@ fn a_block_that_is_computed_again_gives_the_same_bits() {
 
 #[test]
 fn one_batch_can_be_learned_by_heart() {
-    for config in [tiny(), preset("kgv"), EncoderDecoderConfig { output: OutputKind::Tied, ..tiny() }] {
+    for config in [tiny(), preset("kgv"), form("anthe"), EncoderDecoderConfig { output: OutputKind::Tied, ..tiny() }] {
         let (model, mut parameters) = build::<f32>(&config, 1);
         let mut gradients = parameters.gradients();
         let (source, inputs, targets, weights) = batch();

@@ -6,8 +6,9 @@ mod gradients;
 mod sight;
 
 use anther_attention::{AttentionConfig, Position};
+use anther_chain::{ChainRule, ChainRules};
 use anther_tensor::{Element, Ids, ParamSet, Parameters};
-use anther_transformer::{EncoderDecoder, EncoderDecoderConfig, Sentences};
+use anther_transformer::{EmbeddingKind, EncoderDecoder, EncoderDecoderConfig, Sentences};
 
 /// Tokens of the source, and of the target.
 const TOKENS: [usize; 2] = [6, 5];
@@ -31,6 +32,25 @@ fn tiny() -> EncoderDecoderConfig {
 /// The same with the attention of a preset.
 fn preset(name: &str) -> EncoderDecoderConfig {
     EncoderDecoderConfig { attention: tiny().attention.with_preset(name).unwrap(), ..tiny() }
+}
+
+/// The same in the form of one of the models of arXiv 2305.10991.
+fn form(name: &str) -> EncoderDecoderConfig {
+    EncoderDecoderConfig { feed_forward: None, ..tiny().with_preset(name).unwrap() }
+}
+
+/// Every kind of embedding.
+fn embeddings() -> [EncoderDecoderConfig; 3] {
+    let of_low_rank = ChainRule { rank: Some(2), ..ChainRule::of("*.embed_tokens*") };
+    let chain = EncoderDecoderConfig { chains: ChainRules(vec![of_low_rank]), ..tiny() };
+    let no_positions = AttentionConfig { position: Position::None, ..AttentionConfig::default() };
+    let soft = EncoderDecoderConfig {
+        embedding: EmbeddingKind::HSoftpos,
+        embedding_levels: 2,
+        attention: no_positions,
+        ..tiny()
+    };
+    [chain, EncoderDecoderConfig { embedding_levels: 3, ..soft.clone() }, soft]
 }
 
 fn build<T: Element>(config: &EncoderDecoderConfig, seed: u64) -> (EncoderDecoder, Parameters<T>) {

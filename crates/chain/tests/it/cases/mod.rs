@@ -1,0 +1,4 @@
+//! Cases of the ops of this crate.
+
+mod layers;
+mod ops;
