@@ -30,6 +30,24 @@ use output::Output;
 /// Nothing sees the padding of either side. Parameters `model.shared` or `model.encoder.embed_tokens` and `model.decoder.embed_tokens`, then below
 /// `model.encoder` and `model.decoder` `embed_positions`, `layers.N` and, if pre-norm, `layer_norm`, and `lm_head`: the names of the BART and Marian models
 /// of Hugging Face, but for `o_proj` where they say `out_proj`.
+///
+/// ```
+/// use anther_tensor::{ParamSet, Parameters, Tape};
+/// use anther_transformer::{EncoderDecoder, EncoderDecoderConfig, Sentences};
+///
+/// let config = EncoderDecoderConfig { source_vocabulary: 11, target_vocabulary: 7, context: 8, ..EncoderDecoderConfig::default() };
+/// let mut set = ParamSet::new();
+/// let model = EncoderDecoder::new(&mut set.root(), &config)?;
+/// let parameters = Parameters::<f32>::initialise(&set, 1);
+///
+/// // Two sources of different lengths. Targets begin after token 1, and end at token 2 or after 6 tokens.
+/// let tape = Tape::inference(&parameters);
+/// let sources = Sentences::padded(&[vec![3, 10, 5], vec![9]], 0);
+/// let targets = model.greedy(&tape, &sources, [1, 2], 6);
+/// assert_eq!(targets.len(), 2);
+/// assert!(targets.iter().all(|target| target.len() <= 6 && !target.contains(&2)));
+/// # Ok::<(), anther_transformer::ConfigError>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct EncoderDecoder {
     config: EncoderDecoderConfig,
