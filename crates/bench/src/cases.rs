@@ -1,6 +1,7 @@
 //! All cases, a file for each family.
 
 mod attention;
+mod chain;
 mod decode;
 mod elementwise;
 mod gemm;
@@ -24,6 +25,7 @@ pub fn all(threads: usize, anther: Option<&std::path::Path>) -> Vec<Case> {
     cases.extend(loss::cases());
     cases.extend(attention::cases());
     cases.extend(mechanisms::cases());
+    cases.extend(chain::cases());
     cases.extend(train::cases());
     cases.extend(decode::cases());
     cases.extend(anther.map(startup::case));

@@ -10,6 +10,7 @@ use crate::task::TaskError;
 
 /// A model of one of the kinds that a recipe can ask for.
 #[derive(Clone, Debug)]
+#[expect(clippy::large_enum_variant, reason = "a process has one or two models")]
 pub enum Model {
     /// Predicts each token of a sequence from those before it.
     CausalLm(CausalLm),
