@@ -182,7 +182,7 @@ impl Pruning {
         }
         let mut recipe = trained.recipe.clone();
         recipe.model.chains_mut().0.splice(0..0, rules);
-        let (model, parameters) = self.rebuild(&recipe, trained, &cores)?;
+        let (model, parameters) = rebuild(&recipe, trained, &cores)?;
         Ok(Pruned { recipe, model, parameters, layers: done, kept })
     }
 
@@ -213,29 +213,28 @@ impl Pruning {
             Err(_) => LowRankWeight::legs(shape),
         }
     }
+}
 
-    /// The model of the new recipe, with the cores, and with the values that the trained model has for everything else.
-    fn rebuild(
-        &self,
-        recipe: &Recipe,
-        trained: &TrainedModel,
-        cores: &[(String, Vec<f32>)],
-    ) -> Result<(Model, Parameters<f32>), PruneError> {
-        let tokens = trained.symbols.count();
-        let (model, mut parameters) =
-            Model::build(&recipe.model, tokens, |width| fixed_vectors(recipe, width), recipe.train.seed)?;
-        let old = &trained.parameters;
-        for id in parameters.ids() {
-            let name = parameters.spec(id).name.clone();
-            match old.find(&name) {
-                Some(same) => parameters.set(id, old.tensor(same).data()),
-                None => {
-                    let (_, core) =
-                        cores.iter().find(|(core, _)| *core == name).expect("what is new in a pruned model is a core");
-                    parameters.set(id, core);
-                }
+/// The model of the new recipe, with the cores, and with the values that the trained model has for everything else.
+fn rebuild(
+    recipe: &Recipe,
+    trained: &TrainedModel,
+    cores: &[(String, Vec<f32>)],
+) -> Result<(Model, Parameters<f32>), PruneError> {
+    let tokens = trained.symbols.count();
+    let (model, mut parameters) =
+        Model::build(&recipe.model, tokens, |width| fixed_vectors(recipe, width), recipe.train.seed)?;
+    let old = &trained.parameters;
+    for id in parameters.ids() {
+        let name = parameters.spec(id).name.clone();
+        match old.find(&name) {
+            Some(same) => parameters.set(id, old.tensor(same).data()),
+            None => {
+                let (_, core) =
+                    cores.iter().find(|(core, _)| *core == name).expect("what is new in a pruned model is a core");
+                parameters.set(id, core);
             }
         }
-        Ok((model, parameters))
     }
+    Ok((model, parameters))
 }
