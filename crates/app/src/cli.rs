@@ -40,6 +40,8 @@ pub enum Command {
     Inspect(InspectArgs),
     /// Write the weights of a model into a safetensors file
     Export(ExportArgs),
+    /// Score lines of translations against references: BLEU and chrF, as sacreBLEU has them
+    Bleu(BleuArgs),
     /// List the recipes that are compiled in
     Recipes(RecipesArgs),
     /// Print a completion script for a shell
@@ -292,6 +294,21 @@ pub struct PruneArgs {
     /// How to compute.
     #[command(flatten)]
     pub compute: ComputeArgs,
+}
+
+/// `anther bleu`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  anther translate runs/mine < test.de | anther bleu test.en
+  anther bleu reference-1.txt reference-2.txt --json < hypotheses.txt")]
+pub struct BleuArgs {
+    /// Files of references, a sentence a line
+    #[arg(value_name = "REFERENCES", required = true)]
+    pub references: Vec<PathBuf>,
+    /// Answer with one line of JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `anther export`

@@ -57,6 +57,7 @@ fn run(command: Command) -> Result<u8, Failure> {
         Command::Eval(args) => commands::eval::run(&args),
         Command::Generate(args) => commands::generate::run(&args),
         Command::Translate(args) => commands::translate::run(&args),
+        Command::Bleu(args) => commands::bleu::run(&args),
         Command::Prune(args) => commands::prune::run(&args),
         Command::Export(args) => commands::export::run(&args),
         Command::Inspect(args) => commands::inspect::run(&args),

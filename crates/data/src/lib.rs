@@ -66,6 +66,7 @@ mod error;
 pub mod fetch;
 mod locate;
 pub mod manifest;
+pub mod metrics;
 pub mod nt;
 mod pair;
 mod permutation;

@@ -1,5 +1,6 @@
 //! One file per subcommand. Each has `run`, which returns the exit code of a command that did not fail.
 
+pub mod bleu;
 pub mod completions;
 pub mod eval;
 pub mod export;

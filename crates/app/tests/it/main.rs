@@ -5,6 +5,7 @@ mod bad_data;
 mod bad_flags;
 mod bad_recipes;
 mod bad_runs;
+mod bleu;
 mod completions;
 mod determinism;
 mod diverged;

@@ -6,6 +6,7 @@ mod cursor;
 mod fetch;
 mod locate;
 mod manifest;
+mod metrics;
 mod nt_batches;
 mod nt_cycles;
 mod nt_embedding;

@@ -1,0 +1,79 @@
+//! `anther bleu`: how near the lines of the standard input come to references.
+
+use std::io::{Read, stdin};
+use std::path::Path;
+
+use anther_data::metrics::{Bleu, Chrf};
+use serde_json::json;
+
+use super::DONE;
+use crate::cli::BleuArgs;
+use crate::failure::Failure;
+use crate::output;
+
+/// The most bytes of a file, 256 MiB.
+const LIMIT: u64 = 256 << 20;
+
+/// Reads all lines, compares, prints.
+pub fn run(args: &BleuArgs) -> Result<u8, Failure> {
+    let mut references = Vec::new();
+    for path in &args.references {
+        let what = path.display().to_string();
+        let file = std::fs::File::open(path).map_err(|error| refused(&what, &error.to_string()))?;
+        references.push((path, lines(file, &what)?));
+    }
+    let hypotheses = lines(stdin().lock(), "the standard input")?;
+    for (path, reference) in &references {
+        check_lengths(hypotheses.len(), path, reference.len())?;
+    }
+    let of_line = |i: usize| references.iter().map(|(_, lines)| lines[i].as_str()).collect::<Vec<_>>();
+    let references: Vec<_> = (0..hypotheses.len()).map(of_line).collect();
+    let (bleu, chrf) = (Bleu::of_corpus(&hypotheses, &references), Chrf::of_corpus(&hypotheses, &references));
+    if args.json {
+        output::print_json(&json!({
+            "bleu": { "score": bleu.score, "precisions": bleu.precisions, "brevity_penalty": bleu.brevity_penalty,
+                "hypothesis_tokens": bleu.hypothesis_tokens, "reference_tokens": bleu.reference_tokens,
+                "signature": bleu.signature() },
+            "chrf": { "score": chrf.score, "signature": chrf.signature() },
+            "sentences": hypotheses.len(),
+        }))?;
+        return Ok(DONE);
+    }
+    let precisions: Vec<_> = bleu.precisions.iter().map(|p| format!("{p:.1}")).collect();
+    output::print(&format!(
+        "BLEU: {:.2} ({}; brevity penalty {:.3}, {} tokens for {})\nsignature: {}\nchrF2: {:.2}\nsignature: {}",
+        bleu.score,
+        precisions.join("/"),
+        bleu.brevity_penalty,
+        bleu.hypothesis_tokens,
+        bleu.reference_tokens,
+        bleu.signature(),
+        chrf.score,
+        chrf.signature()
+    ))?;
+    Ok(DONE)
+}
+
+fn refused(what: &str, why: &str) -> Failure {
+    Failure::usage(anyhow::anyhow!("{what} cannot be read: {why}"))
+}
+
+/// The lines of a text.
+fn lines(from: impl Read, what: &str) -> Result<Vec<String>, Failure> {
+    let mut text = String::new();
+    let read = from.take(LIMIT + 1).read_to_string(&mut text).map_err(|error| refused(what, &error.to_string()))?;
+    if read as u64 > LIMIT {
+        return Err(refused(what, &format!("it has more than {LIMIT} bytes; give it in parts")));
+    }
+    Ok(text.lines().map(str::to_owned).collect())
+}
+
+fn check_lengths(hypotheses: usize, path: &Path, references: usize) -> Result<(), Failure> {
+    if hypotheses == references {
+        return Ok(());
+    }
+    Err(Failure::usage(anyhow::anyhow!(
+        "{} has {references} lines, but {hypotheses} came on the standard input; give one line for each reference",
+        path.display()
+    )))
+}
