@@ -72,6 +72,7 @@ mod pair;
 mod permutation;
 mod random;
 pub mod reverse_map;
+pub mod series;
 pub mod text;
 mod tokens;
 mod vocabulary;

@@ -12,6 +12,7 @@ mod nt_cycles;
 mod nt_embedding;
 mod nt_errors;
 mod reverse_map;
+mod series;
 mod shakespeare;
 mod support;
 mod text;
