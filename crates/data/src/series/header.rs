@@ -25,11 +25,7 @@ impl Header {
             "data" => return Ok(true),
             "problemname" => self.name = value.unwrap_or_default().to_owned(),
             "timestamps" => self.stamped = truth(&tag, value)?,
-            "univariate" => {
-                if truth(&tag, value)? {
-                    self.channels = Some(1);
-                }
-            }
+            "univariate" if truth(&tag, value)? => self.channels = Some(1),
             "dimension" | "dimensions" => {
                 let number = value.and_then(|value| value.parse().ok()).filter(|&number| number > 0);
                 self.channels = Some(number.ok_or_else(|| format!("@{tag} needs a number of channels, at least 1"))?);
