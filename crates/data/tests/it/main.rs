@@ -4,6 +4,7 @@ mod blocks;
 mod cursor;
 #[cfg(feature = "fetch")]
 mod fetch;
+mod images;
 mod locate;
 mod manifest;
 mod metrics;

@@ -1,0 +1,62 @@
+//! Files that may be packed with gzip.
+
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::Path;
+
+use flate2::bufread::MultiGzDecoder;
+use thiserror::Error;
+
+/// Why the bytes of a file could not be read.
+#[derive(Debug, Error)]
+pub enum ReadError {
+    /// The operating system refused.
+    #[error("{origin} cannot be read: {source}")]
+    Io {
+        /// The file.
+        origin: String,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// The gzip stream is damaged or cut off.
+    #[error("{origin} is packed with gzip and damaged: {reason}; fetch it again")]
+    Damaged {
+        /// The file.
+        origin: String,
+        /// What the unpacker said.
+        reason: String,
+    },
+    /// More bytes than are allowed, unpacked.
+    #[error("{origin} has more than {limit} bytes when it is unpacked, which is more than a file of its kind may have")]
+    TooLong {
+        /// The file.
+        origin: String,
+        /// How many are allowed.
+        limit: u64,
+    },
+}
+
+/// The bytes of a file, unpacked if it begins like a gzip file, at most `limit` of them.
+///
+/// # Errors
+/// [`ReadError`].
+pub fn read_packed(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
+    let origin = path.display().to_string();
+    let failed = |source| ReadError::Io { origin: origin.clone(), source };
+    let mut file = BufReader::new(File::open(path).map_err(failed)?);
+    let mut start = Vec::new();
+    file.by_ref().take(2).read_to_end(&mut start).map_err(failed)?;
+    let packed = start == [0x1f, 0x8b];
+    let mut all = std::io::Cursor::new(start).chain(file);
+    let mut bytes = Vec::new();
+    let read = if packed {
+        let damaged = |error: std::io::Error| ReadError::Damaged { origin: origin.clone(), reason: error.to_string() };
+        MultiGzDecoder::new(BufReader::new(all)).take(limit + 1).read_to_end(&mut bytes).map_err(damaged)?
+    } else {
+        all.by_ref().take(limit + 1).read_to_end(&mut bytes).map_err(failed)?
+    };
+    if read as u64 > limit {
+        return Err(ReadError::TooLong { origin, limit });
+    }
+    Ok(bytes)
+}
