@@ -71,6 +71,7 @@ pub mod metrics;
 pub mod nt;
 mod packed;
 mod pair;
+pub mod parallel;
 mod permutation;
 mod random;
 pub mod reverse_map;

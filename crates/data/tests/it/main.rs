@@ -12,6 +12,7 @@ mod nt_batches;
 mod nt_cycles;
 mod nt_embedding;
 mod nt_errors;
+mod parallel;
 mod reverse_map;
 mod series;
 mod shakespeare;

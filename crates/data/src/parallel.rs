@@ -1,0 +1,158 @@
+//! Sentences in two languages, line by line: plain text, the `train.tags` files of IWSLT, and the XML and SGML files of IWSLT and WMT; all of them packed with
+//! gzip or not.
+//!
+//! ```
+//! use anther_data::parallel::{ParallelText, sentences};
+//!
+//! assert_eq!(sentences("<doc>\n<seg id=\"1\"> Two &amp; two </seg>\n</doc>\n"), ["Two & two"]);
+//! assert_eq!(sentences("<url>http://x</url>\n<title>A talk</title>\nHello.\n"), ["A talk", "Hello."]);
+//! let text = ParallelText::of_sides("ein Hund\n\n", "a dog\nnothing\n", ["de", "en"])?;
+//! assert_eq!((text.pairs.len(), text.dropped), (1, 1));
+//! # Ok::<(), anther_data::parallel::ParallelError>(())
+//! ```
+
+use std::path::Path;
+
+use thiserror::Error;
+
+use crate::packed::{ReadError, read_packed};
+
+/// The most bytes of a side, unpacked: 2 GiB.
+pub const MAX_SIDE_BYTES: u64 = 2 << 30;
+
+/// What is wrong with two files of sentences.
+#[derive(Debug, Error)]
+pub enum ParallelError {
+    /// A side cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// A side is no text.
+    #[error("{origin}, line {line}: it is not UTF-8; convert it, for example with iconv")]
+    NotUtf8 {
+        /// The file.
+        origin: String,
+        /// The line, counted from 1.
+        line: usize,
+    },
+    /// The sides have different numbers of sentences.
+    #[error("{source_name} has {sources} sentences, but {target_name} has {targets}; give two sides of the same text")]
+    Lengths {
+        /// The file of one side.
+        source_name: String,
+        /// Its sentences.
+        sources: usize,
+        /// The file of the other side.
+        target_name: String,
+        /// Its sentences.
+        targets: usize,
+    },
+    /// There are no pairs.
+    #[error("{source_name} and {target_name} have no pair of sentences in which neither is empty")]
+    Empty {
+        /// The file of one side.
+        source_name: String,
+        /// The file of the other side.
+        target_name: String,
+    },
+}
+
+/// Pairs of sentences.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ParallelText {
+    /// Source and target, without white space around them, neither empty.
+    pub pairs: Vec<[String; 2]>,
+    /// Pairs that were left out because a side is empty.
+    pub dropped: usize,
+}
+
+impl ParallelText {
+    /// Reads two files whose sentences belong together one by one.
+    ///
+    /// # Errors
+    /// [`ParallelError`].
+    pub fn read(source: &Path, target: &Path) -> Result<Self, ParallelError> {
+        let names = [source, target].map(|path| path.display().to_string());
+        let [one, other] = [text(source, &names[0])?, text(target, &names[1])?];
+        ParallelText::of_sides(&one, &other, [&names[0], &names[1]])
+    }
+
+    /// The same for texts that are in memory; `names` are for messages.
+    ///
+    /// # Errors
+    /// [`ParallelError::Lengths`] and [`ParallelError::Empty`].
+    pub fn of_sides(source: &str, target: &str, names: [&str; 2]) -> Result<Self, ParallelError> {
+        let (sources, targets) = (sentences(source), sentences(target));
+        let [source_name, target_name] = names.map(str::to_owned);
+        if sources.len() != targets.len() {
+            let (sources, targets) = (sources.len(), targets.len());
+            return Err(ParallelError::Lengths { source_name, sources, target_name, targets });
+        }
+        let all = sources.len();
+        let pairs: Vec<_> = sources
+            .into_iter()
+            .zip(targets)
+            .filter(|(source, target)| !source.is_empty() && !target.is_empty())
+            .map(|(source, target)| [source, target])
+            .collect();
+        if pairs.is_empty() {
+            return Err(ParallelError::Empty { source_name, target_name });
+        }
+        Ok(ParallelText { dropped: all - pairs.len(), pairs })
+    }
+}
+
+fn text(path: &Path, origin: &str) -> Result<String, ParallelError> {
+    String::from_utf8(read_packed(path, MAX_SIDE_BYTES)?).map_err(|error| {
+        let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = 1 + before.iter().filter(|&&byte| byte == b'\n').count();
+        ParallelError::NotUtf8 { origin: origin.to_owned(), line }
+    })
+}
+
+/// Tags of `train.tags` files whose lines are about a talk and are no sentences.
+const ABOUT: [&str; 8] = ["<url>", "<talkid>", "<keywords>", "<speaker>", "<reviewer", "<translator", "<doc", "</doc>"];
+
+/// The sentences of one side, without white space around them; empty ones stay, because they have a partner.
+///
+/// With a line that begins with `<seg id` it is XML or SGML, and these lines are the sentences. With one that begins with `<url>` or `<talkid>` it is a
+/// `train.tags` file: titles and descriptions are sentences, what else is about a talk is none. Anything else is plain text, a sentence a line.
+#[must_use]
+pub fn sentences(text: &str) -> Vec<String> {
+    let lines = || text.lines().map(str::trim);
+    let is_seg = |line: &&str| line.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("<seg id"));
+    if lines().any(|line| is_seg(&line)) {
+        return lines().filter(is_seg).map(|line| unescaped(&without_tags(line))).collect();
+    }
+    if lines().any(|line| line.starts_with("<url>") || line.starts_with("<talkid>")) {
+        let sentences = lines().filter(|line| !ABOUT.iter().any(|tag| line.starts_with(tag)));
+        return sentences.map(untitled).collect();
+    }
+    lines().map(str::to_owned).collect()
+}
+
+/// What stands between tags.
+fn without_tags(line: &str) -> String {
+    let mut out = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some((before, tag)) = rest.split_once('<') {
+        out.push_str(before);
+        rest = tag.split_once('>').map_or("", |(_, after)| after);
+    }
+    out.push_str(rest);
+    out.trim().to_owned()
+}
+
+/// The text of a title or a description, and any other line as it is: a sentence may have angle brackets.
+fn untitled(line: &str) -> String {
+    let is_title = ["<title>", "<description>"].iter().any(|tag| line.starts_with(tag));
+    if is_title { without_tags(line) } else { line.to_owned() }
+}
+
+/// The five names that XML has for characters; `&amp;` last, so that `&amp;lt;` becomes `&lt;`.
+fn unescaped(text: &str) -> String {
+    if !text.contains('&') {
+        return text.to_owned();
+    }
+    let text = text.replace("&lt;", "<").replace("&gt;", ">").replace("&quot;", "\"").replace("&apos;", "'");
+    text.replace("&amp;", "&")
+}
