@@ -87,6 +87,7 @@ fn fine_tuning_and_data_bring_the_loss_down() {
     assert!(of(&plain, "after_fine_tuning") < of(&plain, "after"));
     let fitted = prune(&place, &[&FEED_FORWARD[..], &size, &["--out", "fitted", "--data-aware"]].concat());
     for layer in fitted["layers"].as_array().unwrap() {
+        assert!(of(layer, "error") > of(layer, "bound"), "what fits the data is farther from the weight: {layer}");
         let [ignoring, knowing] = [0, 1].map(|i| layer["error_on_data"][i].as_f64().unwrap());
         assert!(knowing < ignoring, "{layer}");
     }

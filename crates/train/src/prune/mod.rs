@@ -12,13 +12,14 @@ mod scan;
 mod survey;
 
 use anther_chain::{
-    ChainError, ChainRule, ChainRules, ChainSpec, FactorRule, FactorShape, LowRankWeight, Report, Truncation,
+    Chain, ChainError, ChainRule, ChainRules, ChainSpec, FactorRule, FactorShape, LowRankWeight, Report, Truncation,
     decompose, decompose_weighted,
 };
 use anther_data::DataDir;
 use anther_tensor::{Parameters, Tensor};
 use anther_transformer::OutputKind;
 
+use calibration::Moments;
 pub use scan::{GROUPS, Point, RATIOS, scan};
 pub(crate) use survey::survey;
 pub use survey::{LayerWeight, layers};
@@ -65,7 +66,9 @@ pub struct PrunedLayer {
     pub dense: usize,
     /// The chain.
     pub spec: ChainSpec,
-    /// What the chain leaves out.
+    /// `‖W − Ŵ‖_F`
+    pub error: f64,
+    /// What the chain that ignores the data leaves out: the nearest one in that norm, or close to it.
     pub report: Report,
     /// The relative error on the calibration data, of the chain that ignores them and of the one that was taken.
     pub on_data: Option<[f64; 2]>,
@@ -142,40 +145,20 @@ impl Pruning {
     pub fn apply(&self, trained: &TrainedModel, data: &DataDir) -> Result<Pruned, PruneError> {
         let chosen = self.choose(trained)?;
         let moments = match self.calibration {
-            0 => calibration::Moments::default(),
+            0 => Moments::default(),
             batches => calibration::gather(trained, data, &chosen, batches)?,
         };
-        let (mut done, mut kept, mut rules) = (Vec::new(), Vec::new(), Vec::new());
-        let mut cores: Vec<(String, Vec<f32>)> = Vec::new();
+        let (mut done, mut kept, mut rules, mut cores) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
         for layer in &chosen {
             let refused = |cause| PruneError::Layer { layer: layer.name.clone(), cause };
-            let parameters = &trained.parameters;
-            let id = parameters.find(&layer.weight_name()).expect("a dense layer has a weight of this name");
-            let weight: Tensor<f64> = parameters.tensor(id).cast();
-            let (inputs, outputs) = self.legs(layer.shape);
-            let (mut chain, report) = decompose(&weight, &inputs, &outputs, &self.truncation).map_err(refused)?;
-            if chain.spec().params() >= weight.numel() {
+            let Some((pruned, chain)) = self.prune(trained, &moments, layer).map_err(refused)? else {
                 kept.push(layer.name.clone());
                 continue;
-            }
-            let on_data = match moments.of(&layer.name) {
-                None => None,
-                Some(moments) => {
-                    let (fitted, weighted) =
-                        decompose_weighted(&weight, moments, &inputs, &outputs, &self.truncation, SWEEPS)
-                            .map_err(refused)?;
-                    chain = fitted;
-                    let relative = |error: f64| if weighted.norm > 0.0 { error / weighted.norm } else { 0.0 };
-                    Some([relative(weighted.plain), weighted.relative_error()])
-                }
             };
-            chain.balance_norms();
-            for (k, core) in chain.cores().iter().enumerate() {
-                cores.push((format!("{}.cores.{k}", layer.name), core.cast().data().to_vec()));
-            }
-            let spec = chain.spec().clone();
-            rules.push(ChainRule { spec: Some(spec.clone()), ..ChainRule::of(&layer.name) });
-            done.push(PrunedLayer { name: layer.name.clone(), dense: weight.numel(), spec, report, on_data });
+            let named = |(k, core): (usize, &Tensor<f64>)| (format!("{}.cores.{k}", layer.name), core.cast());
+            cores.extend(chain.cores().iter().enumerate().map(named));
+            rules.push(ChainRule { spec: Some(pruned.spec.clone()), ..ChainRule::of(&layer.name) });
+            done.push(pruned);
         }
         if done.is_empty() {
             return Err(PruneError::Nothing { layers: kept.join(", ") });
@@ -184,6 +167,35 @@ impl Pruning {
         recipe.model.chains_mut().0.splice(0..0, rules);
         let (model, parameters) = rebuild(&recipe, trained, &cores)?;
         Ok(Pruned { recipe, model, parameters, layers: done, kept })
+    }
+
+    /// One layer and its chain, or nothing if the chain would have as many parameters as the weight.
+    fn prune(
+        &self,
+        trained: &TrainedModel,
+        moments: &Moments,
+        layer: &LayerWeight,
+    ) -> Result<Option<(PrunedLayer, Chain<f64>)>, ChainError> {
+        let parameters = &trained.parameters;
+        let id = parameters.find(&layer.weight_name()).expect("a dense layer has a weight of this name");
+        let weight: Tensor<f64> = parameters.tensor(id).cast();
+        let (inputs, outputs) = self.legs(layer.shape);
+        let (mut chain, report) = decompose(&weight, &inputs, &outputs, &self.truncation)?;
+        if chain.spec().params() >= weight.numel() {
+            return Ok(None);
+        }
+        let (mut error, mut on_data) = (report.error, None);
+        if let Some(moments) = moments.of(&layer.name) {
+            let (fitted, weighted) = decompose_weighted(&weight, moments, &inputs, &outputs, &self.truncation, SWEEPS)?;
+            let relative = |error: f64| if weighted.norm > 0.0 { error / weighted.norm } else { 0.0 };
+            on_data = Some([relative(weighted.plain), weighted.relative_error()]);
+            let dense = fitted.to_dense();
+            error = weight.data().iter().zip(dense.data()).map(|(a, b)| (a - b).powi(2)).sum::<f64>().sqrt();
+            chain = fitted;
+        }
+        chain.balance_norms();
+        let (name, spec) = (layer.name.clone(), chain.spec().clone());
+        Ok(Some((PrunedLayer { name, dense: weight.numel(), spec, error, report, on_data }, chain)))
     }
 
     /// The layers that the globs match, all of them dense.
@@ -219,7 +231,7 @@ impl Pruning {
 fn rebuild(
     recipe: &Recipe,
     trained: &TrainedModel,
-    cores: &[(String, Vec<f32>)],
+    cores: &[(String, Tensor<f32>)],
 ) -> Result<(Model, Parameters<f32>), PruneError> {
     let tokens = trained.symbols.count();
     let (model, mut parameters) =
@@ -232,7 +244,7 @@ fn rebuild(
             None => {
                 let (_, core) =
                     cores.iter().find(|(core, _)| *core == name).expect("what is new in a pruned model is a core");
-                parameters.set(id, core);
+                parameters.set(id, core.data());
             }
         }
     }

@@ -75,7 +75,7 @@ pub fn scan(
                 ratio,
                 dense,
                 removed: dense - pruned.layers.iter().map(|layer| layer.spec.params()).sum::<usize>(),
-                error: (sum(&|layer| layer.report.error.powi(2)) / sum(&|layer| layer.report.norm.powi(2))).sqrt(),
+                error: (sum(&|layer| layer.error.powi(2)) / sum(&|layer| layer.report.norm.powi(2))).sqrt(),
                 loss: evaluation.measure(&pruned.model, &pruned.parameters).loss,
                 before,
             };

@@ -25,14 +25,14 @@ impl Report<'_> {
     pub fn table(&self) -> String {
         let mut rows = vec![["layer", "dense", "chain", "ratio", "error", "bound"].map(str::to_owned)];
         rows.extend(self.pruned.layers.iter().map(|layer| {
-            let PrunedLayer { name, dense, spec, report, .. } = layer;
+            let PrunedLayer { name, dense, spec, error, report, .. } = layer;
             let relative = |x: f64| format!("{:.4}", if report.norm > 0.0 { x / report.norm } else { 0.0 });
             [
                 name.clone(),
                 grouped(*dense as u64),
                 grouped(spec.params() as u64),
                 format!("{:.4}", spec.ratio()),
-                relative(report.error),
+                relative(*error),
                 relative(report.bound),
             ]
         }));
@@ -71,7 +71,7 @@ impl Report<'_> {
                 "inputs": layer.spec.inputs,
                 "outputs": layer.spec.outputs,
                 "ranks": layer.spec.ranks,
-                "error": layer.report.error,
+                "error": layer.error,
                 "bound": layer.report.bound,
                 "norm": layer.report.norm,
                 "error_on_data": layer.on_data,
