@@ -23,7 +23,7 @@ struct Case {
 
 #[test]
 fn scores_are_those_of_sacrebleu() {
-    let golden: Golden = serde_json::from_str(include_str!("../golden/metrics.json")).unwrap();
+    let golden: Golden = serde_json::from_str(include_str!("../sacrebleu.json")).unwrap();
     assert!(golden.generator.starts_with("sacrebleu 2.") && golden.cases.len() >= 60);
     let close = |a: f64, b: f64| (a - b).abs() <= 1e-9 * b.abs().max(1.0);
     for (i, case) in golden.cases.iter().enumerate() {
