@@ -2,6 +2,7 @@
 
 mod cases;
 mod causality;
+mod cost;
 mod decoding;
 mod degenerate;
 mod expressive;
