@@ -86,7 +86,7 @@ pub use checksum::{sha256_file, sha256_hex};
 pub use cursor::{Cursor, EpochOrder};
 pub use error::DataError;
 pub use locate::DataDir;
-pub use packed::{ReadError, read_packed};
+pub use packed::{ReadError, read_packed, read_packed_text};
 pub use pair::PairBatch;
 pub use permutation::permutation;
 pub use text::MAX_TEXT_BYTES;

@@ -34,6 +34,14 @@ pub enum ReadError {
         /// How many are allowed.
         limit: u64,
     },
+    /// Bytes that are no text.
+    #[error("{origin}, line {line}: it is not UTF-8; convert it, for example with iconv")]
+    NotUtf8 {
+        /// The file.
+        origin: String,
+        /// The line, counted from 1.
+        line: usize,
+    },
 }
 
 /// The bytes of a file, unpacked if it begins like a gzip file, at most `limit` of them.
@@ -59,4 +67,16 @@ pub fn read_packed(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
         return Err(ReadError::TooLong { origin, limit });
     }
     Ok(bytes)
+}
+
+/// The same as a text.
+///
+/// # Errors
+/// [`ReadError`], also for bytes that are not UTF-8.
+pub fn read_packed_text(path: &Path, limit: u64) -> Result<String, ReadError> {
+    String::from_utf8(read_packed(path, limit)?).map_err(|error| {
+        let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
+        let line = 1 + before.iter().filter(|&&byte| byte == b'\n').count();
+        ReadError::NotUtf8 { origin: path.display().to_string(), line }
+    })
 }

@@ -15,7 +15,7 @@ use std::path::Path;
 
 use thiserror::Error;
 
-use crate::packed::{ReadError, read_packed};
+use crate::packed::{ReadError, read_packed_text};
 
 /// The most bytes of a side, unpacked: 2 GiB.
 pub const MAX_SIDE_BYTES: u64 = 2 << 30;
@@ -26,14 +26,6 @@ pub enum ParallelError {
     /// A side cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// A side is no text.
-    #[error("{origin}, line {line}: it is not UTF-8; convert it, for example with iconv")]
-    NotUtf8 {
-        /// The file.
-        origin: String,
-        /// The line, counted from 1.
-        line: usize,
-    },
     /// The sides have different numbers of sentences.
     #[error("{source_name} has {sources} sentences, but {target_name} has {targets}; give two sides of the same text")]
     Lengths {
@@ -72,7 +64,7 @@ impl ParallelText {
     /// [`ParallelError`].
     pub fn read(source: &Path, target: &Path) -> Result<Self, ParallelError> {
         let names = [source, target].map(|path| path.display().to_string());
-        let [one, other] = [text(source, &names[0])?, text(target, &names[1])?];
+        let [one, other] = [read_packed_text(source, MAX_SIDE_BYTES)?, read_packed_text(target, MAX_SIDE_BYTES)?];
         ParallelText::of_sides(&one, &other, [&names[0], &names[1]])
     }
 
@@ -99,14 +91,6 @@ impl ParallelText {
         }
         Ok(ParallelText { dropped: all - pairs.len(), pairs })
     }
-}
-
-fn text(path: &Path, origin: &str) -> Result<String, ParallelError> {
-    String::from_utf8(read_packed(path, MAX_SIDE_BYTES)?).map_err(|error| {
-        let before = &error.as_bytes()[..error.utf8_error().valid_up_to()];
-        let line = 1 + before.iter().filter(|&&byte| byte == b'\n').count();
-        ParallelError::NotUtf8 { origin: origin.to_owned(), line }
-    })
 }
 
 /// Tags of `train.tags` files whose lines are about a talk and are no sentences.

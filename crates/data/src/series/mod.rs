@@ -13,33 +13,22 @@
 mod header;
 mod line;
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use header::Header;
 use thiserror::Error;
 
-/// The most bytes of a file, 1 GiB.
+use crate::packed::{ReadError, read_packed_text};
+
+/// The most bytes of a file, unpacked: 1 GiB.
 pub const MAX_SERIES_BYTES: u64 = 1 << 30;
 
 /// What is wrong with a file of series, and in which line.
 #[derive(Debug, Error)]
 pub enum SeriesError {
-    /// The operating system refused.
-    #[error("{origin} cannot be read: {source}")]
-    Io {
-        /// The file.
-        origin: String,
-        /// What the operating system said.
-        source: std::io::Error,
-    },
-    /// More bytes than [`MAX_SERIES_BYTES`].
-    #[error("{origin} has more than {MAX_SERIES_BYTES} bytes; split it")]
-    TooLong {
-        /// The file.
-        origin: String,
-    },
+    /// The file cannot be read, or is no text.
+    #[error(transparent)]
+    Read(#[from] ReadError),
     /// A line that is not what it should be; line 0 is the file as a whole.
     #[error("{origin}, line {line}: {reason}")]
     Line {
@@ -83,24 +72,13 @@ impl Series {
 }
 
 impl SeriesSet {
-    /// Reads a `.ts` file.
+    /// Reads a `.ts` file, packed with gzip or not.
     ///
     /// # Errors
     /// [`SeriesError`].
     pub fn read(path: &Path) -> Result<Self, SeriesError> {
-        let origin = path.display().to_string();
-        let failed = |source| SeriesError::Io { origin: origin.clone(), source };
-        let mut bytes = Vec::new();
-        let read = File::open(path).map_err(failed)?.take(MAX_SERIES_BYTES + 1).read_to_end(&mut bytes);
-        if read.map_err(failed)? as u64 > MAX_SERIES_BYTES {
-            return Err(SeriesError::TooLong { origin });
-        }
-        let text = String::from_utf8(bytes).map_err(|error| {
-            let before = error.utf8_error().valid_up_to();
-            let line = 1 + error.as_bytes()[..before].iter().filter(|&&byte| byte == b'\n').count();
-            SeriesError::Line { origin: origin.clone(), line, reason: "it is not UTF-8; save the file as UTF-8".into() }
-        })?;
-        SeriesSet::parse(&text, &origin)
+        let text = read_packed_text(path, MAX_SERIES_BYTES)?;
+        SeriesSet::parse(&text, &path.display().to_string())
     }
 
     /// Understands the text of a `.ts` file; `origin` names it in messages.
