@@ -8,7 +8,7 @@
 //! | `progress` | what a training run says while it goes |
 //! | `memory` | whether a recipe can fit the machine |
 //! | `signals`, `compute` | what the process is told: to stop, how many threads, which instructions |
-//! | `failure`, `output` | exit codes, the error stream, the result stream |
+//! | `failure`, `input`, `output` | exit codes, texts that are given, the error stream, the result stream |
 //!
 //! The result goes to the standard output and nothing else does; everything a person watches goes to the error stream.
 #![forbid(unsafe_code)]
@@ -18,6 +18,7 @@ mod commands;
 mod compute;
 mod failure;
 mod heat_map;
+mod input;
 mod memory;
 mod output;
 mod progress;

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::DONE;
 use crate::cli::BleuArgs;
 use crate::failure::Failure;
+use crate::input;
 use crate::output;
 
 /// The most bytes of a file, 256 MiB.
@@ -19,7 +20,7 @@ pub fn run(args: &BleuArgs) -> Result<u8, Failure> {
     let mut references = Vec::new();
     for path in &args.references {
         let what = path.display().to_string();
-        let file = std::fs::File::open(path).map_err(|error| refused(&what, &error.to_string()))?;
+        let file = std::fs::File::open(path).map_err(|error| input::refused(&what, &error.to_string()))?;
         references.push((path, lines(file, &what)?));
     }
     let hypotheses = lines(stdin().lock(), "the standard input")?;
@@ -54,18 +55,9 @@ pub fn run(args: &BleuArgs) -> Result<u8, Failure> {
     Ok(DONE)
 }
 
-fn refused(what: &str, why: &str) -> Failure {
-    Failure::usage(anyhow::anyhow!("{what} cannot be read: {why}"))
-}
-
 /// The lines of a text.
 fn lines(from: impl Read, what: &str) -> Result<Vec<String>, Failure> {
-    let mut text = String::new();
-    let read = from.take(LIMIT + 1).read_to_string(&mut text).map_err(|error| refused(what, &error.to_string()))?;
-    if read as u64 > LIMIT {
-        return Err(refused(what, &format!("it has more than {LIMIT} bytes; give it in parts")));
-    }
-    Ok(text.lines().map(str::to_owned).collect())
+    Ok(input::text(from, what, LIMIT)?.lines().map(str::to_owned).collect())
 }
 
 fn check_lengths(hypotheses: usize, path: &Path, references: usize) -> Result<(), Failure> {

@@ -1,6 +1,6 @@
 //! `anther translate`: an encoder–decoder answers the lines of the standard input.
 
-use std::io::{Read, stdin};
+use std::io::stdin;
 
 use anther_train::generate::TranslateError;
 
@@ -8,6 +8,7 @@ use super::{DONE, eval::load};
 use crate::cli::TranslateArgs;
 use crate::compute::Compute;
 use crate::failure::Failure;
+use crate::input;
 use crate::output;
 
 /// The most bytes that are read, 64 MiB: all lines are checked before the first is answered.
@@ -17,12 +18,7 @@ const LIMIT: u64 = 64 << 20;
 pub fn run(args: &TranslateArgs) -> Result<u8, Failure> {
     Compute::set_up(&args.compute)?;
     let trained = load(&args.run, &args.checkpoint)?;
-    let refused = |why: String| Failure::usage(anyhow::anyhow!("the standard input cannot be used: {why}"));
-    let mut text = String::new();
-    let read = stdin().lock().take(LIMIT + 1).read_to_string(&mut text).map_err(|error| refused(error.to_string()))?;
-    if read as u64 > LIMIT {
-        return Err(refused(format!("it has more than {LIMIT} bytes; give it in parts")));
-    }
+    let text = input::text(stdin().lock(), "the standard input", LIMIT)?;
     let lines: Vec<&str> = text.lines().collect();
     let answers = trained.translate(&lines).map_err(|error| match error {
         TranslateError::Kind => Failure::from(error),

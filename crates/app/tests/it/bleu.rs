@@ -30,7 +30,7 @@ fn files_that_do_not_fit_are_refused() {
     let place = Place::new();
     place.write("a.txt", "one\ntwo\n");
     score(&place, &["a.txt"], "one\n").refuses(2, &["a.txt has 2 lines, but 1 came"]);
-    score(&place, &["none.txt"], "one\n").refuses(2, &["none.txt cannot be read"]);
+    score(&place, &["none.txt"], "one\n").refuses(2, &["none.txt cannot be used"]);
     place.write("bad.txt", [0xff, 0xfe, 0x0a]);
-    score(&place, &["bad.txt"], "one\n").refuses(2, &["bad.txt cannot be read"]);
+    score(&place, &["bad.txt"], "one\n").refuses(2, &["bad.txt cannot be used"]);
 }
