@@ -7,9 +7,8 @@ use anther_tensor::{Element, ParamSet, Tape, Tensor};
 use crate::checkpoint::{NamedTensor, TensorFileError, encode_tensors};
 use crate::fs::{Disk, FsError, replace_file};
 use crate::learner::LearnError;
-use crate::model::Model;
 use crate::prune::survey;
-use crate::trained::{TrainedModel, fixed_vectors};
+use crate::trained::TrainedModel;
 
 /// What was written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,8 +77,7 @@ fn own_tensors(trained: &TrainedModel) -> Tensors {
 /// The tensors of the same model without chains.
 fn dense_tensors(trained: &TrainedModel) -> Result<Tensors, LearnError> {
     let mut dense = ParamSet::new();
-    let config = trained.recipe.model.without_chains().over(trained.symbols.count());
-    Model::define(&mut dense.root(), &config, |width| fixed_vectors(&trained.recipe, width))?;
+    trained.define(&mut dense.root())?;
     let found = survey(trained)?;
     let (parameters, tape) = (&trained.parameters, Tape::inference(&trained.parameters));
     let tensor = |name: &str| match parameters.find(name) {

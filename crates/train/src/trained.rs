@@ -4,11 +4,12 @@ use std::path::Path;
 
 use anther_data::DataDir;
 use anther_data::text::CharVocabulary;
-use anther_tensor::{Ids, Parameters, Precision, Tape, Tensor};
+use anther_tensor::{Ids, Parameters, Precision, Scope, Tape, Tensor};
 use anther_transformer::AttentionMap;
 
 use crate::checkpoint::Loaded;
 use crate::evaluate::{Evaluation, EvaluationSet};
+use crate::learner::LearnError;
 use crate::model::Model;
 use crate::recipe::{Recipe, TaskKind};
 use crate::run_dir::RunDir;
@@ -78,6 +79,12 @@ impl TrainedModel {
     #[must_use]
     pub fn with_precision(self, precision: Precision) -> Self {
         TrainedModel { parameters: self.parameters.with_precision(precision), ..self }
+    }
+
+    /// The model once more, with all layers dense but for what the scope makes of them.
+    pub(crate) fn define(&self, scope: &mut Scope<'_>) -> Result<Model, LearnError> {
+        let config = self.recipe.model.without_chains().over(self.symbols.count());
+        Model::define(scope, &config, |width| fixed_vectors(&self.recipe, width))
     }
 
     /// Measures the model on the evaluation of its recipe; also says what the task is judged by.

@@ -38,10 +38,11 @@ pub fn run(args: &PruneArgs) -> Result<u8, Failure> {
         calibration: if args.data_aware { CALIBRATION } else { 0 },
         ..Pruning::new(args.layers.clone(), truncation(args))
     };
-    let (metric, before) = trained.evaluate(&data)?;
+    let task = trained.task(&data)?;
+    let mut evaluation = EvaluationSet::new(task.evaluation().map_err(anyhow::Error::from)?);
+    let (metric, before) = (task.metric(), evaluation.measure(&trained.model, &trained.parameters));
     let mut pruned = pruning.apply(&trained, &data)?;
     pruned.recipe = fine_tuning(&pruned.recipe, args)?;
-    let mut evaluation = EvaluationSet::new(trained.task(&data)?.evaluation().map_err(anyhow::Error::from)?);
     let after = evaluation.measure(&pruned.model, &pruned.parameters);
 
     let signals = Signals::listen()?;

@@ -12,8 +12,7 @@ use anther_tensor::{
 
 use super::{LayerWeight, PruneError};
 use crate::batch::{Batch, Part};
-use crate::model::Model;
-use crate::trained::{TrainedModel, fixed_vectors};
+use crate::trained::TrainedModel;
 
 /// `Σ x xᵀ` of the inputs of each layer, `[in, in]`, divided by their number.
 #[derive(Default)]
@@ -41,9 +40,7 @@ pub(super) fn gather(
         sums: Arc::clone(&sums),
     });
     let mut set = ParamSet::new();
-    let config = trained.recipe.model.without_chains().over(trained.symbols.count());
-    let fixed = |width| fixed_vectors(&trained.recipe, width);
-    let model = Model::define(&mut set.root().factored_by(watching), &config, fixed)?;
+    let model = trained.define(&mut set.root().factored_by(watching))?;
     // The same names in the same order, so the values go over as they lie.
     let mut parameters = Parameters::<f32>::initialise(&set, trained.recipe.train.seed);
     let model = model.frozen_at(&parameters);
@@ -60,15 +57,8 @@ pub(super) fn gather(
         let rows = rows.max(1) as f64;
         Tensor::from_vec([inputs, inputs], sum.into_iter().map(|x| x / rows).collect())
     };
-    let inputs = |name: &String| chosen.iter().find(|layer| layer.name == *name).map_or(0, |layer| layer.shape[1]);
-    Ok(Moments(
-        sums.into_iter()
-            .map(|(name, sum)| {
-                let inputs = inputs(&name);
-                (name, mean(sum, inputs))
-            })
-            .collect(),
-    ))
+    let inputs = |name: &str| chosen.iter().find(|layer| layer.name == name).map_or(0, |layer| layer.shape[1]);
+    Ok(Moments(sums.into_iter().map(|(name, sum)| (name.clone(), mean(sum, inputs(&name)))).collect()))
 }
 
 /// The sum of `x xᵀ` and the number of rows x of each layer.

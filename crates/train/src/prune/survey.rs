@@ -6,8 +6,7 @@ use anther_chain::ChainRules;
 use anther_tensor::{FactoredWeight, Factoring, Init, ParamSet, Scope};
 
 use crate::learner::LearnError;
-use crate::model::Model;
-use crate::trained::{TrainedModel, fixed_vectors};
+use crate::trained::TrainedModel;
 
 /// The weight of a layer: the matrix of a linear layer or the table of an embedding.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,9 +49,7 @@ pub(crate) struct Found {
 pub(crate) fn survey(trained: &TrainedModel) -> Result<Vec<Found>, LearnError> {
     let survey = Arc::new(Survey { rules: trained.recipe.model.chains().clone(), found: Mutex::default() });
     let mut set = ParamSet::new();
-    let config = trained.recipe.model.without_chains().over(trained.symbols.count());
-    let mut root = set.root();
-    Model::define(&mut root.factored_by(survey.clone()), &config, |width| fixed_vectors(&trained.recipe, width))?;
+    trained.define(&mut set.root().factored_by(survey.clone()))?;
     Ok(std::mem::take(&mut *survey.found.lock().unwrap_or_else(PoisonError::into_inner)))
 }
 

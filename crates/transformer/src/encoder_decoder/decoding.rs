@@ -1,6 +1,7 @@
 //! The decoder one token at a time.
 
 use anther_attention::{KeyValueCache, Mask, Memory, MemoryCache};
+use anther_kernels::row_argmax;
 use anther_tensor::{Element, Ids, Tape, Tensor};
 
 use super::EncoderDecoder;
@@ -99,6 +100,7 @@ impl EncoderDecoder {
         // What the decoder has read so far, one row a target; those that are over go on being read, because rows cannot be taken out.
         let mut read = vec![vec![start]; batch];
         let mut over = vec![false; batch];
+        let mut likeliest = vec![0; batch];
         for _ in 0..limit.min(self.config.context) {
             if !by_token {
                 cache.clear();
@@ -109,9 +111,8 @@ impl EncoderDecoder {
                 break;
             }
             let logits = self.decode(tape, &ids, &mut cache);
-            let rows = logits.data().chunks(logits.shape().last_dim());
-            for ((tokens, over), scores) in read.iter_mut().zip(&mut over).zip(rows) {
-                let token = likeliest(scores);
+            row_argmax(&mut likeliest, logits.data(), logits.shape().last_dim());
+            for ((tokens, over), &token) in read.iter_mut().zip(&mut over).zip(&likeliest) {
                 *over |= token == end;
                 tokens.push(if *over { end } else { token });
             }
@@ -121,15 +122,4 @@ impl EncoderDecoder {
         }
         read.into_iter().map(|tokens| tokens.into_iter().skip(1).take_while(|&token| token != end).collect()).collect()
     }
-}
-
-/// The first of the greatest scores; NaN is never one of them.
-fn likeliest<T: Element>(scores: &[T]) -> u32 {
-    let mut best = (0, f64::NEG_INFINITY);
-    for (token, score) in scores.iter().map(|score| score.to_f64()).enumerate() {
-        if score > best.1 {
-            best = (token as u32, score);
-        }
-    }
-    best.0
 }
