@@ -39,6 +39,8 @@
 //! # Ok::<(), anther_data::DataError>(())
 //! ```
 //!
+//! [`tokenizer`] makes tokens of other kinds: bytes, words, and byte-pair encoding behind the feature `tokenizers`.
+//!
 //! # Data sets on disk
 //!
 //! [`DataDir`] finds files, [`manifest`] describes data sets, and `fetch` (behind the feature of that name) downloads them.
@@ -77,6 +79,7 @@ mod random;
 pub mod reverse_map;
 pub mod series;
 pub mod text;
+pub mod tokenizer;
 mod tokens;
 mod vocabulary;
 

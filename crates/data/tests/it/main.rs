@@ -18,4 +18,7 @@ mod series;
 mod shakespeare;
 mod support;
 mod text;
+mod tokenizer;
+#[cfg(feature = "tokenizers")]
+mod tokenizer_bpe;
 mod vocabulary;
