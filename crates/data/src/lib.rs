@@ -39,7 +39,7 @@
 //! # Ok::<(), anther_data::DataError>(())
 //! ```
 //!
-//! [`tokenizer`] makes tokens of other kinds: bytes, words, and byte-pair encoding behind the feature `tokenizers`.
+//! [`corpus`] finds the parts of a text in a folder, and [`tokenizer`] makes tokens of other kinds: bytes, words, and byte-pair encoding behind the feature `tokenizers`.
 //!
 //! # Data sets on disk
 //!
@@ -62,6 +62,7 @@ mod address;
 mod batch;
 mod blocks;
 mod checksum;
+pub mod corpus;
 mod cursor;
 mod error;
 #[cfg(feature = "fetch")]
@@ -69,6 +70,7 @@ pub mod fetch;
 pub mod images;
 mod locate;
 pub mod manifest;
+pub mod masked;
 pub mod metrics;
 pub mod nt;
 mod packed;

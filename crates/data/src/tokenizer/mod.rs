@@ -38,12 +38,12 @@ pub const MAX_JSON_BYTES: usize = 64 << 20;
 ///
 /// Those that are trained here have the special tokens 0 to 4 ([`PADDING`], [`UNKNOWN`], [`BEGIN`], [`END`], [`MASK`]) and their own from 5 on. Nothing
 /// that a text says is read as a special token: `<s>` in a text is what its characters, bytes or pieces are, and among words it is unknown.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Tokenizer {
     form: Form,
 }
 
-#[derive(Clone, PartialEq)]
+#[derive(Clone, PartialEq, Eq)]
 enum Form {
     Table(Table),
     Library(Library),

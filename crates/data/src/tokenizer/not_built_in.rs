@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::{Special, TokenizerError};
 
 /// Nothing is of this type.
-#[derive(Clone, PartialEq)]
+#[derive(Clone, PartialEq, Eq)]
 pub(super) enum Library {}
 
 impl Library {
