@@ -39,6 +39,8 @@
 //! # Ok::<(), anther_data::DataError>(())
 //! ```
 //!
+//! [`corpus`] finds the parts of a text in a folder, and [`tokenizer`] makes tokens of other kinds: bytes, words, and byte-pair encoding behind the feature `tokenizers`.
+//!
 //! # Data sets on disk
 //!
 //! [`DataDir`] finds files, [`manifest`] describes data sets, and `fetch` (behind the feature of that name) downloads them.
@@ -60,6 +62,7 @@ mod address;
 mod batch;
 mod blocks;
 mod checksum;
+pub mod corpus;
 mod cursor;
 mod error;
 #[cfg(feature = "fetch")]
@@ -67,6 +70,7 @@ pub mod fetch;
 pub mod images;
 mod locate;
 pub mod manifest;
+pub mod masked;
 pub mod metrics;
 pub mod nt;
 mod packed;
@@ -77,6 +81,7 @@ mod random;
 pub mod reverse_map;
 pub mod series;
 pub mod text;
+pub mod tokenizer;
 mod tokens;
 mod vocabulary;
 

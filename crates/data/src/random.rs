@@ -21,6 +21,9 @@ pub(crate) enum Purpose {
     ReverseMapTrain = 8,
     ReverseMapValidation = 9,
     ReverseMapTable = 10,
+    MaskedBlocksTrain = 30,
+    MaskTrain = 31,
+    MaskEvaluation = 32,
 }
 
 /// The generator of the address `(seed, purpose, stream)`, at its first number.

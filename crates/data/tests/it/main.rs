@@ -1,12 +1,14 @@
 //! Tests of the public interface, one module for each part of the crate.
 
 mod blocks;
+mod corpus;
 mod cursor;
 #[cfg(feature = "fetch")]
 mod fetch;
 mod images;
 mod locate;
 mod manifest;
+mod masked;
 mod metrics;
 mod nt_batches;
 mod nt_cycles;
@@ -18,4 +20,7 @@ mod series;
 mod shakespeare;
 mod support;
 mod text;
+mod tokenizer;
+#[cfg(feature = "tokenizers")]
+mod tokenizer_bpe;
 mod vocabulary;
