@@ -83,7 +83,7 @@ fn targets_do_not_depend_on_the_sources_beside_them() {
             let search =
                 |sources: &[Vec<u32>]| model.beam(&tape, &Sentences::padded(sources, 0), [START, END], 9, &how);
             let together = search(&sources);
-            let alone: Vec<_> = sources.iter().map(|source| search(&[source.clone()]).remove(0)).collect();
+            let alone: Vec<_> = sources.iter().map(|source| search(std::slice::from_ref(source)).remove(0)).collect();
             assert_eq!(together, alone, "{:?}", config.attention);
         }
     }
