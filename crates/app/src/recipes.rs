@@ -25,8 +25,8 @@ macro_rules! built_in {
 }
 
 /// All of them, in the order in which they are listed.
-pub const BUILT_IN: [BuiltIn; 5] =
-    built_in!["nt-expressive", "nt-dot", "nt-multitask", "shakespeare-char", "reverse-map"];
+pub const BUILT_IN: [BuiltIn; 6] =
+    built_in!["nt-expressive", "nt-dot", "nt-multitask", "shakespeare-char", "reverse-map", "translate-multi30k"];
 
 /// A recipe as text, with what it is called in messages and in the name of a run directory.
 #[derive(Clone, Debug)]

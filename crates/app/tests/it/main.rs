@@ -22,3 +22,4 @@ mod resume;
 mod shakespeare;
 mod signals;
 mod support;
+mod translation;

@@ -8,4 +8,4 @@ mod translate;
 
 pub use sample::{SampleError, Sampling};
 pub use text::GenerateError;
-pub use translate::TranslateError;
+pub use translate::{TranslateError, TranslatedPart};

@@ -2,6 +2,7 @@
 
 use anther_data::nt::{NtConfig, NtEmbedding, NtRule};
 use anther_data::reverse_map::ReverseMapConfig;
+use anther_data::tokenizer::TokenizerConfig;
 use serde::{Deserialize, Serialize};
 
 /// What kind of data a model is trained on.
@@ -11,22 +12,54 @@ pub enum TaskKind {
     /// Sequences made by a rule, see [`anther_data::nt`]; measured by accuracy.
     #[default]
     Nt,
-    /// The characters of a text file; measured by loss.
+    /// A text to be gone on with; measured by loss if a token is a character, by perplexity otherwise.
     Text,
     /// Sequences to be mapped token by token and reversed, see [`anther_data::reverse_map`]; measured by perplexity.
     ReverseMap,
+    /// Sentences to be translated, see [`anther_data::parallel`]; measured by perplexity.
+    Translation,
 }
 
 /// What to train on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DataConfig {
-    /// The kind of task: `nt`, `text` or `reverse-map`.
+    /// The kind of task: `nt`, `text`, `reverse-map` or `translation`.
     pub task: TaskKind,
-    /// `text`: the file, as given or below the data directory.
+    /// `text`, `masked-text`, `translation`: the folder of a text in parts, as given or below the data directory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The file in that folder to train on, if its name does not make it clear.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub train: Option<String>,
+    /// The file in that folder to validate on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validation: Option<String>,
+    /// The file in that folder to test with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test: Option<String>,
+    /// `translation`: the language of the source, as the names of files end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// `translation`: the language of the target.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// `translation`: whether both sides have the same tokens, made from both.
+    #[serde(skip_serializing_if = "is_false")]
+    pub joint: bool,
+    /// `translation`: the most tokens of a batch on either side, padding included, in the place of `train.batch`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_tokens: Option<usize>,
+    /// `text`, `masked-text`, `translation`: what a token is, made from the training part.
+    #[serde(skip_serializing_if = "is_default")]
+    pub tokenizer: TokenizerConfig,
+    /// `text`, `masked-text`, `translation`: a `tokenizer.json` in the place of a tokenizer that is made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokenizer_file: Option<String>,
+    /// `text`, `masked-text`: one file in the place of a folder, as given or below the data directory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
-    /// `text`: how much of the file, from its start, is for training; the rest is for validation.
+    /// `text`, `masked-text`: how much of the file, from its start, is for training; the rest is for validation.
     pub train_fraction: f64,
     /// `nt`: the rule; `sum` if there are no `rules` either.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -54,6 +87,16 @@ impl Default for DataConfig {
     fn default() -> Self {
         DataConfig {
             task: TaskKind::Nt,
+            name: None,
+            train: None,
+            validation: None,
+            test: None,
+            source: None,
+            target: None,
+            joint: false,
+            max_tokens: None,
+            tokenizer: TokenizerConfig::default(),
+            tokenizer_file: None,
             path: None,
             train_fraction: 0.9,
             rule: None,
@@ -67,6 +110,15 @@ impl Default for DataConfig {
             longest: 8,
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_false(flag: &bool) -> bool {
+    !flag
+}
+
+fn is_default(tokenizer: &TokenizerConfig) -> bool {
+    *tokenizer == TokenizerConfig::default()
 }
 
 impl DataConfig {

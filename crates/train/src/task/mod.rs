@@ -2,15 +2,19 @@
 //!
 //! The batch of a step is a pure function of the seed and the step, so a run resumes from its step alone.
 
+mod files;
 mod metric;
 mod nt;
 mod reverse_map;
 mod symbols;
 mod text;
+mod translation;
 
 use anther_data::nt::NtError;
+use anther_data::parallel::ParallelError;
 use anther_data::reverse_map::ReverseMapError;
-use anther_data::{DataDir, DataError};
+use anther_data::tokenizer::TokenizerError;
+use anther_data::{BatchError, DataDir, DataError, ReadError};
 use anther_tensor::Tensor;
 
 pub use metric::Metric;
@@ -18,6 +22,8 @@ pub use nt::NtTraining;
 pub use reverse_map::ReverseMapTraining;
 pub use symbols::{SymbolError, Symbols};
 pub use text::TextTraining;
+pub use translation::TranslationTraining;
+pub(crate) use translation::translation_sentences;
 
 use crate::batch::Batch;
 use crate::recipe::{Recipe, TaskKind};
@@ -34,6 +40,33 @@ pub enum TaskError {
     /// The text cannot be read, or has too few characters.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// A parallel text is missing or has not two sides.
+    #[error(transparent)]
+    Parallel(#[from] ParallelError),
+    /// A file cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// There are no tokens to write a text in.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
+    /// A text has something that is no token.
+    #[error(transparent)]
+    Symbol(#[from] SymbolError),
+    /// No batch can be made of a parallel text.
+    #[error("the pairs make no batch: {0}")]
+    Batch(#[from] BatchError),
+    /// No pair of a parallel text is short enough.
+    #[error(
+        "all {pairs} {part} pairs have a side of more than {context} tokens, its end included; raise model.context"
+    )]
+    TooLong {
+        /// Which part.
+        part: &'static str,
+        /// How many pairs it has.
+        pairs: usize,
+        /// The tokens of a side that fit.
+        context: usize,
+    },
     /// A recipe of another kind of task.
     #[error("the recipe does not describe a task of this kind; set data.task and data.path")]
     Kind,
@@ -65,6 +98,11 @@ pub trait Task {
     /// [`TaskError`] if the task has none or not of that width.
     fn fixed_embedding(&self, width: usize) -> Result<Tensor<f64>, TaskError>;
 
+    /// What a person who trains on the data should know of them.
+    fn warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// A digest of everything that the batches depend on beside the recipe: a resumed run must find the same.
     fn fingerprint(&self) -> String;
 }
@@ -78,5 +116,6 @@ pub fn of_recipe(recipe: &Recipe, data: &DataDir) -> Result<Box<dyn Task>, TaskE
         TaskKind::Nt => Box::new(NtTraining::new(recipe)?),
         TaskKind::Text => Box::new(TextTraining::new(recipe, data)?),
         TaskKind::ReverseMap => Box::new(ReverseMapTraining::new(recipe)?),
+        TaskKind::Translation => Box::new(TranslationTraining::new(recipe, data)?),
     })
 }

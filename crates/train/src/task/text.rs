@@ -1,13 +1,11 @@
 //! Character text: blocks at random places of the training part, judged by the loss on the rest.
 
-use std::path::{Component, Path, PathBuf};
-
 use anther_data::text::CharText;
-use anther_data::{DataDir, DataError, RandomBlocks, SequentialBlocks, Split};
+use anther_data::{DataDir, RandomBlocks, SequentialBlocks, Split};
 use anther_tensor::Tensor;
 use sha2::{Digest, Sha256};
 
-use super::{Metric, Symbols, Task, TaskError};
+use super::{Metric, Symbols, Task, TaskError, files};
 use crate::batch::Batch;
 use crate::recipe::Recipe;
 
@@ -28,7 +26,7 @@ impl TextTraining {
     /// # Errors
     /// [`TaskError::Data`] if the file is missing or no text, or has too few characters for the context in one of its parts.
     pub fn new(recipe: &Recipe, data: &DataDir) -> Result<Self, TaskError> {
-        let path = find(recipe.data.path.as_deref().ok_or(TaskError::Kind)?, data)?;
+        let path = files::find(recipe.data.path.as_deref().ok_or(TaskError::Kind)?, data)?;
         Self::of_text(recipe, &CharText::load(path, recipe.data.train_fraction)?)
     }
 
@@ -47,16 +45,6 @@ impl TextTraining {
             batch: config.batch,
         })
     }
-}
-
-fn find(path: &str, data: &DataDir) -> Result<PathBuf, DataError> {
-    let plain = Path::new(path);
-    let relative = matches!(plain.components().next(), Some(Component::CurDir | Component::ParentDir));
-    // A path that is no place below a data directory can only be meant as it is, and fails by its own name.
-    if plain.exists() || plain.is_absolute() || relative {
-        return Ok(plain.to_path_buf());
-    }
-    data.find(plain)
 }
 
 /// SHA-256 of the vocabulary and of all tokens in order.

@@ -26,3 +26,4 @@ mod settings;
 mod svg;
 mod tensor_file;
 mod training;
+mod translation;
