@@ -2,6 +2,7 @@
 
 use anther_data::nt::{NtConfig, NtEmbedding, NtRule};
 use anther_data::reverse_map::ReverseMapConfig;
+use anther_data::tokenizer::TokenizerConfig;
 use serde::{Deserialize, Serialize};
 
 /// What kind of data a model is trained on.
@@ -11,8 +12,10 @@ pub enum TaskKind {
     /// Sequences made by a rule, see [`anther_data::nt`]; measured by accuracy.
     #[default]
     Nt,
-    /// The characters of a text file; measured by loss.
+    /// A text to be gone on with; measured by loss if a token is a character, by perplexity otherwise.
     Text,
+    /// A text in which hidden tokens are to be guessed, see [`anther_data::masked`]; measured by their perplexity.
+    MaskedText,
     /// Sequences to be mapped token by token and reversed, see [`anther_data::reverse_map`]; measured by perplexity.
     ReverseMap,
 }
@@ -21,12 +24,30 @@ pub enum TaskKind {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DataConfig {
-    /// The kind of task: `nt`, `text` or `reverse-map`.
+    /// The kind of task: `nt`, `text`, `masked-text` or `reverse-map`.
     pub task: TaskKind,
-    /// `text`: the file, as given or below the data directory.
+    /// `text`, `masked-text`: the folder of a text in parts, as given or below the data directory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The file in that folder to train on, if its name does not make it clear.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub train: Option<String>,
+    /// The file in that folder to validate on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validation: Option<String>,
+    /// The file in that folder to test with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub test: Option<String>,
+    /// `text`, `masked-text`: what a token is, made from the training part.
+    #[serde(skip_serializing_if = "is_default")]
+    pub tokenizer: TokenizerConfig,
+    /// `text`, `masked-text`: a `tokenizer.json` in the place of a tokenizer that is made.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tokenizer_file: Option<String>,
+    /// `text`, `masked-text`: one file in the place of a folder, as given or below the data directory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub path: Option<String>,
-    /// `text`: how much of the file, from its start, is for training; the rest is for validation.
+    /// `text`, `masked-text`: how much of the file, from its start, is for training; the rest is for validation.
     pub train_fraction: f64,
     /// `nt`: the rule; `sum` if there are no `rules` either.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -54,6 +75,12 @@ impl Default for DataConfig {
     fn default() -> Self {
         DataConfig {
             task: TaskKind::Nt,
+            name: None,
+            train: None,
+            validation: None,
+            test: None,
+            tokenizer: TokenizerConfig::default(),
+            tokenizer_file: None,
             path: None,
             train_fraction: 0.9,
             rule: None,
@@ -67,6 +94,10 @@ impl Default for DataConfig {
             longest: 8,
         }
     }
+}
+
+fn is_default(tokenizer: &TokenizerConfig) -> bool {
+    *tokenizer == TokenizerConfig::default()
 }
 
 impl DataConfig {

@@ -2,19 +2,25 @@
 //!
 //! The batch of a step is a pure function of the seed and the step, so a run resumes from its step alone.
 
+mod masked_text;
 mod metric;
 mod nt;
+mod part;
 mod reverse_map;
 mod symbols;
 mod text;
 
+use anther_data::corpus::CorpusError;
 use anther_data::nt::NtError;
 use anther_data::reverse_map::ReverseMapError;
+use anther_data::tokenizer::TokenizerError;
 use anther_data::{DataDir, DataError};
 use anther_tensor::Tensor;
 
+pub use masked_text::MaskedTextTraining;
 pub use metric::Metric;
 pub use nt::NtTraining;
+pub use part::{TextPart, TextSplit};
 pub use reverse_map::ReverseMapTraining;
 pub use symbols::{SymbolError, Symbols};
 pub use text::TextTraining;
@@ -34,6 +40,17 @@ pub enum TaskError {
     /// The text cannot be read, or has too few characters.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// The files of the text are not what they should be.
+    #[error(transparent)]
+    Corpus(#[from] CorpusError),
+    /// There are no tokens to write the text in.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
+    /// One file is divided into two parts, and none of them is for tests.
+    #[error(
+        "the text is one file, of which one part is for training and the other for validation; a test part needs a folder of parts, data.name"
+    )]
+    NoTest,
     /// A recipe of another kind of task.
     #[error("the recipe does not describe a task of this kind; set data.task and data.path")]
     Kind,
@@ -77,6 +94,7 @@ pub fn of_recipe(recipe: &Recipe, data: &DataDir) -> Result<Box<dyn Task>, TaskE
     Ok(match recipe.data.task {
         TaskKind::Nt => Box::new(NtTraining::new(recipe)?),
         TaskKind::Text => Box::new(TextTraining::new(recipe, data)?),
+        TaskKind::MaskedText => Box::new(MaskedTextTraining::new(recipe, data)?),
         TaskKind::ReverseMap => Box::new(ReverseMapTraining::new(recipe)?),
     })
 }

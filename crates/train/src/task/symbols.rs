@@ -2,6 +2,7 @@
 
 use anther_data::DataError;
 use anther_data::text::CharVocabulary;
+use anther_data::tokenizer::Tokenizer;
 
 use crate::codec::CodecError;
 use crate::form::Form;
@@ -10,11 +11,16 @@ use crate::recipe::{Recipe, TaskKind};
 /// The file of a checkpoint that holds the vocabulary of a text, a JSON string of its characters in order.
 const VOCABULARY_FILE: &str = "vocabulary.json";
 
+/// The file of a checkpoint that holds a tokenizer.
+const TOKENIZER_FILE: &str = "tokenizer.json";
+
 /// The tokens of a task as a person writes them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Symbols {
     /// One character a token.
     Characters(CharVocabulary),
+    /// Pieces of text.
+    Text(Tokenizer),
     /// The numbers from 0 to below this, with spaces between them.
     Numbers(u32),
 }
@@ -43,6 +49,7 @@ impl Symbols {
     pub fn form(&self) -> Form {
         match self {
             Symbols::Characters(vocabulary) => Form::Tokens(vocabulary.len()),
+            Symbols::Text(tokenizer) => Form::Tokens(tokenizer.len()),
             Symbols::Numbers(symbols) => Form::Tokens(*symbols as usize),
         }
     }
@@ -55,19 +62,23 @@ impl Symbols {
                     serde_json::to_vec(vocabulary).map_err(|error| CodecError::Encode { reason: error.to_string() })?;
                 Ok(vec![(VOCABULARY_FILE.to_owned(), json)])
             }
+            Symbols::Text(tokenizer) => Ok(vec![(TOKENIZER_FILE.to_owned(), tokenizer.to_json().into_bytes())]),
             Symbols::Numbers(_) => Ok(Vec::new()),
         }
     }
 
     /// The symbols of a recipe and of the files of a checkpoint of it, or what is wrong with the files.
     pub(crate) fn restored(recipe: &Recipe, files: &[(String, Vec<u8>)]) -> Result<Self, String> {
-        let file = |name: &str| {
-            let file = files.iter().find(|(known, _)| known == name);
-            file.map(|(_, bytes)| &bytes[..]).ok_or_else(|| format!("the checkpoint has no {name}"))
-        };
+        let known = |name: &str| files.iter().find(|(known, _)| known == name).map(|(_, bytes)| &bytes[..]);
+        let file = |name: &str| known(name).ok_or_else(|| format!("the checkpoint has no {name}"));
         match recipe.data.task {
             TaskKind::Nt | TaskKind::ReverseMap => Ok(Symbols::Numbers(recipe.data.n)),
-            TaskKind::Text => {
+            TaskKind::Text | TaskKind::MaskedText if known(VOCABULARY_FILE).is_none() => {
+                let json = std::str::from_utf8(file(TOKENIZER_FILE)?);
+                let json = json.map_err(|error| format!("{TOKENIZER_FILE}: {error}"))?;
+                Tokenizer::from_json(json, TOKENIZER_FILE).map(Symbols::Text).map_err(|error| error.to_string())
+            }
+            TaskKind::Text | TaskKind::MaskedText => {
                 let vocabulary = serde_json::from_slice(file(VOCABULARY_FILE)?);
                 vocabulary.map(Symbols::Characters).map_err(|error| format!("{VOCABULARY_FILE}: {error}"))
             }
@@ -81,6 +92,7 @@ impl Symbols {
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, SymbolError> {
         match self {
             Symbols::Characters(vocabulary) => Ok(vocabulary.encode(text)?),
+            Symbols::Text(tokenizer) => Ok(tokenizer.encode(text)),
             &Symbols::Numbers(symbols) => {
                 let number = |(i, word): (usize, &str)| {
                     let token = word.parse().ok().filter(|&token: &u32| token < symbols);
@@ -92,13 +104,15 @@ impl Symbols {
         }
     }
 
-    /// The text of tokens. Joining the texts of two parts gives the text of the whole.
+    /// The text of tokens. Of characters and numbers, the texts of two parts joined are the text of the whole; of pieces of text they need not be, because a part
+    /// may end amid a character and words have spaces between them.
     ///
     /// # Errors
     /// [`SymbolError::Characters`] for a token out of range.
     pub fn decode(&self, tokens: &[u32]) -> Result<String, SymbolError> {
         match self {
             Symbols::Characters(vocabulary) => Ok(vocabulary.decode(tokens)?),
+            Symbols::Text(tokenizer) => Ok(tokenizer.decode(tokens)),
             &Symbols::Numbers(symbols) => {
                 if let Some(index) = tokens.iter().position(|&token| token >= symbols) {
                     let (token, size) = (tokens[index], symbols as usize);

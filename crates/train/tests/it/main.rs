@@ -25,4 +25,5 @@ mod schedule;
 mod settings;
 mod svg;
 mod tensor_file;
+mod text;
 mod training;
