@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use anther_data::parallel::Part;
 use anther_tensor::Precision;
+use anther_train::task::TextSplit;
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
@@ -130,7 +131,14 @@ pub struct TrainArgs {
 
 /// `anther eval`
 #[derive(Args, Debug)]
-#[command(after_help = "Examples:\n  anther eval runs/nt-expressive-1\n  anther eval runs/mine --best --json")]
+#[command(after_help = "\
+Examples:
+  anther eval runs/nt-expressive-1
+  anther eval runs/mine --best --json
+  anther eval runs/lm-text-1 --split test --stride 32
+
+A run on text is also measured on the whole part of the text: perplexity by token and by word, in windows of a
+whole context that follow one another unless --stride or --protocol says otherwise.")]
 pub struct EvalArgs {
     /// Directory of a run
     #[arg(value_name = "RUN")]
@@ -138,6 +146,15 @@ pub struct EvalArgs {
     /// Which checkpoint.
     #[command(flatten)]
     pub checkpoint: CheckpointArgs,
+    /// Text: the part to measure on; without it what is measured during training, and the validation part as a whole
+    #[arg(long, value_name = "PART", value_enum)]
+    pub split: Option<SplitArg>,
+    /// Text: windows begin N tokens apart, and each scores the N tokens that the one before has not
+    #[arg(long, value_name = "N", conflicts_with = "protocol")]
+    pub stride: Option<usize>,
+    /// Text: which tokens are scored after which others
+    #[arg(long, value_name = "PROTOCOL", value_enum, default_value_t)]
+    pub protocol: ProtocolArg,
     /// Answer with one line of JSON
     #[arg(long)]
     pub json: bool,
@@ -147,6 +164,34 @@ pub struct EvalArgs {
     /// How to compute.
     #[command(flatten)]
     pub compute: ComputeArgs,
+}
+
+/// A part of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum SplitArg {
+    /// What is measured during training.
+    Validation,
+    /// What is measured once.
+    Test,
+}
+
+impl From<SplitArg> for TextSplit {
+    fn from(split: SplitArg) -> Self {
+        match split {
+            SplitArg::Validation => TextSplit::Validation,
+            SplitArg::Test => TextSplit::Test,
+        }
+    }
+}
+
+/// How perplexity is measured.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ProtocolArg {
+    /// Windows that follow one another, or begin --stride apart; each token counts once
+    #[default]
+    Standard,
+    /// As the program of arXiv 2502.17206: windows half a context apart that score all their tokens
+    Paper2Overlap,
 }
 
 /// `anther generate`
@@ -166,19 +211,19 @@ pub struct GenerateArgs {
     /// Which checkpoint.
     #[command(flatten)]
     pub checkpoint: CheckpointArgs,
-    /// The text to continue; only characters of the text that was trained on
+    /// The text to continue; of a model of characters, only those of the text that was trained on
     #[arg(long, value_name = "TEXT", default_value = "\n", hide_default_value = true)]
     pub prompt: String,
-    /// Below 1 likelier characters gain, above 1 unlikelier ones; 0 always takes the likeliest
+    /// Below 1 likelier tokens gain, above 1 unlikelier ones; 0 always takes the likeliest
     #[arg(long, value_name = "X", default_value_t = 1.0, allow_negative_numbers = true)]
     pub temperature: f64,
-    /// Draw from the N likeliest characters only; 0 for all
+    /// Draw from the N likeliest tokens only; 0 for all
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub top_k: usize,
-    /// Draw from the fewest likeliest characters that have probability P together
+    /// Draw from the fewest likeliest tokens that have probability P together
     #[arg(long, value_name = "P", default_value_t = 1.0, allow_negative_numbers = true)]
     pub top_p: f64,
-    /// How many characters to write
+    /// How many tokens to write
     #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub max_tokens: u32,
     /// Seed of the draws

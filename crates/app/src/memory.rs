@@ -44,11 +44,12 @@ fn least_bytes(recipe: &Recipe) -> f64 {
     let real = |n: usize| n as f64;
     let tokens = match recipe.data.task {
         TaskKind::Nt | TaskKind::ReverseMap => recipe.data.n as usize,
-        TaskKind::Text | TaskKind::Translation => TEXT_TOKENS,
+        TaskKind::Text | TaskKind::MaskedText | TaskKind::Translation => TEXT_TOKENS,
     };
     // What a block has, the blocks, and the layers of attention in them.
     let (sizes, blocks, attentions) = match &recipe.model {
         ModelConfig::CausalLm(model) => (model.block(), model.layers, model.layers),
+        ModelConfig::MaskedLm(model) => (model.block(), model.layers, model.layers),
         ModelConfig::EncoderDecoder(model) => {
             let (encoder, decoder) = (model.encoder_layers, model.decoder_layers);
             (model.encoder_block(), encoder + decoder, encoder + 2 * decoder)
@@ -72,7 +73,7 @@ fn least_bytes(recipe: &Recipe) -> f64 {
     };
     let evaluation = match recipe.data.task {
         TaskKind::Nt | TaskKind::ReverseMap => 3.0 * real(train.eval_batches) * real(train.batch) * context,
-        TaskKind::Text | TaskKind::Translation => 0.0,
+        TaskKind::Text | TaskKind::MaskedText | TaskKind::Translation => 0.0,
     };
     4.0 * (slabs * parameters + activations + evaluation)
 }

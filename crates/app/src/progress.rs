@@ -101,7 +101,9 @@ impl Observer for Progress {
         let evaluation = &report.evaluation;
         let best = if report.improved { ", the best so far" } else { "" };
         let perplexity = match report.metric {
-            Metric::Perplexity => format!(", perplexity {:.4}", evaluation.perplexity()),
+            Metric::Perplexity | Metric::MaskedPerplexity => {
+                format!(", {} {:.4}", report.metric.name(), evaluation.perplexity())
+            }
             Metric::Accuracy | Metric::Loss => String::new(),
         };
         self.line(&format!(

@@ -38,7 +38,7 @@ impl Evaluation {
         match metric {
             Metric::Accuracy => self.accuracy,
             Metric::Loss => self.loss,
-            Metric::Perplexity => self.perplexity(),
+            Metric::Perplexity | Metric::MaskedPerplexity => self.perplexity(),
         }
     }
 }

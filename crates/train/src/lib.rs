@@ -9,6 +9,7 @@
 //! | [`task`], [`batch`] | data: NT tasks, character text, pairs of sequences |
 //! | [`optim`], [`schedule`] | optimisers over the slab of parameters, learning rates |
 //! | [`form`], [`model`], [`learner`], [`evaluate`] | steps and measurements, without any disk |
+//! | [`perplexity`] | how well a text is predicted, by the protocols of papers |
 //! | [`trainer`] | the loop: log, evaluations, checkpoints, signals, resumption |
 //! | [`export`] | the weights of a trained model for other programs |
 //! | [`prune`] | a trained model with tensor chains in the place of weights |
@@ -34,6 +35,7 @@ pub mod log;
 pub mod memory;
 pub mod model;
 pub mod optim;
+pub mod perplexity;
 pub mod prune;
 pub mod recipe;
 pub mod run_dir;

@@ -1,7 +1,7 @@
 //! The models that a run can train, behind one name.
 
 use anther_tensor::{ParamSet, Parameters, Scope, Tape, Tensor, Var};
-use anther_transformer::{CausalLm, CausalLmConfig, EmbeddingKind, EncoderDecoder, Measure};
+use anther_transformer::{CausalLm, CausalLmConfig, EmbeddingKind, EncoderDecoder, MaskedLm, Measure};
 
 use crate::batch::{Inputs, Part};
 use crate::form::Form;
@@ -17,6 +17,8 @@ pub enum Model {
     CausalLm(CausalLm),
     /// Predicts a sequence from another one.
     EncoderDecoder(EncoderDecoder),
+    /// Guesses hidden tokens of a sequence.
+    MaskedLm(MaskedLm),
 }
 
 impl Model {
@@ -52,6 +54,7 @@ impl Model {
                 Model::CausalLm(causal_lm(config, scope, fixed)?)
             }
             ModelConfig::EncoderDecoder(config) => Model::EncoderDecoder(EncoderDecoder::new(scope, config)?),
+            ModelConfig::MaskedLm(config) => Model::MaskedLm(MaskedLm::new(scope, config)?),
         })
     }
 
@@ -60,7 +63,7 @@ impl Model {
     pub fn frozen_at(self, parameters: &Parameters<f32>) -> Self {
         match self {
             Model::EncoderDecoder(model) => Model::EncoderDecoder(model.frozen_at(parameters)),
-            model @ Model::CausalLm(_) => model,
+            model @ (Model::CausalLm(_) | Model::MaskedLm(_)) => model,
         }
     }
 
@@ -70,6 +73,7 @@ impl Model {
         match self {
             Model::CausalLm(model) => Model::CausalLm(model.recomputing(recompute)),
             Model::EncoderDecoder(model) => Model::EncoderDecoder(model.recomputing(recompute)),
+            Model::MaskedLm(model) => Model::MaskedLm(model.recomputing(recompute)),
         }
     }
 
@@ -78,7 +82,7 @@ impl Model {
     pub fn causal_lm(&self) -> Option<&CausalLm> {
         match self {
             Model::CausalLm(model) => Some(model),
-            Model::EncoderDecoder(_) => None,
+            Model::EncoderDecoder(_) | Model::MaskedLm(_) => None,
         }
     }
 
@@ -86,7 +90,7 @@ impl Model {
     #[must_use]
     pub fn encoder_decoder(&self) -> Option<&EncoderDecoder> {
         match self {
-            Model::CausalLm(_) => None,
+            Model::CausalLm(_) | Model::MaskedLm(_) => None,
             Model::EncoderDecoder(model) => Some(model),
         }
     }
@@ -97,6 +101,7 @@ impl Model {
         match self {
             Model::CausalLm(model) => model.config().vocab_size,
             Model::EncoderDecoder(model) => model.config().target_vocabulary,
+            Model::MaskedLm(model) => model.config().vocab_size,
         }
     }
 
@@ -114,6 +119,9 @@ impl Model {
             (Model::EncoderDecoder(model), Inputs::Pairs { source, inputs }) => {
                 model.loss(tape, source, inputs, targets, weights, smoothing)
             }
+            (Model::MaskedLm(model), Inputs::Sequences(inputs)) => {
+                model.loss(tape, inputs, targets, weights, smoothing)
+            }
             _ => panic!("{MISFIT}"),
         }
     }
@@ -127,6 +135,7 @@ impl Model {
         match (self, &part.inputs) {
             (Model::CausalLm(model), Inputs::Sequences(inputs)) => model.logits(tape, inputs),
             (Model::EncoderDecoder(model), Inputs::Pairs { source, inputs }) => model.logits(tape, source, inputs),
+            (Model::MaskedLm(model), Inputs::Sequences(inputs)) => model.logits(tape, inputs),
             _ => panic!("{MISFIT}"),
         }
     }
@@ -134,13 +143,14 @@ impl Model {
 
 /// A valid recipe has the kind of model that its task needs, so this is a task of a program's own.
 const MISFIT: &str =
-    "a causal language model takes sequences and an encoder-decoder takes pairs, but the task gives the other kind";
+    "a language model takes sequences and an encoder-decoder takes pairs, but the task gives the other kind";
 
 impl Measure for Model {
     fn trial<'t>(&self, tape: &'t Tape<f32>, batch: usize) -> Var<'t, f32> {
         match self {
             Model::CausalLm(model) => model.trial(tape, batch),
             Model::EncoderDecoder(model) => model.trial(tape, batch),
+            Model::MaskedLm(model) => model.trial(tape, batch),
         }
     }
 
@@ -148,6 +158,7 @@ impl Measure for Model {
         match self {
             Model::CausalLm(model) => model.context(),
             Model::EncoderDecoder(model) => model.context(),
+            Model::MaskedLm(model) => model.context(),
         }
     }
 }

@@ -10,9 +10,10 @@ use crate::checkpoint::Loaded;
 use crate::evaluate::{Evaluation, EvaluationSet};
 use crate::learner::LearnError;
 use crate::model::Model;
+use crate::perplexity::{Perplexity, Protocol};
 use crate::recipe::{Recipe, TaskKind};
 use crate::run_dir::RunDir;
-use crate::task::{self, Metric, NtTraining, Symbols, Task, TaskError};
+use crate::task::{self, MaskedTextTraining, Metric, NtTraining, Symbols, Task, TaskError, TextPart, TextSplit};
 use crate::trainer::{TrainError, restore_weights};
 
 /// Which checkpoint of a run.
@@ -96,6 +97,42 @@ impl TrainedModel {
         Ok((task.metric(), batches.measure(&self.model, &self.parameters)))
     }
 
+    /// Measures a causal language model on a whole part of its text; see [`Protocol`].
+    ///
+    /// # Errors
+    /// [`TrainError`] if the data cannot be used or have no such part, if the model does not go on with text, or if the protocol does not fit its context.
+    pub fn perplexity(&self, data: &DataDir, split: TextSplit, protocol: Protocol) -> Result<Perplexity, TrainError> {
+        let refuse = |reason: String| Err(TrainError::Data { reason });
+        let Some(model) = self.model.causal_lm().filter(|_| self.recipe.data.task == TaskKind::Text) else {
+            return refuse("perplexity of a text needs a causal language model that was trained on text".to_owned());
+        };
+        let context = model.config().context;
+        match protocol {
+            Protocol::Sliding { stride } if !(1..=context).contains(&stride) => {
+                return refuse(format!("a stride of {stride} tokens is not between 1 and the context of {context}"));
+            }
+            Protocol::Paper2Overlap if context < 2 => {
+                return refuse("half a context of one token is none; the protocol needs two".to_owned());
+            }
+            _ => {}
+        }
+        let part = TextPart::read(&self.recipe.data, data, &self.symbols, split)?;
+        if protocol.windows(part.tokens.len(), context).is_empty() {
+            let tokens = part.tokens.len();
+            return refuse(format!("the text has {tokens} tokens, too few for one window of a context of {context}"));
+        }
+        Ok(Perplexity::measure(&self.model, &self.parameters, &part, protocol))
+    }
+
+    /// Measures a masked language model on all blocks of a part of its text, with the masks of every evaluation.
+    ///
+    /// # Errors
+    /// [`TrainError`] if the data cannot be used or have no such part, or for a model of another task.
+    pub fn masked_evaluation(&self, data: &DataDir, split: TextSplit) -> Result<Evaluation, TrainError> {
+        let batches = MaskedTextTraining::whole_part(&self.recipe, data, &self.symbols, split)?;
+        Ok(EvaluationSet::new(batches).measure(&self.model, &self.parameters))
+    }
+
     /// The first sequence that the model is evaluated on to predict: as many tokens as it reads at once.
     ///
     /// # Errors
@@ -127,7 +164,8 @@ impl TrainedModel {
         if *task.symbols() == self.symbols {
             return Ok(task);
         }
-        let reason = "the text has other characters than the one the model was trained on; restore it".to_owned();
+        let reason =
+            "the text has other characters or tokens than the one the model was trained on; restore it".to_owned();
         Err(TrainError::Data { reason })
     }
 }
@@ -136,7 +174,7 @@ impl TrainedModel {
 pub(crate) fn fixed_vectors(recipe: &Recipe, width: usize) -> Result<Tensor<f64>, TaskError> {
     match recipe.data.task {
         TaskKind::Nt => NtTraining::new(recipe)?.fixed_embedding(width),
-        TaskKind::Text | TaskKind::ReverseMap | TaskKind::Translation => Err(TaskError::Kind),
+        TaskKind::Text | TaskKind::MaskedText | TaskKind::ReverseMap | TaskKind::Translation => Err(TaskError::Kind),
     }
 }
 

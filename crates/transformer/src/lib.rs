@@ -27,6 +27,7 @@ mod decoder_block;
 mod embedder;
 mod encoder_decoder;
 mod feed_forward;
+mod masked_lm;
 mod norm;
 mod positions;
 mod stack;
@@ -44,5 +45,6 @@ pub use encoder_decoder::{
     BeamSearch, DecoderCache, Embeddings, EncoderDecoder, EncoderDecoderConfig, OutputKind, Sentences,
 };
 pub use feed_forward::FeedForward;
+pub use masked_lm::{MaskedLm, MaskedLmConfig};
 pub use norm::Norm;
 pub use summary::{Measure, ModelSummary, ParameterRow};

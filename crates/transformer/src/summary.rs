@@ -1,9 +1,10 @@
 //! What a model costs: parameters, floating-point operations, memory.
 
-use anther_tensor::{Element, Ids, Parameters, Randomness, Shape, Tape, Var};
+use anther_tensor::{Element, Ids, Parameters, Randomness, Shape, Tape, Tensor, Var};
 
 use crate::causal_lm::CausalLm;
 use crate::encoder_decoder::{EncoderDecoder, Sentences};
+use crate::masked_lm::MaskedLm;
 
 /// One parameter in a [`ModelSummary`].
 #[derive(Clone, Debug, PartialEq)]
@@ -44,6 +45,19 @@ impl Measure for CausalLm {
     fn trial<'t>(&self, tape: &'t Tape<f32>, batch: usize) -> Var<'t, f32> {
         let ids = zeros(batch, self.context());
         self.loss(tape, &ids, &ids, None, 0.0)
+    }
+
+    fn context(&self) -> usize {
+        self.config().context
+    }
+}
+
+impl Measure for MaskedLm {
+    fn trial<'t>(&self, tape: &'t Tape<f32>, batch: usize) -> Var<'t, f32> {
+        let ids = zeros(batch, self.context());
+        // About as many places as are hidden in training.
+        let weights = Tensor::from_fn([batch, self.context()], |place| if place % 7 == 0 { 1.0 } else { 0.0 });
+        self.loss(tape, &ids, &ids, Some(&weights), 0.0)
     }
 
     fn context(&self) -> usize {

@@ -18,7 +18,7 @@ pub fn run(args: &GenerateArgs) -> Result<u8, Failure> {
     let trained = load(&args.run, &args.checkpoint)?.with_precision(args.precision.into());
     if trained.recipe.data.task != TaskKind::Text {
         return Err(Failure::from(anyhow::anyhow!(
-            "the run {} was not trained on text and has nothing to write; {}",
+            "the run {} was not trained on text to go on with and has nothing to write; {}",
             args.run.display(),
             match trained.model.encoder_decoder() {
                 Some(_) => "let it answer sources with `anther translate`",

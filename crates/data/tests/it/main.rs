@@ -10,6 +10,7 @@ mod locate;
 mod manifest;
 mod masked;
 mod metrics;
+mod ngram;
 mod nt_batches;
 mod nt_cycles;
 mod nt_embedding;

@@ -3,6 +3,7 @@
 //! [`TrainedModel::translate`](crate::trained::TrainedModel::translate) answers sources.
 
 mod sample;
+mod shown;
 mod text;
 mod translate;
 

@@ -2,6 +2,7 @@
 
 use anther_tensor::{Ids, RandomKey, Stream, Tape};
 
+use super::shown::Shown;
 use super::{SampleError, Sampling};
 use crate::task::SymbolError;
 use crate::trained::TrainedModel;
@@ -18,13 +19,15 @@ pub enum GenerateError {
     /// No token can be drawn.
     #[error(transparent)]
     Sample(#[from] SampleError),
-    /// The model predicts sequences from others, and has nothing to go on from.
-    #[error("the model is an encoder-decoder, which answers a source and does not continue a prompt")]
+    /// The model does not go on with a prompt.
+    #[error(
+        "the model is no causal language model and does not continue a prompt; an encoder-decoder answers sources, a masked one guesses hidden tokens"
+    )]
     Kind,
 }
 
 impl TrainedModel {
-    /// Continues `prompt` by `length` tokens and returns the continuation; `each` is given every token's text at once.
+    /// Continues `prompt` by `length` tokens and returns the continuation; `each` is given text as soon as it is there, whole characters only.
     ///
     /// The continuation depends on the weights, the prompt, the sampling and the seed only. While prompt and continuation fit
     /// the context, keys and values are kept and a token costs one pass over one token; after that the model sees the last
@@ -46,7 +49,7 @@ impl TrainedModel {
         if tokens.is_empty() {
             return Err(GenerateError::EmptyPrompt);
         }
-        let start = tokens.len();
+        let mut shown = Shown::after(&tokens);
         let context = model.config().context;
         let random = RandomKey::new(seed, Stream::named("generate").id(), 0);
         let mut cache = model.cache(1);
@@ -64,7 +67,7 @@ impl TrainedModel {
             let scores = model.decode(&Tape::inference(&self.parameters), &ids, &mut cache);
             let token = sampling.draw_with(scores.data(), random.uniform(drawn as u64), &mut candidates)?;
             tokens.push(token);
-            let piece = self.symbols.decode(&tokens[start + drawn..])?;
+            let piece = shown.next(&self.symbols, &tokens, drawn + 1 == length)?;
             each(&piece);
             text += &piece;
         }

@@ -14,6 +14,8 @@ pub enum TaskKind {
     Nt,
     /// A text to be gone on with; measured by loss if a token is a character, by perplexity otherwise.
     Text,
+    /// A text in which hidden tokens are to be guessed, see [`anther_data::masked`]; measured by their perplexity.
+    MaskedText,
     /// Sequences to be mapped token by token and reversed, see [`anther_data::reverse_map`]; measured by perplexity.
     ReverseMap,
     /// Sentences to be translated, see [`anther_data::parallel`]; measured by perplexity.
@@ -24,7 +26,7 @@ pub enum TaskKind {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DataConfig {
-    /// The kind of task: `nt`, `text`, `reverse-map` or `translation`.
+    /// The kind of task: `nt`, `text`, `masked-text`, `reverse-map` or `translation`.
     pub task: TaskKind,
     /// `text`, `masked-text`, `translation`: the folder of a text in parts, as given or below the data directory.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -1,7 +1,7 @@
 //! The table `[model]`: its `kind` says which other keys it has.
 
 use anther_chain::ChainRules;
-use anther_transformer::{AttentionConfig, CausalLmConfig, ConfigError, EncoderDecoderConfig};
+use anther_transformer::{AttentionConfig, CausalLmConfig, ConfigError, EncoderDecoderConfig, MaskedLmConfig};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use toml::Table;
@@ -19,6 +19,8 @@ pub enum ModelConfig {
     CausalLm(CausalLmConfig),
     /// Predicts a sequence from another one.
     EncoderDecoder(EncoderDecoderConfig),
+    /// Guesses hidden tokens of a sequence.
+    MaskedLm(MaskedLmConfig),
 }
 
 /// The kinds alone.
@@ -27,6 +29,7 @@ pub enum ModelConfig {
 enum Kind {
     CausalLm,
     EncoderDecoder,
+    MaskedLm,
 }
 
 impl Default for ModelConfig {
@@ -47,6 +50,12 @@ impl From<EncoderDecoderConfig> for ModelConfig {
     }
 }
 
+impl From<MaskedLmConfig> for ModelConfig {
+    fn from(config: MaskedLmConfig) -> Self {
+        ModelConfig::MaskedLm(config)
+    }
+}
+
 impl<'de> Deserialize<'de> for ModelConfig {
     /// A table without the key is a causal language model. The derived form would require the key, and forget in which table a mistake is.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -59,6 +68,7 @@ impl<'de> Deserialize<'de> for ModelConfig {
         match kind {
             Kind::CausalLm => CausalLmConfig::deserialize(table).map(ModelConfig::CausalLm),
             Kind::EncoderDecoder => EncoderDecoderConfig::deserialize(table).map(ModelConfig::EncoderDecoder),
+            Kind::MaskedLm => MaskedLmConfig::deserialize(table).map(ModelConfig::MaskedLm),
         }
         .map_err(D::Error::custom)
     }
@@ -70,6 +80,7 @@ impl ModelConfig {
     pub fn over(&self, form: Form) -> Self {
         match self.clone() {
             ModelConfig::CausalLm(config) => CausalLmConfig { vocab_size: form.outputs(), ..config }.into(),
+            ModelConfig::MaskedLm(config) => MaskedLmConfig { vocab_size: form.outputs(), ..config }.into(),
             ModelConfig::EncoderDecoder(config) => {
                 let (source_vocabulary, target_vocabulary) = match form {
                     Form::Tokens(tokens) => (tokens, tokens),
@@ -88,6 +99,7 @@ impl ModelConfig {
         match self {
             ModelConfig::CausalLm(config) => config.validate(),
             ModelConfig::EncoderDecoder(config) => config.validate(),
+            ModelConfig::MaskedLm(config) => config.validate(),
         }
     }
 
@@ -97,6 +109,7 @@ impl ModelConfig {
         match self {
             ModelConfig::CausalLm(config) => &config.chains,
             ModelConfig::EncoderDecoder(config) => &config.chains,
+            ModelConfig::MaskedLm(config) => &config.chains,
         }
     }
 
@@ -105,6 +118,7 @@ impl ModelConfig {
         match self {
             ModelConfig::CausalLm(config) => &mut config.chains,
             ModelConfig::EncoderDecoder(config) => &mut config.chains,
+            ModelConfig::MaskedLm(config) => &mut config.chains,
         }
     }
 
@@ -123,7 +137,7 @@ impl ModelConfig {
     pub fn with_preset(&self, name: &str) -> Result<Self, ConfigError> {
         match self {
             ModelConfig::EncoderDecoder(config) => config.with_preset(name).map(ModelConfig::EncoderDecoder),
-            ModelConfig::CausalLm(_) => {
+            ModelConfig::CausalLm(_) | ModelConfig::MaskedLm(_) => {
                 let reason =
                     "the forms of models by name are of encoder-decoders; choose the parts of this one with --set";
                 Err(ConfigError::new("model.kind", reason))
@@ -136,7 +150,7 @@ impl ModelConfig {
     pub fn causal_lm(&self) -> Option<&CausalLmConfig> {
         match self {
             ModelConfig::CausalLm(config) => Some(config),
-            ModelConfig::EncoderDecoder(_) => None,
+            ModelConfig::EncoderDecoder(_) | ModelConfig::MaskedLm(_) => None,
         }
     }
 
@@ -146,6 +160,7 @@ impl ModelConfig {
         match self {
             ModelConfig::CausalLm(config) => config.context,
             ModelConfig::EncoderDecoder(config) => config.context,
+            ModelConfig::MaskedLm(config) => config.context,
         }
     }
 
@@ -155,6 +170,7 @@ impl ModelConfig {
         match self {
             ModelConfig::CausalLm(config) => &config.attention,
             ModelConfig::EncoderDecoder(config) => &config.attention,
+            ModelConfig::MaskedLm(config) => &config.attention,
         }
     }
 
@@ -163,6 +179,7 @@ impl ModelConfig {
         match self {
             ModelConfig::CausalLm(config) => &mut config.attention,
             ModelConfig::EncoderDecoder(config) => &mut config.attention,
+            ModelConfig::MaskedLm(config) => &mut config.attention,
         }
     }
 }

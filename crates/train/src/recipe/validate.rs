@@ -29,7 +29,7 @@ impl Recipe {
         self.data.validate()?;
         // The vocabulary of a text is not known yet; one token stands for it.
         let tokens = match self.data.task {
-            TaskKind::Text | TaskKind::Translation => 1,
+            TaskKind::Text | TaskKind::MaskedText | TaskKind::Translation => 1,
             TaskKind::Nt | TaskKind::ReverseMap => self.data.n as usize,
         };
         self.model.over(Form::Tokens(tokens)).validate()?;
@@ -63,10 +63,15 @@ impl Recipe {
                 refuse("model.context", ReverseMapError::ContextTooShort { context, longest }.to_string())
             }
             (TaskKind::Translation, ModelConfig::EncoderDecoder(model)) => self.fit_translation(model),
-            (TaskKind::Nt | TaskKind::Text, ModelConfig::EncoderDecoder(_)) => {
-                refuse("model.kind", "the task has no sources to read, only sequences to go on with; use \"causal-lm\"")
+            (TaskKind::MaskedText, ModelConfig::MaskedLm(_)) => Ok(()),
+            (TaskKind::MaskedText, _) => refuse(
+                "model.kind",
+                "the task hides tokens of a text, which are guessed from both sides; use \"masked-lm\"",
+            ),
+            (TaskKind::Nt | TaskKind::Text, _) => {
+                refuse("model.kind", "the task has sequences to go on with and nothing else; use \"causal-lm\"")
             }
-            (TaskKind::ReverseMap | TaskKind::Translation, ModelConfig::CausalLm(_)) => refuse(
+            (TaskKind::ReverseMap | TaskKind::Translation, _) => refuse(
                 "model.kind",
                 "the task has sources to read and targets to predict from them; use \"encoder-decoder\"",
             ),
@@ -114,7 +119,7 @@ impl Recipe {
 impl DataConfig {
     fn validate(&self) -> Checked {
         match self.task {
-            TaskKind::Text => self.validate_text(),
+            TaskKind::Text | TaskKind::MaskedText => self.validate_text(),
             TaskKind::Nt => self.validate_nt(),
             TaskKind::ReverseMap => self.validate_reverse_map(),
             TaskKind::Translation => self.validate_translation(),
@@ -122,12 +127,7 @@ impl DataConfig {
     }
 
     fn validate_reverse_map(&self) -> Checked {
-        if self.path.is_some() {
-            return refuse(
-                "data.path",
-                "the task reverse-map reads no file; remove the key or set data.task to \"text\"",
-            );
-        }
+        self.validate_no_text("reverse-map")?;
         if self.rule.is_some() || !self.rules.is_empty() {
             return refuse("data.rule", "the task reverse-map has no rules; remove the key or set data.task to \"nt\"");
         }
@@ -181,6 +181,15 @@ impl DataConfig {
         refuse("data.tokenizer.size", format!("{size} tokens are not between {least} and {MAX_TOKENS}"))
     }
 
+    fn validate_no_text(&self, task: &str) -> Checked {
+        match [("data.path", &self.path), ("data.name", &self.name)].iter().find(|(_, text)| text.is_some()) {
+            Some((key, _)) => {
+                refuse(key, format!("the task {task} reads no file; remove the key or set data.task to \"text\""))
+            }
+            None => Ok(()),
+        }
+    }
+
     fn validate_table_seed(&self) -> Checked {
         if i64::try_from(self.table_seed).is_ok() {
             return Ok(());
@@ -189,10 +198,24 @@ impl DataConfig {
     }
 
     fn validate_text(&self) -> Checked {
-        match self.path.as_deref() {
-            None => return refuse("data.path", "the task text needs a file; name one"),
-            Some("") => return refuse("data.path", "the name of the file is empty; name one"),
-            Some(_) => {}
+        match (self.path.as_deref(), self.name.as_deref()) {
+            (None, None) => {
+                return refuse(
+                    "data.path",
+                    "the task text needs a file; name one, or a folder of parts with data.name",
+                );
+            }
+            (Some(_), Some(_)) => return refuse("data.path", "data.name is given as well; keep one of the two"),
+            (Some(""), None) => return refuse("data.path", "the name of the file is empty; name one"),
+            (None, Some("")) => return refuse("data.name", "the name of the folder is empty; name one"),
+            _ => {}
+        }
+        let parts = [("data.train", &self.train), ("data.validation", &self.validation), ("data.test", &self.test)];
+        if let (None, Some((key, _))) = (&self.name, parts.iter().find(|(_, part)| part.is_some())) {
+            return refuse(
+                key,
+                "it names a file in the folder data.name, which is not given; remove it or name the folder",
+            );
         }
         if !(self.train_fraction > 0.0 && self.train_fraction < 1.0) {
             let fraction = self.train_fraction;
@@ -201,14 +224,12 @@ impl DataConfig {
         if self.rule.is_some() || !self.rules.is_empty() {
             return refuse("data.rule", "the task text has no rules; remove the key or set data.task to \"nt\"");
         }
-        Ok(())
+        self.validate_tokenizer()
     }
 
     fn validate_nt(&self) -> Checked {
         let &DataConfig { n, tau, noise, .. } = self;
-        if self.path.is_some() {
-            return refuse("data.path", "the task nt reads no file; remove the key or set data.task to \"text\"");
-        }
+        self.validate_no_text("nt")?;
         if self.rule.is_some() && !self.rules.is_empty() {
             return refuse("data.rules", "data.rule is given as well; keep one of the two");
         }

@@ -9,6 +9,8 @@ pub enum Metric {
     Loss,
     /// The exponential of the mean cross-entropy, over the targets that count; less is better.
     Perplexity,
+    /// The same where the targets are the hidden tokens of a text, read from both sides: no perplexity of the text, and not to be compared with one.
+    MaskedPerplexity,
 }
 
 impl Metric {
@@ -19,6 +21,7 @@ impl Metric {
             Metric::Accuracy => "accuracy",
             Metric::Loss => "loss",
             Metric::Perplexity => "perplexity",
+            Metric::MaskedPerplexity => "masked-LM perplexity",
         }
     }
 
@@ -27,7 +30,7 @@ impl Metric {
     pub fn is_better(self, value: f64, than: f64) -> bool {
         let better = match self {
             Metric::Accuracy => value > than,
-            Metric::Loss | Metric::Perplexity => value < than,
+            Metric::Loss | Metric::Perplexity | Metric::MaskedPerplexity => value < than,
         };
         better || (than.is_nan() && !value.is_nan())
     }
@@ -37,7 +40,7 @@ impl Metric {
     pub fn is_reached(self, value: f64, target: f64) -> bool {
         match self {
             Metric::Accuracy => value >= target,
-            Metric::Loss | Metric::Perplexity => value <= target,
+            Metric::Loss | Metric::Perplexity | Metric::MaskedPerplexity => value <= target,
         }
     }
 }

@@ -3,13 +3,16 @@
 //! The batch of a step is a pure function of the seed and the step, so a run resumes from its step alone.
 
 mod files;
+mod masked_text;
 mod metric;
 mod nt;
+mod part;
 mod reverse_map;
 mod symbols;
 mod text;
 mod translation;
 
+use anther_data::corpus::CorpusError;
 use anther_data::nt::NtError;
 use anther_data::parallel::ParallelError;
 use anther_data::reverse_map::ReverseMapError;
@@ -17,8 +20,10 @@ use anther_data::tokenizer::TokenizerError;
 use anther_data::{BatchError, DataDir, DataError, ReadError};
 use anther_tensor::Tensor;
 
+pub use masked_text::MaskedTextTraining;
 pub use metric::Metric;
 pub use nt::NtTraining;
+pub use part::{TextPart, TextSplit};
 pub use reverse_map::ReverseMapTraining;
 pub use symbols::{SymbolError, Symbols};
 pub use text::TextTraining;
@@ -46,9 +51,6 @@ pub enum TaskError {
     /// A file cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
-    /// There are no tokens to write a text in.
-    #[error(transparent)]
-    Tokenizer(#[from] TokenizerError),
     /// A text has something that is no token.
     #[error(transparent)]
     Symbol(#[from] SymbolError),
@@ -67,6 +69,17 @@ pub enum TaskError {
         /// The tokens of a side that fit.
         context: usize,
     },
+    /// The files of the text are not what they should be.
+    #[error(transparent)]
+    Corpus(#[from] CorpusError),
+    /// There are no tokens to write the text in.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
+    /// One file is divided into two parts, and none of them is for tests.
+    #[error(
+        "the text is one file, of which one part is for training and the other for validation; a test part needs a folder of parts, data.name"
+    )]
+    NoTest,
     /// A recipe of another kind of task.
     #[error("the recipe does not describe a task of this kind; set data.task and data.path")]
     Kind,
@@ -115,6 +128,7 @@ pub fn of_recipe(recipe: &Recipe, data: &DataDir) -> Result<Box<dyn Task>, TaskE
     Ok(match recipe.data.task {
         TaskKind::Nt => Box::new(NtTraining::new(recipe)?),
         TaskKind::Text => Box::new(TextTraining::new(recipe, data)?),
+        TaskKind::MaskedText => Box::new(MaskedTextTraining::new(recipe, data)?),
         TaskKind::ReverseMap => Box::new(ReverseMapTraining::new(recipe)?),
         TaskKind::Translation => Box::new(TranslationTraining::new(recipe, data)?),
     })

@@ -88,7 +88,7 @@ impl Symbols {
         };
         match recipe.data.task {
             TaskKind::Nt | TaskKind::ReverseMap => Ok(Symbols::Numbers(recipe.data.n)),
-            TaskKind::Text if known(VOCABULARY_FILE).is_some() => {
+            TaskKind::Text | TaskKind::MaskedText if known(VOCABULARY_FILE).is_some() => {
                 let vocabulary = serde_json::from_slice(file(VOCABULARY_FILE)?);
                 vocabulary.map(Symbols::Characters).map_err(|error| format!("{VOCABULARY_FILE}: {error}"))
             }
@@ -96,7 +96,9 @@ impl Symbols {
                 let [source, target] = SIDE_FILES.map(tokenizer);
                 Ok(Symbols::Sides(Box::new([source?, target?])))
             }
-            TaskKind::Text | TaskKind::Translation => tokenizer(TOKENIZER_FILE).map(Symbols::Text),
+            TaskKind::Text | TaskKind::MaskedText | TaskKind::Translation => {
+                tokenizer(TOKENIZER_FILE).map(Symbols::Text)
+            }
         }
     }
 

@@ -1,11 +1,12 @@
-//! Character text: blocks at random places of the training part, judged by the loss on the rest.
+//! Text: blocks at random places of the training part, judged on the validation part.
 
 use anther_data::text::CharText;
-use anther_data::{DataDir, RandomBlocks, SequentialBlocks, Split};
+use anther_data::{DataDir, RandomBlocks, SequentialBlocks, Split, Tokens};
 use anther_tensor::Tensor;
 use sha2::{Digest, Sha256};
 
-use super::{Metric, Symbols, Task, TaskError, files};
+use super::part::TextParts;
+use super::{Metric, Symbols, Task, TaskError};
 use crate::batch::Batch;
 use crate::recipe::Recipe;
 
@@ -21,13 +22,12 @@ pub struct TextTraining {
 }
 
 impl TextTraining {
-    /// Reads the text of a recipe: the path as it is if there is such a file, otherwise below the data directory.
+    /// Reads the text of a recipe: the path or the folder as it is if it is there, otherwise below the data directory.
     ///
     /// # Errors
-    /// [`TaskError::Data`] if the file is missing or no text, or has too few characters for the context in one of its parts.
+    /// [`TaskError`] if a file is missing or no text, has too few tokens for the context in one of its parts, or if no tokenizer can be made.
     pub fn new(recipe: &Recipe, data: &DataDir) -> Result<Self, TaskError> {
-        let path = files::find(recipe.data.path.as_deref().ok_or(TaskError::Kind)?, data)?;
-        Self::of_text(recipe, &CharText::load(path, recipe.data.train_fraction)?)
+        Self::of_parts(recipe, TextParts::read(&recipe.data, data)?)
     }
 
     /// The same for a text that is in memory.
@@ -35,35 +35,51 @@ impl TextTraining {
     /// # Errors
     /// [`TaskError::Data`] if one of its parts has too few characters for the context.
     pub fn of_text(recipe: &Recipe, text: &CharText) -> Result<Self, TaskError> {
+        let symbols = Symbols::Characters(text.vocabulary().clone());
+        let [train, validation] = [Split::Train, Split::Validation].map(|split| text.tokens(split).clone());
+        Self::of_parts(recipe, TextParts { symbols, train, validation })
+    }
+
+    fn of_parts(recipe: &Recipe, parts: TextParts) -> Result<Self, TaskError> {
         let (context, config) = (recipe.model.context(), &recipe.train);
         Ok(TextTraining {
-            symbols: Symbols::Characters(text.vocabulary().clone()),
-            train: text.random_blocks(Split::Train, context)?,
-            validation: text.sequential_blocks(Split::Validation, context, config.batch, config.eval_batches)?,
-            fingerprint: fingerprint(text),
+            fingerprint: fingerprint(&parts),
+            symbols: parts.symbols,
+            train: RandomBlocks::new(parts.train, Split::Train, context)?,
+            validation: SequentialBlocks::new(parts.validation, context, config.batch, config.eval_batches)?,
             seed: config.seed,
             batch: config.batch,
         })
     }
 }
 
-/// SHA-256 of the vocabulary and of all tokens in order.
-fn fingerprint(text: &CharText) -> String {
+/// SHA-256 of what the tokens are and of all tokens in order.
+pub(super) fn fingerprint(parts: &TextParts) -> String {
     let mut hasher = Sha256::new();
-    hasher.update(String::from(text.vocabulary().clone()));
-    for split in [Split::Train, Split::Validation] {
-        hasher.update((text.tokens(split).len() as u64).to_le_bytes());
-        for part in text.tokens(split).chunks(4096) {
+    match &parts.symbols {
+        Symbols::Characters(vocabulary) => hasher.update(String::from(vocabulary.clone())),
+        Symbols::Text(tokenizer) => hasher.update(tokenizer.to_json()),
+        Symbols::Sides(_) | Symbols::Numbers(_) => {}
+    }
+    let mut add = |tokens: &Tokens| {
+        hasher.update((tokens.len() as u64).to_le_bytes());
+        for part in tokens.chunks(4096) {
             let bytes: Vec<u8> = part.iter().flat_map(|token| token.to_le_bytes()).collect();
             hasher.update(bytes);
         }
-    }
+    };
+    add(&parts.train);
+    add(&parts.validation);
     hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl Task for TextTraining {
+    /// The loss where a token is a character, the perplexity where it is a piece of text.
     fn metric(&self) -> Metric {
-        Metric::Loss
+        match self.symbols {
+            Symbols::Text(_) => Metric::Perplexity,
+            Symbols::Characters(_) | Symbols::Numbers(_) | Symbols::Sides(_) => Metric::Loss,
+        }
     }
 
     fn symbols(&self) -> &Symbols {

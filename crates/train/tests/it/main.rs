@@ -25,5 +25,6 @@ mod schedule;
 mod settings;
 mod svg;
 mod tensor_file;
+mod text;
 mod training;
 mod translation;

@@ -5,6 +5,7 @@ mod encoder_decoder;
 mod generation;
 mod layers;
 mod maps;
+mod masked_lm;
 mod names;
 mod precision;
 mod recompute;
