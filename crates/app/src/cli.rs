@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use anther_data::parallel::Part;
 use anther_tensor::Precision;
 use anther_train::task::TextSplit;
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
@@ -246,17 +247,58 @@ Examples:
   echo 5 17 9 | anther translate runs/reverse-map-1
   anther translate runs/mine --best < sources.txt > targets.txt
 
-Each line is a source; the line of the output with its number is the likeliest target, token by token.")]
+  anther translate runs/translate-multi30k-1 --score test
+
+Each line is a source; the line of the output with its number is the best target that a beam search finds.")]
 pub struct TranslateArgs {
     /// Directory of a run of an encoder-decoder
     #[arg(value_name = "RUN")]
     pub run: PathBuf,
+    /// Targets that are kept open at once; 1 takes the likeliest token each time
+    #[arg(long, value_name = "N", default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub beam: u32,
+    /// The power of its length that the log-probability of a target is divided by; 0 prefers short ones
+    #[arg(long, value_name = "X", default_value_t = 1.0, allow_negative_numbers = true)]
+    pub length_penalty: f64,
+    /// Translate this part of the data in the place of the standard input, and print BLEU and chrF
+    #[arg(long, value_name = "PART", value_enum)]
+    pub score: Option<ScoreArg>,
+    /// With --score: write the translations into this file, a line each
+    #[arg(long, value_name = "FILE", requires = "score")]
+    pub out: Option<PathBuf>,
+    /// With --score: answer with one line of JSON
+    #[arg(long, requires = "score")]
+    pub json: bool,
     /// Which checkpoint.
     #[command(flatten)]
     pub checkpoint: CheckpointArgs,
+    /// Where data sets are.
+    #[command(flatten)]
+    pub data: DataArgs,
     /// How to compute.
     #[command(flatten)]
     pub compute: ComputeArgs,
+}
+
+/// A part of a parallel text to translate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum ScoreArg {
+    /// What was trained on.
+    Train,
+    /// What is measured during training.
+    Validation,
+    /// What is measured once.
+    Test,
+}
+
+impl From<ScoreArg> for Part {
+    fn from(part: ScoreArg) -> Self {
+        match part {
+            ScoreArg::Train => Part::Train,
+            ScoreArg::Validation => Part::Validation,
+            ScoreArg::Test => Part::Test,
+        }
+    }
 }
 
 /// How weights are held.

@@ -23,6 +23,7 @@ mod memory;
 mod output;
 mod progress;
 mod recipes;
+mod scores;
 mod signals;
 
 use std::process::ExitCode;

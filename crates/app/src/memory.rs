@@ -44,7 +44,7 @@ fn least_bytes(recipe: &Recipe) -> f64 {
     let real = |n: usize| n as f64;
     let tokens = match recipe.data.task {
         TaskKind::Nt | TaskKind::ReverseMap => recipe.data.n as usize,
-        TaskKind::Text | TaskKind::MaskedText => TEXT_TOKENS,
+        TaskKind::Text | TaskKind::MaskedText | TaskKind::Translation => TEXT_TOKENS,
     };
     // What a block has, the blocks, and the layers of attention in them.
     let (sizes, blocks, attentions) = match &recipe.model {
@@ -64,7 +64,8 @@ fn least_bytes(recipe: &Recipe) -> f64 {
         OptimizerKind::Sgd | OptimizerKind::Nesterov => 0.0,
     };
     let slabs = 2.0 + moments + f64::from(u8::from(train.ema > 0.0));
-    let sequences = real(train.batch / train.accumulate.max(1));
+    let rows = recipe.data.max_tokens.map_or(train.batch, |tokens| tokens / recipe.model.context().max(1));
+    let sequences = real(rows / train.accumulate.max(1));
     let saved = sequences * context * (6.0 * width + hidden) + sequences * real(sizes.heads) * context * context;
     let activations = match train.recompute {
         true => saved + real(blocks - 1) * sequences * context * width,
@@ -72,7 +73,7 @@ fn least_bytes(recipe: &Recipe) -> f64 {
     };
     let evaluation = match recipe.data.task {
         TaskKind::Nt | TaskKind::ReverseMap => 3.0 * real(train.eval_batches) * real(train.batch) * context,
-        TaskKind::Text | TaskKind::MaskedText => 0.0,
+        TaskKind::Text | TaskKind::MaskedText | TaskKind::Translation => 0.0,
     };
     4.0 * (slabs * parameters + activations + evaluation)
 }

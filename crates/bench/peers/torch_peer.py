@@ -233,6 +233,59 @@ class Block(nn.Module):
         return x + self.down(F.gelu(self.up(self.norm2(x)), approximate="tanh"))
 
 
+class Attention(nn.Module):
+    def __init__(self, width, heads):
+        super().__init__()
+        self.heads = heads
+        self.query, self.key, self.value, self.out = (nn.Linear(width, width) for _ in range(4))
+
+    def forward(self, x, memory, causal=False):
+        def split(t):
+            return t.view(t.shape[0], t.shape[1], self.heads, t.shape[2] // self.heads).transpose(1, 2)
+
+        q, k, v = split(self.query(x)), split(self.key(memory)), split(self.value(memory))
+        y = F.scaled_dot_product_attention(q, k, v, is_causal=causal)
+        return self.out(y.transpose(1, 2).reshape(x.shape))
+
+
+class EncoderDecoder(nn.Module):
+    """Pre-norm, learned positions, separate tables, a dense output."""
+
+    class Layer(nn.Module):
+        def __init__(self, width, heads, hidden, across):
+            super().__init__()
+            self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(3 if across else 2))
+            self.own = Attention(width, heads)
+            self.across = Attention(width, heads) if across else None
+            self.up, self.down = nn.Linear(width, hidden), nn.Linear(hidden, width)
+
+        def forward(self, x, memory=None):
+            y = self.norms[0](x)
+            x = x + self.own(y, y, causal=self.across is not None)
+            if self.across is not None:
+                x = x + self.across(self.norms[1](x), memory)
+            return x + self.down(F.gelu(self.up(self.norms[-1](x)), approximate="tanh"))
+
+    def __init__(self, layers, width, heads, hidden, length, vocabulary, **_):
+        super().__init__()
+        self.tables = nn.ModuleList(nn.Embedding(vocabulary, width) for _ in range(2))
+        self.positions = nn.ModuleList(nn.Embedding(length, width) for _ in range(2))
+        make = lambda across: nn.ModuleList(self.Layer(width, heads, hidden, across) for _ in range(layers))
+        self.encoder, self.decoder = make(False), make(True)
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in range(2))
+        self.output = nn.Linear(width, vocabulary)
+
+    def forward(self, source, inputs):
+        embed = lambda side, ids: self.tables[side](ids) + self.positions[side](torch.arange(ids.shape[1]))
+        memory, x = embed(0, source), embed(1, inputs)
+        for layer in self.encoder:
+            memory = layer(memory)
+        memory = self.norms[0](memory)
+        for layer in self.decoder:
+            x = layer(x, memory)
+        return self.output(self.norms[1](x))
+
+
 class Gpt(nn.Module):
     def __init__(self, layers, width, heads, hidden, context, vocabulary, **_):
         super().__init__()
@@ -248,21 +301,32 @@ class Gpt(nn.Module):
         return F.linear(self.norm(x), self.tokens.weight)
 
 
-@case("train_gpt")
-def train_gpt():
-    size = common.GPT
-    model = Gpt(**size)
+def training(model, inputs, targets):
+    """A step on the same batch each time."""
     optimizer = torch.optim.AdamW(model.parameters(), lr=3e-4, weight_decay=0.01, fused=True)
-    inputs, targets = (torch.randint(0, size["vocabulary"], (size["batch"], size["context"])) for _ in range(2))
 
     def step():
         optimizer.zero_grad(set_to_none=True)
-        loss = F.cross_entropy(model(inputs).flatten(0, 1), targets.flatten())
+        loss = F.cross_entropy(model(*inputs).flatten(0, -2), targets.flatten())
         loss.backward()
         optimizer.step()
         return loss.item()
 
     return step
+
+
+@case("train_gpt")
+def train_gpt():
+    size = common.GPT
+    inputs, targets = (torch.randint(0, size["vocabulary"], (size["batch"], size["context"])) for _ in range(2))
+    return training(Gpt(**size), [inputs], targets)
+
+
+@case("train_encoder_decoder")
+def train_encoder_decoder():
+    size = common.ENCODER_DECODER
+    *inputs, targets = (torch.randint(0, size["vocabulary"], (size["batch"], size["length"])) for _ in range(3))
+    return training(EncoderDecoder(**size), inputs, targets)
 
 
 @case("decode_gpt_greedy_b1")

@@ -4,6 +4,8 @@ mod attention;
 mod chain;
 mod decode;
 mod elementwise;
+mod encoder_decoder;
+mod fixed;
 mod gemm;
 pub mod gpt;
 pub mod limits;

@@ -92,7 +92,7 @@ pub use cursor::{Cursor, EpochOrder};
 pub use error::DataError;
 pub use locate::DataDir;
 pub use packed::{ReadError, read_packed, read_packed_text};
-pub use pair::PairBatch;
+pub use pair::{PairBatch, PairTokens};
 pub use permutation::permutation;
 pub use text::MAX_TEXT_BYTES;
 pub use tokens::Tokens;

@@ -2,6 +2,17 @@
 
 use crate::{BatchError, SequenceBatch};
 
+/// The tokens of a pair that are no words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PairTokens {
+    /// Fills a row up.
+    pub padding: u32,
+    /// What the decoder reads first.
+    pub begin: u32,
+    /// Ends a source and a target.
+    pub end: u32,
+}
+
 /// Sequences to read, and for each of them a sequence to predict, both filled up with padding to one length.
 ///
 /// What is predicted is a [`SequenceBatch`]: its inputs are a token that says "begin" and the sequence, its targets are the sequence and a token
@@ -21,20 +32,51 @@ pub struct PairBatch {
 }
 
 impl PairBatch {
-    /// Empties the batch and makes room for `batch` pairs of `context` tokens each; takes no memory if there was room before.
+    /// Empties the batch and makes room for `batch` pairs of so many tokens of source and target; takes no memory if there was room before.
     ///
     /// # Errors
     /// [`BatchError`] for impossible sizes; the batch is then as it was.
-    pub(crate) fn restart(&mut self, batch: usize, context: usize) -> Result<(), BatchError> {
-        self.target.restart(batch, context)?;
+    pub(crate) fn restart(&mut self, batch: usize, [source, target]: [usize; 2]) -> Result<(), BatchError> {
+        let sources = SequenceBatch::checked_size(batch, source)?;
+        self.target.restart(batch, target)?;
         self.source.clear();
-        self.source.reserve_exact(batch * context);
-        self.source_context = context;
+        self.source.reserve_exact(sources);
+        self.source_context = source;
         for lengths in [&mut self.source_lengths, &mut self.target_lengths] {
             lengths.clear();
             lengths.reserve_exact(batch);
         }
         Ok(())
+    }
+
+    /// Appends a pair, given without the tokens that begin and end it: the source with its end, the target late by one and with its end.
+    pub(crate) fn push(&mut self, source: &[u32], target: &[u32], tokens: PairTokens) {
+        let PairTokens { padding, begin, end } = tokens;
+        let (room, batch) = (self.target.context, &mut self.target);
+        debug_assert!(source.len() < self.source_context && target.len() < room);
+        fn fill(
+            row: &mut Vec<u32>,
+            before: Option<u32>,
+            tokens: &[u32],
+            after: Option<u32>,
+            room: usize,
+            padding: u32,
+        ) {
+            let end = row.len() + room;
+            row.extend(before);
+            row.extend_from_slice(tokens);
+            row.extend(after);
+            row.resize(end, padding);
+        }
+        fill(&mut self.source, None, source, Some(end), self.source_context, padding);
+        fill(&mut batch.inputs, Some(begin), target, None, room, padding);
+        fill(&mut batch.targets, None, target, Some(end), room, padding);
+        let counted = target.len() + 1;
+        batch.weights.extend(std::iter::repeat_n(1.0, counted));
+        batch.weights.extend(std::iter::repeat_n(0.0, room - counted));
+        batch.batch += 1;
+        self.source_lengths.push(source.len() + 1);
+        self.target_lengths.push(counted);
     }
 
     /// The tokens of source number `row`, without padding.

@@ -21,7 +21,7 @@
 use thiserror::Error;
 
 use crate::random::{Purpose, below, generator};
-use crate::{BatchError, PairBatch, Split};
+use crate::{BatchError, PairBatch, PairTokens, Split};
 
 /// The token that fills rows up.
 pub const PADDING: u32 = 0;
@@ -31,6 +31,8 @@ pub const BEGIN: u32 = 1;
 pub const END: u32 = 2;
 /// The first ordinary token.
 pub const FIRST: u32 = 3;
+/// The three of them that are no words.
+pub const SPECIAL: PairTokens = PairTokens { padding: PADDING, begin: BEGIN, end: END };
 
 /// The most tokens.
 pub const MAX_TOKENS: u32 = 1 << 20;
@@ -149,32 +151,20 @@ impl ReverseMap {
         if context <= longest {
             return Err(ReverseMapError::ContextTooShort { context, longest });
         }
-        data.restart(batch, context)?;
+        data.restart(batch, [context; 2])?;
         let purpose = match split {
             Split::Train => Purpose::ReverseMapTrain,
             Split::Validation => Purpose::ReverseMapValidation,
         };
         let mut rng = generator(seed, purpose, step);
-        for row in 0..batch {
+        let (mut source, mut target) = (Vec::with_capacity(longest), Vec::with_capacity(longest));
+        for _ in 0..batch {
             let length = shortest + below(&mut rng, (longest - shortest) as u64 + 1) as usize;
-            let start = row * context;
-            data.source.extend((0..length).map(|_| FIRST + below(&mut rng, u64::from(tokens - FIRST)) as u32));
-            data.source.push(END);
-            data.source.resize(start + context, PADDING);
-            data.source_lengths.push(length + 1);
-            let target = &mut data.target;
-            target.inputs.push(BEGIN);
-            let image = |token: &u32| self.images[(token - FIRST) as usize];
-            target.inputs.extend(data.source[start..start + length].iter().rev().map(image));
-            target.targets.extend_from_slice(&target.inputs[start + 1..]);
-            target.targets.push(END);
-            for ids in [&mut target.inputs, &mut target.targets] {
-                ids.resize(start + context, PADDING);
-            }
-            target.weights.resize(start + length + 1, 1.0);
-            target.weights.resize(start + context, 0.0);
-            target.batch += 1;
-            data.target_lengths.push(length + 1);
+            source.clear();
+            source.extend((0..length).map(|_| FIRST + below(&mut rng, u64::from(tokens - FIRST)) as u32));
+            target.clear();
+            target.extend(source.iter().rev().map(|token| self.images[(token - FIRST) as usize]));
+            data.push(&source, &target, SPECIAL);
         }
         Ok(())
     }

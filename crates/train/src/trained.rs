@@ -174,7 +174,7 @@ impl TrainedModel {
 pub(crate) fn fixed_vectors(recipe: &Recipe, width: usize) -> Result<Tensor<f64>, TaskError> {
     match recipe.data.task {
         TaskKind::Nt => NtTraining::new(recipe)?.fixed_embedding(width),
-        TaskKind::Text | TaskKind::MaskedText | TaskKind::ReverseMap => Err(TaskError::Kind),
+        TaskKind::Text | TaskKind::MaskedText | TaskKind::ReverseMap | TaskKind::Translation => Err(TaskError::Kind),
     }
 }
 

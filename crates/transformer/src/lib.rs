@@ -41,7 +41,9 @@ pub use causal_lm::{CausalLm, LmCache};
 pub use config::CausalLmConfig;
 pub use decoder_block::{DecoderBlock, DecoderContext};
 pub use embedder::EmbeddingKind;
-pub use encoder_decoder::{DecoderCache, Embeddings, EncoderDecoder, EncoderDecoderConfig, OutputKind, Sentences};
+pub use encoder_decoder::{
+    BeamSearch, DecoderCache, Embeddings, EncoderDecoder, EncoderDecoderConfig, OutputKind, Sentences,
+};
 pub use feed_forward::FeedForward;
 pub use masked_lm::{MaskedLm, MaskedLmConfig};
 pub use norm::Norm;

@@ -3,14 +3,12 @@
 use std::io::{Read, stdin};
 use std::path::Path;
 
-use anther_data::metrics::{Bleu, Chrf};
-use serde_json::json;
-
 use super::DONE;
 use crate::cli::BleuArgs;
 use crate::failure::Failure;
 use crate::input;
 use crate::output;
+use crate::scores::Scores;
 
 /// The most bytes of a file, 256 MiB.
 const LIMIT: u64 = 256 << 20;
@@ -29,29 +27,12 @@ pub fn run(args: &BleuArgs) -> Result<u8, Failure> {
     }
     let of_line = |i: usize| references.iter().map(|(_, lines)| lines[i].as_str()).collect::<Vec<_>>();
     let references: Vec<_> = (0..hypotheses.len()).map(of_line).collect();
-    let (bleu, chrf) = (Bleu::of_corpus(&hypotheses, &references), Chrf::of_corpus(&hypotheses, &references));
+    let scores = Scores::new(&hypotheses, &references);
     if args.json {
-        output::print_json(&json!({
-            "bleu": { "score": bleu.score, "precisions": bleu.precisions, "brevity_penalty": bleu.brevity_penalty,
-                "hypothesis_tokens": bleu.hypothesis_tokens, "reference_tokens": bleu.reference_tokens,
-                "signature": bleu.signature() },
-            "chrf": { "score": chrf.score, "signature": chrf.signature() },
-            "sentences": hypotheses.len(),
-        }))?;
-        return Ok(DONE);
+        output::print_json(&scores.json())?;
+    } else {
+        output::print(&scores.text())?;
     }
-    let precisions: Vec<_> = bleu.precisions.iter().map(|p| format!("{p:.1}")).collect();
-    output::print(&format!(
-        "BLEU: {:.2} ({}; brevity penalty {:.3}, {} tokens for {})\nsignature: {}\nchrF2: {:.2}\nsignature: {}",
-        bleu.score,
-        precisions.join("/"),
-        bleu.brevity_penalty,
-        bleu.hypothesis_tokens,
-        bleu.reference_tokens,
-        bleu.signature(),
-        chrf.score,
-        chrf.signature()
-    ))?;
     Ok(DONE)
 }
 

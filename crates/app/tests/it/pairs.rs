@@ -38,7 +38,7 @@ fn place() -> Place {
 }
 
 /// The answers to lines.
-fn translate(place: &Place, run: &str, lines: &[u8]) -> Ran {
+pub fn translate(place: &Place, run: &str, lines: &[u8]) -> Ran {
     let mut command = place.command(&["translate", run]);
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     // A program that refuses before it reads closes the pipe.

@@ -1,15 +1,12 @@
-//! The language model of the cases, and a fixed batch as its task.
+//! The language model of the cases.
 
 use anther_data::SequenceBatch;
-use anther_tensor::Tensor;
 use anther_train::batch::Batch;
 use anther_train::learner::Learner;
-use anther_train::optim::OptimizerKind;
-use anther_train::recipe::{Recipe, TrainConfig};
-use anther_train::schedule::ScheduleKind;
-use anther_train::task::{Metric, Symbols, Task, TaskError};
+use anther_train::recipe::DataConfig;
 use anther_transformer::{Activation, CausalLmConfig};
 
+use super::fixed::learner;
 use crate::inputs::ids;
 
 /// The sizes of a model and its batch.
@@ -79,65 +76,14 @@ impl Size {
     /// If the sizes make no model.
     #[must_use]
     pub fn learner(&self) -> Learner {
-        let train = TrainConfig {
-            batch: self.batch,
-            learning_rate: 3e-4,
-            schedule: ScheduleKind::Constant,
-            optimizer: OptimizerKind::AdamW,
-            weight_decay: 0.01,
-            clip: 0.0,
-            ..TrainConfig::default()
-        };
-        let recipe = Recipe { model: self.config().into(), train, ..Recipe::default() };
-        Learner::new(&recipe, Box::new(FixedBatch::new(*self))).expect("the sizes make a model")
-    }
-}
-
-/// One random batch for ever.
-struct FixedBatch {
-    symbols: Symbols,
-    batch: SequenceBatch,
-}
-
-impl FixedBatch {
-    fn new(size: Size) -> FixedBatch {
-        let draw = |stream| ids(size.tokens(), size.vocabulary, stream);
         let batch = SequenceBatch {
-            inputs: draw(1),
-            targets: draw(2),
-            weights: vec![1.0; size.tokens()],
-            batch: size.batch,
-            context: size.context,
+            inputs: ids(self.tokens(), self.vocabulary, 1),
+            targets: ids(self.tokens(), self.vocabulary, 2),
+            weights: vec![1.0; self.tokens()],
+            batch: self.batch,
+            context: self.context,
         };
-        let symbols = u32::try_from(size.vocabulary).expect("a vocabulary fits 32 bits");
-        FixedBatch { symbols: Symbols::Numbers(symbols), batch }
-    }
-}
-
-impl Task for FixedBatch {
-    fn metric(&self) -> Metric {
-        Metric::Loss
-    }
-
-    fn symbols(&self) -> &Symbols {
-        &self.symbols
-    }
-
-    fn batch(&self, _: u64, batch: &mut Batch) -> Result<(), TaskError> {
-        batch.sequences_mut().clone_from(&self.batch);
-        Ok(())
-    }
-
-    fn evaluation(&self) -> Result<Vec<Batch>, TaskError> {
-        Ok(Vec::new())
-    }
-
-    fn fixed_embedding(&self, _: usize) -> Result<Tensor<f64>, TaskError> {
-        Err(TaskError::Kind)
-    }
-
-    fn fingerprint(&self) -> String {
-        "one random batch".to_owned()
+        learner(self.config().into(), DataConfig::default(), self.vocabulary, Batch::Sequences(batch))
     }
 }
 

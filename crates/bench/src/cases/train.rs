@@ -1,17 +1,31 @@
 //! Whole training steps: batch, forward, backward, optimiser, with the loss read each time.
 
+use anther_train::learner::Learner;
+
+use super::encoder_decoder::ENCODER_DECODER;
 use super::gpt::{GPT, Size};
 use crate::case::{Case, Limit, Work};
 
 pub(super) fn cases() -> Vec<Case> {
-    vec![step("train_gpt", GPT).quick().fresh()]
+    let pairs = ENCODER_DECODER;
+    let translation = learning("train_encoder_decoder", (pairs.tokens(), pairs.flops()), move || pairs.learner());
+    vec![step("train_gpt", GPT).quick().fresh(), translation.quick().fresh()]
 }
 
 /// Steps of a model of that size.
 pub(crate) fn step(name: impl Into<String>, size: Size) -> Case {
-    let work = Work::Tokens { tokens: size.tokens() as f64, limit: Limit::Flops(size.flops()) };
+    learning(name, (size.tokens(), size.flops()), move || size.learner())
+}
+
+/// Steps of a learner with so many tokens and operations a step.
+fn learning(
+    name: impl Into<String>,
+    (tokens, flops): (usize, f64),
+    learner: impl Fn() -> Learner + Send + Sync + 'static,
+) -> Case {
+    let work = Work::Tokens { tokens: tokens as f64, limit: Limit::Flops(flops) };
     Case::new(name, work, move || {
-        let mut learner = size.learner();
+        let mut learner = learner();
         move || {
             let result = learner.step().expect("the loss is finite");
             assert!(result.loss.is_finite());

@@ -9,4 +9,4 @@ mod translate;
 
 pub use sample::{SampleError, Sampling};
 pub use text::GenerateError;
-pub use translate::TranslateError;
+pub use translate::{TranslateError, TranslatedPart};

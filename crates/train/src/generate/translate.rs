@@ -1,21 +1,23 @@
 //! Answering sources with a model that predicts sequences from others.
 
-use anther_data::reverse_map::{BEGIN, END, PADDING};
+use anther_data::parallel::{ParallelText, Part};
+use anther_data::{DataDir, PairTokens};
 use anther_tensor::Tape;
-use anther_transformer::Sentences;
+use anther_transformer::{BeamSearch, Sentences};
 
-use crate::task::SymbolError;
+use crate::recipe::TaskKind;
+use crate::task::{SymbolError, TaskError, translation_sentences};
 use crate::trained::TrainedModel;
 
-/// Sources that are answered together.
-const TOGETHER: usize = 64;
+/// Rows of the decoder that are searched together.
+const ROWS: usize = 256;
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum TranslateError {
     /// The model goes on with sequences and reads no sources.
     #[error(
-        "the model is a causal language model, which continues a prompt and does not answer a source; use `anther generate`"
+        "the model is no encoder-decoder and does not answer a source; a causal language model continues a prompt, see `anther generate`"
     )]
     Kind,
     /// A source has something that is no token.
@@ -36,35 +38,89 @@ pub enum TranslateError {
         /// How many the model reads.
         context: usize,
     },
+    /// The sentences of a part cannot be read.
+    #[error(transparent)]
+    Task(#[from] TaskError),
+}
+
+/// A part of a parallel text with answers of a model.
+#[derive(Clone, Debug)]
+pub struct TranslatedPart {
+    /// One for each pair.
+    pub answers: Vec<String>,
+    /// The pairs.
+    pub text: ParallelText,
+    /// Sources that were cut off because they are longer than the model reads.
+    pub cut: usize,
 }
 
 impl TrainedModel {
-    /// The likeliest answer to each source, token by token ([`EncoderDecoder::greedy`]), as texts like the sources. An empty source has an empty answer.
+    /// The best answer to each source that the search finds ([`EncoderDecoder::beam`]), as texts like the targets. An empty source has an empty answer.
     ///
     /// # Errors
     /// [`TranslateError`], before anything is computed.
     ///
-    /// [`EncoderDecoder::greedy`]: anther_transformer::EncoderDecoder::greedy
-    pub fn translate(&self, sources: &[&str]) -> Result<Vec<String>, TranslateError> {
-        let model = self.model.encoder_decoder().ok_or(TranslateError::Kind)?;
-        let context = model.config().context;
-        let mut answers = vec![String::new(); sources.len()];
-        let mut asked = Vec::new();
-        for (i, source) in sources.iter().enumerate() {
-            let line = i + 1;
-            let mut tokens = self.symbols.encode(source).map_err(|cause| TranslateError::Source { line, cause })?;
-            if tokens.len() >= context {
-                return Err(TranslateError::TooLong { line, tokens: tokens.len(), context });
-            }
-            if !tokens.is_empty() {
-                tokens.push(END);
-                asked.push((i, tokens));
-            }
+    /// [`EncoderDecoder::beam`]: anther_transformer::EncoderDecoder::beam
+    pub fn translate(&self, sources: &[&str], how: &BeamSearch) -> Result<Vec<String>, TranslateError> {
+        let context = self.encoder_decoder_context()?;
+        let tokens = self.encoded(sources)?;
+        if let Some(i) = tokens.iter().position(|tokens| tokens.len() >= context) {
+            return Err(TranslateError::TooLong { line: i + 1, tokens: tokens[i].len(), context });
         }
+        self.answers(tokens, how)
+    }
+
+    /// Answers to the sources of a part of the data that the model was trained on. Sources that are too long are cut off, as is usual where all sentences
+    /// count.
+    ///
+    /// # Errors
+    /// [`TranslateError`] if it is no model of translation or the part cannot be read.
+    pub fn translate_part(
+        &self,
+        data: &DataDir,
+        part: Part,
+        how: &BeamSearch,
+    ) -> Result<TranslatedPart, TranslateError> {
+        let context = self.encoder_decoder_context()?;
+        if self.recipe.data.task != TaskKind::Translation {
+            return Err(TaskError::Kind.into());
+        }
+        let text = translation_sentences(&self.recipe.data, data, part)?;
+        let sources: Vec<&str> = text.pairs.iter().map(|[source, _]| &source[..]).collect();
+        let mut tokens = self.encoded(&sources)?;
+        let mut cut = 0;
+        for tokens in tokens.iter_mut().filter(|tokens| tokens.len() >= context) {
+            tokens.truncate(context - 1);
+            cut += 1;
+        }
+        Ok(TranslatedPart { answers: self.answers(tokens, how)?, text, cut })
+    }
+
+    fn encoder_decoder_context(&self) -> Result<usize, TranslateError> {
+        Ok(self.model.encoder_decoder().ok_or(TranslateError::Kind)?.config().context)
+    }
+
+    fn encoded(&self, sources: &[&str]) -> Result<Vec<Vec<u32>>, TranslateError> {
+        let encode = |(i, source): (usize, &&str)| {
+            self.symbols.encode(source).map_err(|cause| TranslateError::Source { line: i + 1, cause })
+        };
+        sources.iter().enumerate().map(encode).collect()
+    }
+
+    /// Answers to sources in tokens that fit the context. Sources of one length are searched together, so that little is padding.
+    fn answers(&self, sources: Vec<Vec<u32>>, how: &BeamSearch) -> Result<Vec<String>, TranslateError> {
+        let model = self.model.encoder_decoder().ok_or(TranslateError::Kind)?;
+        let PairTokens { padding, begin, end } = self.symbols.pair_tokens().ok_or(TranslateError::Kind)?;
+        let mut answers = vec![String::new(); sources.len()];
+        let mut asked: Vec<(usize, Vec<u32>)> =
+            sources.into_iter().enumerate().filter(|(_, tokens)| !tokens.is_empty()).collect();
+        asked.sort_by_key(|(_, tokens)| tokens.len());
         let tape = Tape::inference(&self.parameters);
-        for part in asked.chunks(TOGETHER) {
+        for part in asked.chunks_mut((ROWS / how.width).max(1)) {
+            part.iter_mut().for_each(|(_, tokens)| tokens.push(end));
             let tokens: Vec<Vec<u32>> = part.iter().map(|(_, tokens)| tokens.clone()).collect();
-            let targets = model.greedy(&tape, &Sentences::padded(&tokens, PADDING), [BEGIN, END], context);
+            let source = Sentences::padded(&tokens, padding);
+            let targets = model.beam(&tape, &source, [begin, end], model.config().context, how);
             for ((i, _), target) in part.iter().zip(targets) {
                 let read = |cause| TranslateError::Source { line: i + 1, cause };
                 answers[*i] = self.symbols.decode(&target).map_err(read)?.trim_end().to_owned();

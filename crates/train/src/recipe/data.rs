@@ -18,15 +18,17 @@ pub enum TaskKind {
     MaskedText,
     /// Sequences to be mapped token by token and reversed, see [`anther_data::reverse_map`]; measured by perplexity.
     ReverseMap,
+    /// Sentences to be translated, see [`anther_data::parallel`]; measured by perplexity.
+    Translation,
 }
 
 /// What to train on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DataConfig {
-    /// The kind of task: `nt`, `text`, `masked-text` or `reverse-map`.
+    /// The kind of task: `nt`, `text`, `masked-text`, `reverse-map` or `translation`.
     pub task: TaskKind,
-    /// `text`, `masked-text`: the folder of a text in parts, as given or below the data directory.
+    /// `text`, `masked-text`, `translation`: the folder of a text in parts, as given or below the data directory.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// The file in that folder to train on, if its name does not make it clear.
@@ -38,10 +40,22 @@ pub struct DataConfig {
     /// The file in that folder to test with.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub test: Option<String>,
-    /// `text`, `masked-text`: what a token is, made from the training part.
+    /// `translation`: the language of the source, as the names of files end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// `translation`: the language of the target.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    /// `translation`: whether both sides have the same tokens, made from both.
+    #[serde(skip_serializing_if = "is_false")]
+    pub joint: bool,
+    /// `translation`: the most tokens of a batch on either side, padding included, in the place of `train.batch`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub max_tokens: Option<usize>,
+    /// `text`, `masked-text`, `translation`: what a token is, made from the training part.
     #[serde(skip_serializing_if = "is_default")]
     pub tokenizer: TokenizerConfig,
-    /// `text`, `masked-text`: a `tokenizer.json` in the place of a tokenizer that is made.
+    /// `text`, `masked-text`, `translation`: a `tokenizer.json` in the place of a tokenizer that is made.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tokenizer_file: Option<String>,
     /// `text`, `masked-text`: one file in the place of a folder, as given or below the data directory.
@@ -79,6 +93,10 @@ impl Default for DataConfig {
             train: None,
             validation: None,
             test: None,
+            source: None,
+            target: None,
+            joint: false,
+            max_tokens: None,
             tokenizer: TokenizerConfig::default(),
             tokenizer_file: None,
             path: None,
@@ -94,6 +112,11 @@ impl Default for DataConfig {
             longest: 8,
         }
     }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 fn is_default(tokenizer: &TokenizerConfig) -> bool {

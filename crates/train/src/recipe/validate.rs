@@ -4,7 +4,7 @@ use anther_data::MAX_BATCH_TOKENS;
 use anther_data::nt::{MAX_SYMBOLS, NtEmbedding, NtTask};
 use anther_data::reverse_map::{ReverseMap, ReverseMapError};
 use anther_data::tokenizer::{MAX_TOKENS, TokenizerConfig, TokenizerKind};
-use anther_transformer::{CausalLmConfig, ConfigError, EmbeddingKind};
+use anther_transformer::{CausalLmConfig, ConfigError, EmbeddingKind, Embeddings, EncoderDecoderConfig};
 
 use super::{DataConfig, ModelConfig, Recipe, TaskKind, TrainConfig};
 use crate::form::Form;
@@ -29,7 +29,7 @@ impl Recipe {
         self.data.validate()?;
         // The vocabulary of a text is not known yet; one token stands for it.
         let tokens = match self.data.task {
-            TaskKind::Text | TaskKind::MaskedText => 1,
+            TaskKind::Text | TaskKind::MaskedText | TaskKind::Translation => 1,
             TaskKind::Nt | TaskKind::ReverseMap => self.data.n as usize,
         };
         self.model.over(Form::Tokens(tokens)).validate()?;
@@ -62,6 +62,7 @@ impl Recipe {
                 }
                 refuse("model.context", ReverseMapError::ContextTooShort { context, longest }.to_string())
             }
+            (TaskKind::Translation, ModelConfig::EncoderDecoder(model)) => self.fit_translation(model),
             (TaskKind::MaskedText, ModelConfig::MaskedLm(_)) => Ok(()),
             (TaskKind::MaskedText, _) => refuse(
                 "model.kind",
@@ -70,10 +71,25 @@ impl Recipe {
             (TaskKind::Nt | TaskKind::Text, _) => {
                 refuse("model.kind", "the task has sequences to go on with and nothing else; use \"causal-lm\"")
             }
-            (TaskKind::ReverseMap, _) => refuse(
+            (TaskKind::ReverseMap | TaskKind::Translation, _) => refuse(
                 "model.kind",
                 "the task has sources to read and targets to predict from them; use \"encoder-decoder\"",
             ),
+        }
+    }
+
+    fn fit_translation(&self, model: &EncoderDecoderConfig) -> Checked {
+        if model.embeddings == Embeddings::Shared && !self.data.joint && self.data.tokenizer_file.is_none() {
+            let reason =
+                "one table for both sides needs the same tokens on both; set data.joint = true or use \"separate\"";
+            return refuse("model.embeddings", reason);
+        }
+        match self.data.max_tokens {
+            Some(tokens) if tokens > MAX_BATCH_TOKENS => refuse(
+                "data.max_tokens",
+                format!("{tokens} tokens are over the limit of {MAX_BATCH_TOKENS}; make it smaller"),
+            ),
+            _ => Ok(()),
         }
     }
 
@@ -106,6 +122,7 @@ impl DataConfig {
             TaskKind::Text | TaskKind::MaskedText => self.validate_text(),
             TaskKind::Nt => self.validate_nt(),
             TaskKind::ReverseMap => self.validate_reverse_map(),
+            TaskKind::Translation => self.validate_translation(),
         }
     }
 
@@ -129,6 +146,48 @@ impl DataConfig {
             }
             None => Ok(()),
         }
+    }
+
+    fn validate_translation(&self) -> Checked {
+        let needed = [("data.name", &self.name), ("data.source", &self.source), ("data.target", &self.target)];
+        for (key, value) in needed {
+            if value.as_deref().is_none_or(str::is_empty) {
+                let reason = "the task translation needs a folder of files (data.name) and two languages (data.source and data.target); name it";
+                return refuse(key, reason);
+            }
+        }
+        if self.path.is_some() {
+            return refuse(
+                "data.path",
+                "the task translation reads two files a part; name their folder with data.name",
+            );
+        }
+        if self.source == self.target {
+            return refuse("data.target", "source and target have the same language; their files would be the same");
+        }
+        if self.rule.is_some() || !self.rules.is_empty() {
+            return refuse("data.rule", "the task translation has no rules; remove the key or set data.task to \"nt\"");
+        }
+        if self.max_tokens == Some(0) {
+            return refuse(
+                "data.max_tokens",
+                "a batch of 0 tokens trains nothing; leave it out to count pairs with train.batch",
+            );
+        }
+        self.validate_tokenizer()
+    }
+
+    fn validate_tokenizer(&self) -> Checked {
+        let TokenizerConfig { kind, size, .. } = self.tokenizer;
+        let least = match kind {
+            TokenizerKind::Characters | TokenizerKind::Bytes => 0,
+            TokenizerKind::Words => 6,
+            TokenizerKind::Bpe => 261,
+        };
+        if (least..=MAX_TOKENS).contains(&size) {
+            return Ok(());
+        }
+        refuse("data.tokenizer.size", format!("{size} tokens are not between {least} and {MAX_TOKENS}"))
     }
 
     fn validate_table_seed(&self) -> Checked {
@@ -162,15 +221,7 @@ impl DataConfig {
             let fraction = self.train_fraction;
             return refuse("data.train_fraction", format!("{fraction} is not between 0 and 1, both excluded"));
         }
-        let TokenizerConfig { kind, size, .. } = self.tokenizer;
-        let least = match kind {
-            TokenizerKind::Characters | TokenizerKind::Bytes => 0,
-            TokenizerKind::Words => 6,
-            TokenizerKind::Bpe => 261,
-        };
-        if !(least..=MAX_TOKENS).contains(&size) {
-            return refuse("data.tokenizer.size", format!("{size} tokens are not between {least} and {MAX_TOKENS}"));
-        }
+        self.validate_tokenizer()?;
         if self.rule.is_some() || !self.rules.is_empty() {
             return refuse("data.rule", "the task text has no rules; remove the key or set data.task to \"nt\"");
         }

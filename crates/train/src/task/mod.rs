@@ -2,6 +2,7 @@
 //!
 //! The batch of a step is a pure function of the seed and the step, so a run resumes from its step alone.
 
+mod files;
 mod masked_text;
 mod metric;
 mod nt;
@@ -9,12 +10,14 @@ mod part;
 mod reverse_map;
 mod symbols;
 mod text;
+mod translation;
 
 use anther_data::corpus::CorpusError;
 use anther_data::nt::NtError;
+use anther_data::parallel::ParallelError;
 use anther_data::reverse_map::ReverseMapError;
 use anther_data::tokenizer::TokenizerError;
-use anther_data::{DataDir, DataError};
+use anther_data::{BatchError, DataDir, DataError, ReadError};
 use anther_tensor::Tensor;
 
 pub use masked_text::MaskedTextTraining;
@@ -24,6 +27,8 @@ pub use part::{TextPart, TextSplit};
 pub use reverse_map::ReverseMapTraining;
 pub use symbols::{SymbolError, Symbols};
 pub use text::TextTraining;
+pub use translation::TranslationTraining;
+pub(crate) use translation::translation_sentences;
 
 use crate::batch::Batch;
 use crate::recipe::{Recipe, TaskKind};
@@ -40,12 +45,36 @@ pub enum TaskError {
     /// The text cannot be read, or has too few characters.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// A parallel text is missing or has not two sides.
+    #[error(transparent)]
+    Parallel(#[from] ParallelError),
+    /// A file cannot be read.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// There are no tokens to write a text in.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
+    /// A text has something that is no token.
+    #[error(transparent)]
+    Symbol(#[from] SymbolError),
+    /// No batch can be made of a parallel text.
+    #[error("the pairs make no batch: {0}")]
+    Batch(#[from] BatchError),
+    /// No pair of a parallel text is short enough.
+    #[error(
+        "all {pairs} {part} pairs have a side of more than {context} tokens, its end included; raise model.context"
+    )]
+    TooLong {
+        /// Which part.
+        part: &'static str,
+        /// How many pairs it has.
+        pairs: usize,
+        /// The tokens of a side that fit.
+        context: usize,
+    },
     /// The files of the text are not what they should be.
     #[error(transparent)]
     Corpus(#[from] CorpusError),
-    /// There are no tokens to write the text in.
-    #[error(transparent)]
-    Tokenizer(#[from] TokenizerError),
     /// One file is divided into two parts, and none of them is for tests.
     #[error(
         "the text is one file, of which one part is for training and the other for validation; a test part needs a folder of parts, data.name"
@@ -82,6 +111,11 @@ pub trait Task {
     /// [`TaskError`] if the task has none or not of that width.
     fn fixed_embedding(&self, width: usize) -> Result<Tensor<f64>, TaskError>;
 
+    /// What a person who trains on the data should know of them.
+    fn warnings(&self) -> Vec<String> {
+        Vec::new()
+    }
+
     /// A digest of everything that the batches depend on beside the recipe: a resumed run must find the same.
     fn fingerprint(&self) -> String;
 }
@@ -96,5 +130,6 @@ pub fn of_recipe(recipe: &Recipe, data: &DataDir) -> Result<Box<dyn Task>, TaskE
         TaskKind::Text => Box::new(TextTraining::new(recipe, data)?),
         TaskKind::MaskedText => Box::new(MaskedTextTraining::new(recipe, data)?),
         TaskKind::ReverseMap => Box::new(ReverseMapTraining::new(recipe)?),
+        TaskKind::Translation => Box::new(TranslationTraining::new(recipe, data)?),
     })
 }

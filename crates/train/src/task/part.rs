@@ -1,13 +1,13 @@
 //! The parts of a text that a recipe names, in tokens.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 
 use anther_data::corpus::{CorpusFiles, PartNames, read_text, split_text};
 use anther_data::text::CharText;
 use anther_data::tokenizer::{Tokenizer, TokenizerKind, count_words};
-use anther_data::{DataDir, DataError, Split, Tokens};
+use anther_data::{DataDir, Split, Tokens};
 
-use super::{Symbols, TaskError};
+use super::{Symbols, TaskError, files};
 use crate::recipe::{DataConfig, TaskKind};
 
 /// A part of a text.
@@ -89,10 +89,7 @@ impl TextParts {
             Source::Parts(files) => (read_text(&files.train)?, read_text(&files.validation)?),
         };
         let tokenizer = match &config.tokenizer_file {
-            Some(file) => {
-                let path = find(file, data)?;
-                Tokenizer::from_json(&read_text(&path)?, &path.display().to_string())?
-            }
+            Some(file) => files::tokenizer(file, data)?,
             None => Tokenizer::train(&config.tokenizer, train.split_inclusive('\n'))?,
         };
         let [train, validation] = [train, validation].map(|text| tokenizer.encode(&text).into());
@@ -109,9 +106,9 @@ enum Source {
 impl Source {
     fn find(config: &DataConfig, data: &DataDir) -> Result<Self, TaskError> {
         if let Some(path) = &config.path {
-            return Ok(Source::File(find(path, data)?));
+            return Ok(Source::File(files::find(path, data)?));
         }
-        let folder = find(config.name.as_deref().ok_or(TaskError::Kind)?, data)?;
+        let folder = files::find(config.name.as_deref().ok_or(TaskError::Kind)?, data)?;
         let names = PartNames {
             train: config.train.as_deref(),
             validation: config.validation.as_deref(),
@@ -126,17 +123,6 @@ fn of_characters(path: &Path, config: &DataConfig) -> Result<(CharText, usize), 
     let text = CharText::load(path, config.train_fraction)?;
     let words = count_words(&text.vocabulary().decode(text.tokens(Split::Validation))?);
     Ok((text, words))
-}
-
-/// The path as it is if there is something there, otherwise below the data directory.
-fn find(path: &str, data: &DataDir) -> Result<PathBuf, DataError> {
-    let plain = Path::new(path);
-    let relative = matches!(plain.components().next(), Some(Component::CurDir | Component::ParentDir));
-    // A path that is no place below a data directory can only be meant as it is, and fails by its own name.
-    if plain.exists() || plain.is_absolute() || relative {
-        return Ok(plain.to_path_buf());
-    }
-    data.find(plain)
 }
 
 impl DataConfig {

@@ -1,8 +1,9 @@
 //! How tokens are written.
 
-use anther_data::DataError;
+use anther_data::reverse_map::SPECIAL;
 use anther_data::text::CharVocabulary;
 use anther_data::tokenizer::Tokenizer;
+use anther_data::{DataError, PairTokens};
 
 use crate::codec::CodecError;
 use crate::form::Form;
@@ -14,6 +15,9 @@ const VOCABULARY_FILE: &str = "vocabulary.json";
 /// The file of a checkpoint that holds a tokenizer.
 const TOKENIZER_FILE: &str = "tokenizer.json";
 
+/// The files of a checkpoint that hold the tokenizers of source and target.
+const SIDE_FILES: [&str; 2] = ["source_tokenizer.json", "target_tokenizer.json"];
+
 /// The tokens of a task as a person writes them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Symbols {
@@ -21,6 +25,8 @@ pub enum Symbols {
     Characters(CharVocabulary),
     /// Pieces of text.
     Text(Tokenizer),
+    /// Pieces of text, others on the side that is read than on that which is predicted.
+    Sides(Box<[Tokenizer; 2]>),
     /// The numbers from 0 to below this, with spaces between them.
     Numbers(u32),
 }
@@ -50,6 +56,7 @@ impl Symbols {
         match self {
             Symbols::Characters(vocabulary) => Form::Tokens(vocabulary.len()),
             Symbols::Text(tokenizer) => Form::Tokens(tokenizer.len()),
+            Symbols::Sides(sides) => Form::Pairs { source: sides[0].len(), target: sides[1].len() },
             Symbols::Numbers(symbols) => Form::Tokens(*symbols as usize),
         }
     }
@@ -63,6 +70,10 @@ impl Symbols {
                 Ok(vec![(VOCABULARY_FILE.to_owned(), json)])
             }
             Symbols::Text(tokenizer) => Ok(vec![(TOKENIZER_FILE.to_owned(), tokenizer.to_json().into_bytes())]),
+            Symbols::Sides(sides) => {
+                let file = |(name, side): (&str, &Tokenizer)| (name.to_owned(), side.to_json().into_bytes());
+                Ok(SIDE_FILES.into_iter().zip(&**sides).map(file).collect())
+            }
             Symbols::Numbers(_) => Ok(Vec::new()),
         }
     }
@@ -71,17 +82,45 @@ impl Symbols {
     pub(crate) fn restored(recipe: &Recipe, files: &[(String, Vec<u8>)]) -> Result<Self, String> {
         let known = |name: &str| files.iter().find(|(known, _)| known == name).map(|(_, bytes)| &bytes[..]);
         let file = |name: &str| known(name).ok_or_else(|| format!("the checkpoint has no {name}"));
+        let tokenizer = |name: &str| {
+            let json = std::str::from_utf8(file(name)?).map_err(|error| format!("{name}: {error}"))?;
+            Tokenizer::from_json(json, name).map_err(|error| error.to_string())
+        };
         match recipe.data.task {
             TaskKind::Nt | TaskKind::ReverseMap => Ok(Symbols::Numbers(recipe.data.n)),
-            TaskKind::Text | TaskKind::MaskedText if known(VOCABULARY_FILE).is_none() => {
-                let json = std::str::from_utf8(file(TOKENIZER_FILE)?);
-                let json = json.map_err(|error| format!("{TOKENIZER_FILE}: {error}"))?;
-                Tokenizer::from_json(json, TOKENIZER_FILE).map(Symbols::Text).map_err(|error| error.to_string())
-            }
-            TaskKind::Text | TaskKind::MaskedText => {
+            TaskKind::Text | TaskKind::MaskedText if known(VOCABULARY_FILE).is_some() => {
                 let vocabulary = serde_json::from_slice(file(VOCABULARY_FILE)?);
                 vocabulary.map(Symbols::Characters).map_err(|error| format!("{VOCABULARY_FILE}: {error}"))
             }
+            TaskKind::Translation if known(SIDE_FILES[0]).is_some() => {
+                let [source, target] = SIDE_FILES.map(tokenizer);
+                Ok(Symbols::Sides(Box::new([source?, target?])))
+            }
+            TaskKind::Text | TaskKind::MaskedText | TaskKind::Translation => {
+                tokenizer(TOKENIZER_FILE).map(Symbols::Text)
+            }
+        }
+    }
+
+    /// What begins, ends and fills up a sequence on either side, if these symbols have tokens for it.
+    pub(crate) fn pair_tokens(&self) -> Option<PairTokens> {
+        match self {
+            Symbols::Characters(_) => None,
+            Symbols::Numbers(_) => Some(SPECIAL),
+            Symbols::Text(tokenizer) => of_text(tokenizer),
+            // Those that are trained here have the same special tokens.
+            Symbols::Sides(sides) => of_text(&sides[1]),
+        }
+    }
+
+    /// The tokens of a text that is to be predicted; [`Symbols::encode`] is for what is read.
+    ///
+    /// # Errors
+    /// As [`Symbols::encode`].
+    pub fn encode_target(&self, text: &str) -> Result<Vec<u32>, SymbolError> {
+        match self {
+            Symbols::Sides(sides) => Ok(sides[1].encode(text)),
+            _ => self.encode(text),
         }
     }
 
@@ -93,6 +132,7 @@ impl Symbols {
         match self {
             Symbols::Characters(vocabulary) => Ok(vocabulary.encode(text)?),
             Symbols::Text(tokenizer) => Ok(tokenizer.encode(text)),
+            Symbols::Sides(sides) => Ok(sides[0].encode(text)),
             &Symbols::Numbers(symbols) => {
                 let number = |(i, word): (usize, &str)| {
                     let token = word.parse().ok().filter(|&token: &u32| token < symbols);
@@ -113,6 +153,7 @@ impl Symbols {
         match self {
             Symbols::Characters(vocabulary) => Ok(vocabulary.decode(tokens)?),
             Symbols::Text(tokenizer) => Ok(tokenizer.decode(tokens)),
+            Symbols::Sides(sides) => Ok(sides[1].decode(tokens)),
             &Symbols::Numbers(symbols) => {
                 if let Some(index) = tokens.iter().position(|&token| token >= symbols) {
                     let (token, size) = (tokens[index], symbols as usize);
@@ -122,6 +163,13 @@ impl Symbols {
             }
         }
     }
+}
+
+/// What begins, ends and fills up a sequence in these tokens; what a tokenizer of another program does not have is done by its end.
+fn of_text(tokenizer: &Tokenizer) -> Option<PairTokens> {
+    let special = tokenizer.special();
+    let end = special.end?;
+    Some(PairTokens { padding: special.padding.unwrap_or(end), begin: special.begin.unwrap_or(end), end })
 }
 
 #[cfg(test)]

@@ -122,6 +122,7 @@ impl Trainer {
     /// # Errors
     /// As [`Trainer::new`].
     pub fn with_task(recipe: Recipe, task: Box<dyn Task>, options: &StartOptions) -> Result<Self, TrainError> {
+        let warnings = task.warnings();
         let learner = Learner::new(&recipe, task)?;
         let text = recipe.to_toml()?;
         let facts = facts::of_run(&recipe, &learner, &options.command);
@@ -137,7 +138,9 @@ impl Trainer {
                 (run, lock)
             }
         };
-        Self::fresh(recipe, text, learner, run, lock)
+        let mut trainer = Self::fresh(recipe, text, learner, run, lock)?;
+        trainer.warnings = warnings;
+        Ok(trainer)
     }
 
     /// As [`Trainer::new`] with these first parameters in the place of random ones. They are measured, and saved as the checkpoint of step 0, so the run can be

@@ -27,3 +27,4 @@ mod svg;
 mod tensor_file;
 mod text;
 mod training;
+mod translation;

@@ -7,8 +7,12 @@ use anther_train::recipe::{ModelConfig, Presets, Recipe, RecipeError};
 use anther_train::task::{self, Metric};
 use anther_train::trained::{TrainedModel, Which};
 use anther_train::trainer::{Reason, Signal};
+use anther_transformer::BeamSearch;
 
 use crate::runs::{data, digest, finish, resume, start, stop_after};
+
+/// Token by token.
+const GREEDY: BeamSearch = BeamSearch { width: 1, length_penalty: 1.0 };
 
 /// Dropout, accumulation and a moving average, so that all of them are resumed.
 const TINY: &str = r#"
@@ -94,12 +98,12 @@ fn the_task_is_learned_and_sources_are_answered() {
         let model = TrainedModel::load(&dir, Which::Latest, true).unwrap();
         let sources = ["3 4 5 6", "8", "", "7 7 3"];
         let expected = sources.map(&answers);
-        assert_eq!(model.translate(&sources).unwrap(), expected, "{attention}");
+        assert_eq!(model.translate(&sources, &GREEDY).unwrap(), expected, "{attention}");
         for (sources, part) in [
             (&["3", "4 9"][..], "line 2 cannot be read: word number 2 is \"9\""),
             (&["3 3 3 3 3 3 3"], "line 1 has 7 tokens and needs one more for its end, but the model reads at most 7"),
         ] {
-            let error = model.translate(sources).unwrap_err().to_string();
+            let error = model.translate(sources, &GREEDY).unwrap_err().to_string();
             assert!(error.contains(part), "{error}");
         }
         let error = model.generate("3", 4, &Sampling::default(), 1, &mut |_| ()).unwrap_err();
@@ -125,7 +129,7 @@ fn a_causal_model_answers_no_sources() {
     let dir = temporary.path().join("run");
     finish(&mut start(crate::runs::recipe(&[]), &dir).unwrap());
     let model = TrainedModel::load(&dir, Which::Latest, true).unwrap();
-    assert!(matches!(model.translate(&["1"]), Err(TranslateError::Kind)));
+    assert!(matches!(model.translate(&["1"], &GREEDY), Err(TranslateError::Kind)));
 }
 
 #[test]

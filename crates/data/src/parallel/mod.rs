@@ -11,8 +11,13 @@
 //! # Ok::<(), anther_data::parallel::ParallelError>(())
 //! ```
 
-use std::path::Path;
+mod batches;
+mod locate;
 
+use std::path::{Path, PathBuf};
+
+pub use batches::{BatchLimit, PairBatches, PairEpoch};
+pub use locate::{Part, find};
 use thiserror::Error;
 
 use crate::packed::{ReadError, read_packed_text};
@@ -37,6 +42,21 @@ pub enum ParallelError {
         target_name: String,
         /// Its sentences.
         targets: usize,
+    },
+    /// A part has no files.
+    #[error(
+        "the folder {} has no {part} text in {} and {}: no two files with the names {names} for both languages, such as {}.{}.gz; name the part with \
+         data.{part}, or fetch the data set", folder.display(), languages[0], languages[1], names.split(',').next().unwrap_or_default(), languages[0]
+    )]
+    NotFound {
+        /// Which part.
+        part: &'static str,
+        /// Where it was looked for.
+        folder: PathBuf,
+        /// The languages of source and target.
+        languages: [String; 2],
+        /// The names that were tried.
+        names: String,
     },
     /// There are no pairs.
     #[error("{source_name} and {target_name} have no pair of sentences in which neither is empty")]
