@@ -25,8 +25,19 @@ macro_rules! built_in {
 }
 
 /// All of them, in the order in which they are listed.
-pub const BUILT_IN: [BuiltIn; 6] =
-    built_in!["nt-expressive", "nt-dot", "nt-multitask", "shakespeare-char", "reverse-map", "translate-multi30k"];
+pub const BUILT_IN: [BuiltIn; 11] = built_in![
+    "nt-expressive",
+    "nt-dot",
+    "nt-multitask",
+    "shakespeare-char",
+    "reverse-map",
+    "translate-multi30k",
+    "lm-text",
+    "lm-wikitext",
+    "lm-wikitext-paper",
+    "mlm-wikitext",
+    "mlm-wikitext-paper",
+];
 
 /// A recipe as text, with what it is called in messages and in the name of a run directory.
 #[derive(Clone, Debug)]

@@ -51,6 +51,15 @@ fn every_key_of_a_recipe_is_explained_with_its_default() {
     // The keys without a default, which a table of defaults does not hold.
     for (table, key) in [
         ("data", "path"),
+        ("data", "name"),
+        ("data", "train"),
+        ("data", "validation"),
+        ("data", "test"),
+        ("data", "tokenizer_file"),
+        ("data.tokenizer", "kind"),
+        ("data.tokenizer", "size"),
+        ("data.tokenizer", "least"),
+        ("model", "embedding_norm"),
         ("data", "rule"),
         ("data", "rules"),
         ("model", "feed_forward"),

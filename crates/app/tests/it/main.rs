@@ -22,4 +22,5 @@ mod resume;
 mod shakespeare;
 mod signals;
 mod support;
+mod text;
 mod translation;

@@ -26,7 +26,7 @@ impl Order {
         }
         // The estimate of Ney, Essen and Kneser: n1 / (n1 + 2 n2).
         let with = |count| counts.values().filter(|&&c| c == count).count() as f64;
-        let discount = with(1) / (with(1) + 2.0 * with(2)).max(1.0);
+        let discount = (with(1) / (with(1) + 2.0 * with(2)).max(1.0)).clamp(0.1, 0.9);
         Order { counts, contexts, discount }
     }
 }

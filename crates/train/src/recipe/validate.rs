@@ -139,6 +139,15 @@ impl DataConfig {
         }
     }
 
+    fn validate_no_text(&self, task: &str) -> Checked {
+        match [("data.path", &self.path), ("data.name", &self.name)].iter().find(|(_, text)| text.is_some()) {
+            Some((key, _)) => {
+                refuse(key, format!("the task {task} reads no file; remove the key or set data.task to \"text\""))
+            }
+            None => Ok(()),
+        }
+    }
+
     fn validate_translation(&self) -> Checked {
         let needed = [("data.name", &self.name), ("data.source", &self.source), ("data.target", &self.target)];
         for (key, value) in needed {
@@ -181,15 +190,6 @@ impl DataConfig {
         refuse("data.tokenizer.size", format!("{size} tokens are not between {least} and {MAX_TOKENS}"))
     }
 
-    fn validate_no_text(&self, task: &str) -> Checked {
-        match [("data.path", &self.path), ("data.name", &self.name)].iter().find(|(_, text)| text.is_some()) {
-            Some((key, _)) => {
-                refuse(key, format!("the task {task} reads no file; remove the key or set data.task to \"text\""))
-            }
-            None => Ok(()),
-        }
-    }
-
     fn validate_table_seed(&self) -> Checked {
         if i64::try_from(self.table_seed).is_ok() {
             return Ok(());
@@ -221,10 +221,11 @@ impl DataConfig {
             let fraction = self.train_fraction;
             return refuse("data.train_fraction", format!("{fraction} is not between 0 and 1, both excluded"));
         }
+        self.validate_tokenizer()?;
         if self.rule.is_some() || !self.rules.is_empty() {
             return refuse("data.rule", "the task text has no rules; remove the key or set data.task to \"nt\"");
         }
-        self.validate_tokenizer()
+        Ok(())
     }
 
     fn validate_nt(&self) -> Checked {

@@ -51,6 +51,9 @@ pub enum TaskError {
     /// A file cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// There are no tokens to write a text in.
+    #[error(transparent)]
+    Tokenizer(#[from] TokenizerError),
     /// A text has something that is no token.
     #[error(transparent)]
     Symbol(#[from] SymbolError),
@@ -72,9 +75,6 @@ pub enum TaskError {
     /// The files of the text are not what they should be.
     #[error(transparent)]
     Corpus(#[from] CorpusError),
-    /// There are no tokens to write the text in.
-    #[error(transparent)]
-    Tokenizer(#[from] TokenizerError),
     /// One file is divided into two parts, and none of them is for tests.
     #[error(
         "the text is one file, of which one part is for training and the other for validation; a test part needs a folder of parts, data.name"

@@ -78,7 +78,7 @@ impl Task for TextTraining {
     fn metric(&self) -> Metric {
         match self.symbols {
             Symbols::Text(_) => Metric::Perplexity,
-            Symbols::Characters(_) | Symbols::Numbers(_) | Symbols::Sides(_) => Metric::Loss,
+            Symbols::Characters(_) | Symbols::Sides(_) | Symbols::Numbers(_) => Metric::Loss,
         }
     }
 

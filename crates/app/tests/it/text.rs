@@ -1,0 +1,100 @@
+//! Text in tokens from the command line: training, perplexity by every protocol, generation, masked text, and files that are not what they should be.
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use std::io::Write;
+
+use crate::support::{Place, last_json};
+
+const LINE: &str = " the quick brown fox – it jumps over the lazy dog .\n";
+
+/// A folder with a text in parts, of which the first is packed.
+fn place() -> Place {
+    let place = Place::new();
+    std::fs::create_dir_all(place.path("datasets/fables")).unwrap();
+    let mut packer = GzEncoder::new(Vec::new(), Compression::default());
+    packer.write_all(LINE.repeat(40).as_bytes()).unwrap();
+    place.write("datasets/fables/fox.train.txt.gz", packer.finish().unwrap());
+    place.write("datasets/fables/fox.valid.txt", LINE.repeat(9));
+    place.write("datasets/fables/fox.test.txt", LINE.repeat(7));
+    let recipe = "data = { task = \"text\", name = \"fables\", tokenizer = { kind = \"bpe\", size = 290 } }\n\
+        model = { layers = 1, width = 16, context = 16 }\n\
+        train = { steps = 30, batch = 4, eval_every = 10, eval_batches = 2, learning_rate = 0.01 }\n";
+    place.write("fox.toml", recipe);
+    place
+}
+
+#[test]
+fn text_of_every_kind_of_token_is_trained_measured_and_gone_on_with() {
+    let place = place();
+    for kind in ["bpe", "words", "bytes", "characters"] {
+        let edit = format!("data.tokenizer.kind={kind}");
+        let report = last_json(&place.ok(&["train", "fox.toml", "--json", "--out", kind, "--set", &edit]));
+        assert_eq!(report["metric"]["name"], "perplexity", "{report}");
+        let text = |flags: &[&str]| {
+            let answer = last_json(&place.ok(&[&["eval", kind, "--json"], flags].concat()));
+            answer["text"].as_object().unwrap().clone()
+        };
+        let [plain, sliding] = [&["--split", "test"][..], &["--split", "test", "--stride", "4"]].map(text);
+        assert_eq!((&plain["words"], &plain["split"]), (&84.into(), &"test".into()));
+        assert_eq!(plain["scored_tokens"], sliding["scored_tokens"]);
+        let [token, word] = ["token_perplexity", "word_perplexity"].map(|key| plain[key].as_f64().unwrap());
+        let tokens = plain["tokens"].as_f64().unwrap();
+        assert!((token.ln() * tokens / 84.0 - word.ln()).abs() < 1e-9, "{kind}: {token} {word}");
+        let overlap = text(&["--protocol", "paper2-overlap"]);
+        assert!(overlap["protocol"].as_str().unwrap().contains("2502.17206") && overlap["split"] == "validation");
+        let shown = place.ok(&["eval", kind]).stdout;
+        assert!(shown.contains("a token (") && shown.contains("a word (108 words"), "{shown}");
+        let written = place.ok(&["generate", kind, "--prompt", "the quick", "--max-tokens", "40"]).stdout;
+        assert!(written.starts_with("the quick"), "{written}");
+    }
+}
+
+#[test]
+fn hidden_tokens_have_a_perplexity_of_their_own() {
+    let place = place();
+    let edits = ["--set", "data.task=masked-text", "--set", "model.kind=masked-lm"];
+    let report = last_json(&place.ok(&[&["train", "fox.toml", "--json", "--out", "run"], &edits[..]].concat()));
+    assert_eq!(report["metric"]["name"], "masked-LM perplexity", "{report}");
+    let [validation, test] = ["validation", "test"].map(|split| place.ok(&["eval", "run", "--split", split]).stdout);
+    assert!(validation.contains("masked-LM perplexity: ") && validation != test, "{validation}");
+    assert_eq!(place.ok(&["eval", "run"]).stdout, place.ok(&["eval", "run"]).stdout);
+    place.run(&["eval", "run", "--stride", "4"]).refuses(2, &["--stride or --protocol", "for runs on text"]);
+    place.run(&["generate", "run"]).refuses(1, &["not trained on text"]);
+}
+
+#[test]
+fn files_that_are_not_what_they_should_be_are_named() {
+    let place = place();
+    let train = |edits: &[&str]| {
+        let edits: Vec<&str> = edits.iter().flat_map(|edit| ["--set", edit]).collect();
+        place.run(&[&["train", "fox.toml", "--out", "run"], &edits[..]].concat())
+    };
+    train(&["data.name=nowhere"]).refuses(1, &["nowhere was not found in", "cargo xtask fetch nowhere"]);
+    train(&["data.validation=absent.txt"]).refuses(1, &["absent.txt does not exist"]);
+    let packed = std::fs::read(place.path("datasets/fables/fox.train.txt.gz")).unwrap();
+    place.write("datasets/fables/cut.gz", &packed[..packed.len() / 2]);
+    place.write("datasets/fables/latin.txt", b"fine\nGr\xf6\xdfe");
+    place.write("datasets/fables/blank.txt", "\n \n");
+    train(&["data.validation=cut.gz"]).refuses(1, &["cut.gz is packed with gzip and damaged"]);
+    train(&["data.validation=latin.txt"]).refuses(1, &["latin.txt, line 2: it is not UTF-8"]);
+    train(&["data.validation=blank.txt"]).refuses(1, &["blank.txt is empty"]);
+    train(&["data.tokenizer_file=fox.toml"]).refuses(1, &["fox.toml is no tokenizer"]);
+    std::fs::remove_file(place.path("datasets/fables/fox.train.txt.gz")).unwrap();
+    std::fs::remove_file(place.path("datasets/fables/cut.gz")).unwrap();
+    train(&[]).refuses(1, &["no training text", "--set data.train=fox.valid.txt --set data.validation=fox.test.txt"]);
+    assert!(!place.path("run").exists(), "a refusal left a run behind");
+}
+
+#[test]
+fn a_tokenizer_of_another_size_is_refused() {
+    let place = place();
+    place.ok(&["train", "fox.toml", "--out", "words", "--set", "data.tokenizer.kind=words", "--set", "train.steps=10"]);
+    place.run(&["eval", "words", "--stride", "17"]).refuses(1, &["a stride of 17 tokens is not between 1 and"]);
+    let folder = place.path("words/ckpt/step-00000010/tokenizer.json");
+    let json = std::fs::read_to_string(&folder).unwrap();
+    std::fs::write(&folder, json.replace("\"fox\",", "")).unwrap();
+    let ran = place.run(&["generate", "words"]);
+    assert_eq!(ran.code, Some(1), "{ran:?}");
+    assert!(ran.stderr.contains("tokenizer.json"), "{ran:?}");
+}
