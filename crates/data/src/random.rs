@@ -21,6 +21,11 @@ pub(crate) enum Purpose {
     ReverseMapTrain = 8,
     ReverseMapValidation = 9,
     ReverseMapTable = 10,
+    HoldOut = 20,
+    Augment = 21,
+    Mixup = 22,
+    ListOpsTrain = 23,
+    ListOpsValidation = 24,
 }
 
 /// The generator of the address `(seed, purpose, stream)`, at its first number.

@@ -4,7 +4,9 @@ mod blocks;
 mod cursor;
 #[cfg(feature = "fetch")]
 mod fetch;
+mod image_sets;
 mod images;
+mod listops;
 mod locate;
 mod manifest;
 mod metrics;
@@ -13,6 +15,7 @@ mod nt_cycles;
 mod nt_embedding;
 mod nt_errors;
 mod parallel;
+mod prepared_series;
 mod reverse_map;
 mod series;
 mod shakespeare;
