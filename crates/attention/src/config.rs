@@ -88,6 +88,10 @@ pub struct AttentionConfig {
     /// Which blocks of tokens see each other, if not all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub sparse: Option<SparseConfig>,
+    /// The layers of a model with this mechanism, counted from 0; all if none is listed. The others have softmax attention to scaled dot products, with the
+    /// same positions, biases and dropout. An encoder and a decoder are counted each for itself.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub layers: Vec<usize>,
 }
 
 impl Default for AttentionConfig {
@@ -110,11 +114,29 @@ impl Default for AttentionConfig {
             project: Project::default(),
             after: After::default(),
             sparse: None,
+            layers: Vec::new(),
         }
     }
 }
 
 impl AttentionConfig {
+    /// The attention of the layer of this number.
+    #[must_use]
+    pub fn of_layer(&self, layer: usize) -> Self {
+        if self.layers.is_empty() || self.layers.contains(&layer) { self.clone() } else { self.without_mechanism() }
+    }
+
+    /// Checks that a model of so many layers has all that are listed.
+    pub fn validate_layers(&self, layers: usize) -> Result<(), ConfigError> {
+        match self.layers.iter().find(|&&layer| layer >= layers) {
+            None => Ok(()),
+            Some(layer) => Err(ConfigError::new(
+                "model.attention.layers",
+                format!("there is no layer {layer}; the {layers} layers are counted from 0"),
+            )),
+        }
+    }
+
     /// Checks that layers of `width` and `heads` can be built. Every error names its key below `model`.
     pub fn validate(&self, width: usize, heads: usize) -> Result<(), ConfigError> {
         let refuse = |key: &str, reason: String| Err(ConfigError::new(key, reason));

@@ -86,17 +86,7 @@ impl AttentionConfig {
     pub fn with_preset(&self, name: &str) -> Result<Self, ConfigError> {
         let refuse = |reason: String| Err(ConfigError::new("attention", reason));
         let plain = AttentionConfig::default();
-        let mut config = AttentionConfig {
-            project: plain.project.clone(),
-            condition: plain.condition.clone(),
-            score: plain.score.clone(),
-            weighing: plain.weighing,
-            sinks: plain.sinks,
-            after: plain.after.clone(),
-            window: plain.window,
-            sparse: plain.sparse,
-            ..self.clone()
-        };
+        let mut config = AttentionConfig { scale: self.scale, layers: self.layers.clone(), ..self.without_mechanism() };
         for part in name.split('+').map(str::trim) {
             let Some((_, set)) = PRESETS.iter().find(|(known, _)| *known == part) else {
                 let known: Vec<&str> = AttentionConfig::preset_names().collect();
@@ -117,6 +107,25 @@ impl AttentionConfig {
             config.scale = None;
         }
         Ok(config)
+    }
+
+    /// This configuration with softmax attention to scaled dot products in the place of its mechanism; positions, biases and dropout stay.
+    #[must_use]
+    pub fn without_mechanism(&self) -> Self {
+        let plain = AttentionConfig::default();
+        AttentionConfig {
+            project: plain.project,
+            condition: plain.condition,
+            score: plain.score,
+            weighing: plain.weighing,
+            sinks: plain.sinks,
+            scale: plain.scale,
+            after: plain.after,
+            window: plain.window,
+            sparse: plain.sparse,
+            layers: plain.layers,
+            ..self.clone()
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use anther_kernels::first_non_finite;
 use anther_tensor::{Gradients, Parameters, Randomness, Tape, Tensor};
-use anther_transformer::{ConfigError, Measure};
+use anther_transformer::ConfigError;
 
 use crate::batch::{Batch, Part};
 use crate::evaluate::{Evaluation, EvaluationSet};
@@ -61,6 +61,8 @@ pub struct StepResult {
     pub learning_rate: f64,
     /// The norm of the gradient before clipping.
     pub gradient_norm: f64,
+    /// Places of the batch that something is predicted at, padding included.
+    pub tokens: usize,
 }
 
 /// A model, its optimiser and its data.
@@ -90,7 +92,7 @@ impl Learner {
         recipe.validate()?;
         let config = recipe.train.clone();
         let (model, parameters) =
-            Model::build(&recipe.model, task.symbols().count(), |width| task.fixed_embedding(width), config.seed)?;
+            Model::build(&recipe.model, task.symbols().form(), |width| task.fixed_embedding(width), config.seed)?;
         let evaluation = EvaluationSet::new(task.evaluation()?);
         Ok(Learner {
             gradients: parameters.gradients(),
@@ -136,11 +138,14 @@ impl Learner {
     pub fn step(&mut self) -> Result<StepResult, LearnError> {
         self.task.batch(self.steps, &mut self.batch)?;
         self.gradients.clear();
-        let parts = self.config.accumulate;
-        let rows = self.config.batch / parts;
+        let (parts, rows) = (self.config.accumulate, self.batch.predicted().batch);
         let (mut loss, mut total) = (0.0, 0.0);
         for i in 0..parts {
-            let range = i * rows..(i + 1) * rows;
+            // A batch of fewer rows than usual has parts of unequal sizes.
+            let range = i * rows / parts..(i + 1) * rows / parts;
+            if range.is_empty() {
+                continue;
+            }
             let part = match &mut self.part {
                 Some(part) => {
                     part.refill(&self.batch, range);
@@ -186,7 +191,8 @@ impl Learner {
         if let Some(ema) = &mut self.ema {
             ema.update(&self.parameters, step);
         }
-        Ok(StepResult { step, loss, learning_rate, gradient_norm: norm })
+        let tokens = self.batch.predicted().inputs.len();
+        Ok(StepResult { step, loss, learning_rate, gradient_norm: norm, tokens })
     }
 
     /// Measures the model on the batches of the task's evaluation: the moving average of the weights if the recipe keeps one.
@@ -207,12 +213,6 @@ impl Learner {
     #[must_use]
     pub fn steps(&self) -> u64 {
         self.steps
-    }
-
-    /// Tokens of a step.
-    #[must_use]
-    pub fn tokens_per_step(&self) -> usize {
-        self.config.batch * self.model.context()
     }
 
     /// The data.

@@ -8,7 +8,7 @@
 //! | [`settings`], [`recipe`] | TOML and `--set` edits, checked, every mistake with its key |
 //! | [`task`], [`batch`] | data: NT tasks, character text, pairs of sequences |
 //! | [`optim`], [`schedule`] | optimisers over the slab of parameters, learning rates |
-//! | [`model`], [`learner`], [`evaluate`] | steps and measurements, without any disk |
+//! | [`form`], [`model`], [`learner`], [`evaluate`] | steps and measurements, without any disk |
 //! | [`trainer`] | the loop: log, evaluations, checkpoints, signals, resumption |
 //! | [`export`] | the weights of a trained model for other programs |
 //! | [`prune`] | a trained model with tensor chains in the place of weights |
@@ -25,6 +25,7 @@ pub mod checkpoint;
 pub mod codec;
 pub mod evaluate;
 pub mod export;
+pub mod form;
 pub mod fs;
 pub mod generate;
 pub mod learner;

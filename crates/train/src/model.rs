@@ -4,6 +4,7 @@ use anther_tensor::{ParamSet, Parameters, Scope, Tape, Tensor, Var};
 use anther_transformer::{CausalLm, CausalLmConfig, EmbeddingKind, EncoderDecoder, Measure};
 
 use crate::batch::{Inputs, Part};
+use crate::form::Form;
 use crate::learner::LearnError;
 use crate::recipe::ModelConfig;
 use crate::task::TaskError;
@@ -19,24 +20,24 @@ pub enum Model {
 }
 
 impl Model {
-    /// The model of a configuration over `tokens` tokens (of an encoder–decoder: on each side), with its first parameters. `fixed` gives the fixed
-    /// vectors of the tokens for a width, if the configuration asks for them.
+    /// The model of a configuration for data of this form, with its first parameters. `fixed` gives the fixed vectors of the tokens for a width, if the
+    /// configuration asks for them.
     ///
     /// # Errors
-    /// [`LearnError::Config`] if the configuration does not fit the tokens, [`LearnError::Task`] from `fixed`.
+    /// [`LearnError::Config`] if the configuration does not fit the data, [`LearnError::Task`] from `fixed`.
     pub fn build(
         config: &ModelConfig,
-        tokens: usize,
+        form: Form,
         fixed: impl FnOnce(usize) -> Result<Tensor<f64>, TaskError>,
         seed: u64,
     ) -> Result<(Self, Parameters<f32>), LearnError> {
         let mut set = ParamSet::new();
-        let model = Model::define(&mut set.root(), &config.over(tokens), fixed)?;
+        let model = Model::define(&mut set.root(), &config.over(form), fixed)?;
         let parameters = Parameters::initialise(&set, seed);
         Ok((model.frozen_at(&parameters), parameters))
     }
 
-    /// The model of a configuration that knows its tokens, with its parameters in `scope`; see [`Model::build`].
+    /// The model of a configuration that knows its data, with its parameters in `scope`; see [`Model::build`].
     ///
     /// # Errors
     /// As [`Model::build`].

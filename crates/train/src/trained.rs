@@ -3,7 +3,6 @@
 use std::path::Path;
 
 use anther_data::DataDir;
-use anther_data::text::CharVocabulary;
 use anther_tensor::{Ids, Parameters, Precision, Scope, Tape, Tensor};
 use anther_transformer::AttentionMap;
 
@@ -14,7 +13,7 @@ use crate::model::Model;
 use crate::recipe::{Recipe, TaskKind};
 use crate::run_dir::RunDir;
 use crate::task::{self, Metric, NtTraining, Symbols, Task, TaskError};
-use crate::trainer::{TrainError, VOCABULARY_FILE, restore_weights};
+use crate::trainer::{TrainError, restore_weights};
 
 /// Which checkpoint of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,7 +68,7 @@ impl TrainedModel {
         let recipe = Recipe::read(&loaded.recipe, &origin, &[] as &[&str])?;
         let symbols = symbols(dir, &recipe, &loaded)?;
         let (model, mut parameters) =
-            Model::build(&recipe.model, symbols.count(), |width| fixed_vectors(&recipe, width), recipe.train.seed)?;
+            Model::build(&recipe.model, symbols.form(), |width| fixed_vectors(&recipe, width), recipe.train.seed)?;
         restore_weights(dir, &mut parameters, &loaded)?;
         Ok(TrainedModel { model, parameters, symbols, step: loaded.step, warnings: loaded.warnings, recipe })
     }
@@ -83,7 +82,7 @@ impl TrainedModel {
 
     /// The model once more, with all layers dense but for what the scope makes of them.
     pub(crate) fn define(&self, scope: &mut Scope<'_>) -> Result<Model, LearnError> {
-        let config = self.recipe.model.without_chains().over(self.symbols.count());
+        let config = self.recipe.model.without_chains().over(self.symbols.form());
         Model::define(scope, &config, |width| fixed_vectors(&self.recipe, width))
     }
 
@@ -141,15 +140,7 @@ pub(crate) fn fixed_vectors(recipe: &Recipe, width: usize) -> Result<Tensor<f64>
     }
 }
 
-/// The tokens of a checkpoint: the vocabulary that was saved with it, or the numbers of its recipe.
+/// The tokens of a checkpoint.
 fn symbols(dir: &Path, recipe: &Recipe, loaded: &Loaded) -> Result<Symbols, TrainError> {
-    if recipe.data.task != TaskKind::Text {
-        return Ok(Symbols::Numbers(recipe.data.n));
-    }
-    let mismatch = |reason: String| TrainError::Mismatch { run: dir.to_path_buf(), reason };
-    let file = loaded.extra.iter().find(|(name, _)| name == VOCABULARY_FILE);
-    let (_, bytes) = file.ok_or_else(|| mismatch(format!("the checkpoint has no {VOCABULARY_FILE}")))?;
-    let vocabulary: CharVocabulary =
-        serde_json::from_slice(bytes).map_err(|error| mismatch(format!("{VOCABULARY_FILE}: {error}")))?;
-    Ok(Symbols::Characters(vocabulary))
+    Symbols::restored(recipe, &loaded.extra).map_err(|reason| TrainError::Mismatch { run: dir.to_path_buf(), reason })
 }

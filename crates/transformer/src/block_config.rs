@@ -86,6 +86,12 @@ impl BlockConfig {
         self.attention.validate(self.width, self.heads)
     }
 
+    /// What the block of this number is made of.
+    #[must_use]
+    pub fn of_layer(&self, layer: usize) -> Self {
+        BlockConfig { attention: self.attention.of_layer(layer), ..self.clone() }
+    }
+
     /// Initialiser of a weight with that many inputs.
     pub(crate) fn weight_init(&self, fan_in: usize) -> Init {
         self.init_std.map_or(Init::fan_in(fan_in), |std| Init::Normal { std })

@@ -1,18 +1,15 @@
 //! The causal language model: predicts each token from those before it.
 
-use std::rc::Rc;
-
 use anther_attention::{AttentionContext, AttentionMap, ConfigError, KeyValueCache, Mask};
 use anther_tensor::layers::Linear;
 use anther_tensor::{Element, Ids, Scope, Tape, Tensor, Var, Weight};
 
-use crate::block::{Block, BlockNames};
-use crate::block_config::NormPosition;
+use crate::block::BlockNames;
 use crate::chains;
 use crate::config::CausalLmConfig;
 use crate::embedder::{Embedder, EmbedderCache, EmbeddingKind, Tokens};
-use crate::norm::Norm;
 use crate::positions::Positions;
+use crate::stack::{PerLayer, Stack};
 
 /// A decoder-only transformer: embedding, blocks under a causal mask, a norm (if pre-norm), and logits.
 ///
@@ -22,10 +19,8 @@ use crate::positions::Positions;
 pub struct CausalLm {
     config: CausalLmConfig,
     embedder: Embedder,
-    blocks: Vec<Block>,
-    norm: Option<Norm>,
+    stack: Stack,
     output: Weight,
-    recompute: bool,
 }
 
 /// The key–value caches of all blocks, and what the embedding keeps.
@@ -101,11 +96,7 @@ impl CausalLm {
         let (width, block) = (config.width, config.block());
         let mut at = scope.child("model.embed_positions");
         let positions = Positions::new(&mut at, &config.attention, config.context, width, config.position_std);
-        let blocks = (0..config.layers)
-            .map(|layer| Block::new(&mut scope.child(format_args!("model.layers.{layer}")), &block, BlockNames::Llama))
-            .collect::<Result<_, _>>()?;
-        let norm =
-            (config.norm_position == NormPosition::Pre).then(|| Norm::new(&mut scope.child("model.norm"), &block));
+        let stack = Stack::new(&mut scope.child("model"), &block, config.layers, BlockNames::Llama, "norm")?;
         let output = match (tokens.table(), config.tied) {
             (Some(table), true) => table,
             _ => {
@@ -115,7 +106,7 @@ impl CausalLm {
         };
         let dropout = (config.dropout, scope.stream("model.embed_dropout"));
         let embedder = Embedder::new(tokens, positions, None, dropout);
-        Ok(CausalLm { config: config.clone(), embedder, blocks, norm, output, recompute: false })
+        Ok(CausalLm { config: config.clone(), embedder, stack, output })
     }
 
     /// The same model, which on a recording tape keeps nothing of a block but its input and runs the block again in the backward pass,
@@ -123,7 +114,7 @@ impl CausalLm {
     /// block instead of those of all. See [`Tape::recomputed`].
     #[must_use]
     pub fn recomputing(self, recompute: bool) -> Self {
-        CausalLm { recompute, ..self }
+        CausalLm { stack: self.stack.recomputing(recompute), ..self }
     }
 
     /// The configuration.
@@ -165,17 +156,14 @@ impl CausalLm {
     #[track_caller]
     pub fn attention_maps<T: Element>(&self, tape: &Tape<T>, ids: &Ids) -> Vec<AttentionMap<T>> {
         assert!(!tape.is_recording(), "attention_maps: this is for inference, but the tape records");
-        let context = Rc::new(self.context(ids, 0).probed());
-        self.run(tape, ids, &context, None);
-        context.take_maps()
+        let contexts = self.contexts(ids, 0).map(AttentionContext::probed);
+        self.run(tape, ids, &contexts, None);
+        contexts.in_order(self.config.layers, AttentionContext::take_maps)
     }
 
     /// Empty caches for decoding up to a full context.
     pub fn cache<T: Element>(&self, batch: usize) -> LmCache<T> {
-        LmCache {
-            embedded: self.embedder.cache(batch),
-            layers: self.blocks.iter().map(|block| block.cache(batch, self.config.context)).collect(),
-        }
+        LmCache { embedded: self.embedder.cache(batch), layers: self.stack.caches(batch, self.config.context) }
     }
 
     /// Logits `[batch, vocab_size]` after the last of new tokens `[batch, length]`, which join the cache.
@@ -196,20 +184,19 @@ impl CausalLm {
     #[track_caller]
     fn hidden<'t, T: Element>(&self, tape: &'t Tape<T>, ids: &Ids, cache: Option<&mut LmCache<T>>) -> Var<'t, T> {
         let past = cache.as_ref().map_or(0, |cache| cache.len());
-        self.run(tape, ids, &Rc::new(self.context(ids, past)), cache)
+        self.run(tape, ids, &self.contexts(ids, past), cache)
     }
 
     /// What all blocks share when ids `[batch, length]` follow `past` tokens.
     #[track_caller]
-    fn context<T: Element>(&self, ids: &Ids, past: usize) -> AttentionContext<T> {
+    fn contexts<T: Element>(&self, ids: &Ids, past: usize) -> PerLayer<AttentionContext<T>> {
         let [batch, length] = *ids.shape() else { panic!("ids of shape {:?} are not [batch, length]", ids.shape()) };
         assert!(
             past + length <= self.config.context,
             "{past} + {length} tokens are longer than the context of {}",
             self.config.context
         );
-        let (heads, config) = (self.config.heads, &self.config.attention);
-        AttentionContext::new(config, &Mask::causal(), batch, length, past, heads, self.config.width / heads)
+        self.stack.contexts(&Mask::causal(), [batch, length], past)
     }
 
     #[track_caller]
@@ -217,25 +204,12 @@ impl CausalLm {
         &self,
         tape: &'t Tape<T>,
         ids: &Ids,
-        context: &Rc<AttentionContext<T>>,
+        contexts: &PerLayer<AttentionContext<T>>,
         mut cache: Option<&mut LmCache<T>>,
     ) -> Var<'t, T> {
         let past = cache.as_ref().map_or(0, |cache| cache.len());
-        let mut x = self.embedder.forward(tape, ids, past, cache.as_mut().map(|cache| &mut cache.embedded));
-        for (layer, block) in self.blocks.iter().enumerate() {
-            x = match cache.as_mut() {
-                Some(cache) => block.forward(&x, context, Some(&mut cache.layers[layer])),
-                None if self.recompute => {
-                    let (block, context) = (block.clone(), Rc::clone(context));
-                    tape.recomputed(&[&x], move |_, x| block.forward(&x[0], &context, None))
-                }
-                None => block.forward(&x, context, None),
-            };
-        }
-        match &self.norm {
-            Some(norm) => norm.forward(&x),
-            None => x,
-        }
+        let x = self.embedder.forward(tape, ids, past, cache.as_mut().map(|cache| &mut cache.embedded));
+        self.stack.forward(x, contexts, cache.map(|cache| &mut cache.layers[..]))
     }
 
     fn unembed<'t, T: Element>(&self, hidden: &Var<'t, T>) -> Var<'t, T> {

@@ -108,6 +108,7 @@ impl CausalLmConfig {
                 ),
             );
         }
+        self.attention.validate_layers(self.layers)?;
         self.attention.validate_causal()
     }
 

@@ -29,6 +29,7 @@ mod encoder_decoder;
 mod feed_forward;
 mod norm;
 mod positions;
+mod stack;
 mod sublayer;
 mod summary;
 

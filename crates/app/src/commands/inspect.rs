@@ -55,9 +55,8 @@ fn find(args: &InspectArgs) -> Result<(Recipe, Model, Parameters<f32>), Failure>
         .resolve(Presets { model: args.model.as_deref(), attention: args.attention.as_deref() }, &args.set)?;
     memory::check(&recipe)?;
     let task = task::of_recipe(&recipe, &data_dir(&args.data))?;
-    let tokens = task.symbols().count();
     let (model, parameters) =
-        Model::build(&recipe.model, tokens, |width| task.fixed_embedding(width), recipe.train.seed)?;
+        Model::build(&recipe.model, task.symbols().form(), |width| task.fixed_embedding(width), recipe.train.seed)?;
     let model = model.recomputing(recipe.train.recompute);
     Ok((recipe, model, parameters))
 }

@@ -233,9 +233,8 @@ fn rebuild(
     trained: &TrainedModel,
     cores: &[(String, Tensor<f32>)],
 ) -> Result<(Model, Parameters<f32>), PruneError> {
-    let tokens = trained.symbols.count();
     let (model, mut parameters) =
-        Model::build(&recipe.model, tokens, |width| fixed_vectors(recipe, width), recipe.train.seed)?;
+        Model::build(&recipe.model, trained.symbols.form(), |width| fixed_vectors(recipe, width), recipe.train.seed)?;
     let old = &trained.parameters;
     for id in parameters.ids() {
         let name = parameters.spec(id).name.clone();

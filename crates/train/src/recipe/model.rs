@@ -6,6 +6,8 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use toml::Table;
 
+use crate::form::Form;
+
 /// The key that says which kind of model it is.
 const KIND: &str = "kind";
 
@@ -63,13 +65,17 @@ impl<'de> Deserialize<'de> for ModelConfig {
 }
 
 impl ModelConfig {
-    /// The same model over so many tokens, on each side if there are two.
+    /// The same model for data of this form.
     #[must_use]
-    pub fn over(&self, tokens: usize) -> Self {
+    pub fn over(&self, form: Form) -> Self {
         match self.clone() {
-            ModelConfig::CausalLm(config) => CausalLmConfig { vocab_size: tokens, ..config }.into(),
+            ModelConfig::CausalLm(config) => CausalLmConfig { vocab_size: form.outputs(), ..config }.into(),
             ModelConfig::EncoderDecoder(config) => {
-                EncoderDecoderConfig { source_vocabulary: tokens, target_vocabulary: tokens, ..config }.into()
+                let (source_vocabulary, target_vocabulary) = match form {
+                    Form::Tokens(tokens) => (tokens, tokens),
+                    Form::Pairs { source, target } => (source, target),
+                };
+                EncoderDecoderConfig { source_vocabulary, target_vocabulary, ..config }.into()
             }
         }
     }

@@ -6,6 +6,7 @@ use anther_data::reverse_map::{ReverseMap, ReverseMapError};
 use anther_transformer::{CausalLmConfig, ConfigError, EmbeddingKind};
 
 use super::{DataConfig, ModelConfig, Recipe, TaskKind, TrainConfig};
+use crate::form::Form;
 use crate::optim::OptimizerKind;
 use crate::schedule::ScheduleKind;
 
@@ -27,7 +28,7 @@ impl Recipe {
         self.data.validate()?;
         // The vocabulary of a text is not known yet; one token stands for it.
         let tokens = if self.data.task == TaskKind::Text { 1 } else { self.data.n as usize };
-        self.model.over(tokens).validate()?;
+        self.model.over(Form::Tokens(tokens)).validate()?;
         self.train.validate()?;
         self.fit()
     }

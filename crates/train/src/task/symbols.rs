@@ -3,6 +3,13 @@
 use anther_data::DataError;
 use anther_data::text::CharVocabulary;
 
+use crate::codec::CodecError;
+use crate::form::Form;
+use crate::recipe::{Recipe, TaskKind};
+
+/// The file of a checkpoint that holds the vocabulary of a text, a JSON string of its characters in order.
+const VOCABULARY_FILE: &str = "vocabulary.json";
+
 /// The tokens of a task as a person writes them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Symbols {
@@ -31,12 +38,39 @@ pub enum SymbolError {
 }
 
 impl Symbols {
-    /// Number of tokens.
+    /// What they fix of a model.
     #[must_use]
-    pub fn count(&self) -> usize {
+    pub fn form(&self) -> Form {
         match self {
-            Symbols::Characters(vocabulary) => vocabulary.len(),
-            Symbols::Numbers(symbols) => *symbols as usize,
+            Symbols::Characters(vocabulary) => Form::Tokens(vocabulary.len()),
+            Symbols::Numbers(symbols) => Form::Tokens(*symbols as usize),
+        }
+    }
+
+    /// The files of a checkpoint that hold what the recipe does not say of them: names and contents.
+    pub(crate) fn files(&self) -> Result<Vec<(String, Vec<u8>)>, CodecError> {
+        match self {
+            Symbols::Characters(vocabulary) => {
+                let json =
+                    serde_json::to_vec(vocabulary).map_err(|error| CodecError::Encode { reason: error.to_string() })?;
+                Ok(vec![(VOCABULARY_FILE.to_owned(), json)])
+            }
+            Symbols::Numbers(_) => Ok(Vec::new()),
+        }
+    }
+
+    /// The symbols of a recipe and of the files of a checkpoint of it, or what is wrong with the files.
+    pub(crate) fn restored(recipe: &Recipe, files: &[(String, Vec<u8>)]) -> Result<Self, String> {
+        let file = |name: &str| {
+            let file = files.iter().find(|(known, _)| known == name);
+            file.map(|(_, bytes)| &bytes[..]).ok_or_else(|| format!("the checkpoint has no {name}"))
+        };
+        match recipe.data.task {
+            TaskKind::Nt | TaskKind::ReverseMap => Ok(Symbols::Numbers(recipe.data.n)),
+            TaskKind::Text => {
+                let vocabulary = serde_json::from_slice(file(VOCABULARY_FILE)?);
+                vocabulary.map(Symbols::Characters).map_err(|error| format!("{VOCABULARY_FILE}: {error}"))
+            }
         }
     }
 
@@ -95,7 +129,7 @@ mod tests {
     #[test]
     fn characters_are_those_of_the_vocabulary() {
         let symbols = Symbols::Characters(CharVocabulary::from_text("hello").unwrap());
-        assert_eq!(symbols.count(), 4);
+        assert_eq!(symbols.form(), Form::Tokens(4));
         assert_eq!(symbols.decode(&symbols.encode("hole").unwrap()).unwrap(), "hole");
         assert!(symbols.encode("help").unwrap_err().to_string().contains("'p'"));
     }

@@ -30,7 +30,7 @@ pub(super) fn of_run(recipe: &Recipe, learner: &Learner, command: &str) -> BTree
         ("metric", learner.task().metric().name().to_owned()),
         ("parameters", learner.parameters().count().to_string()),
         ("seed", recipe.train.seed.to_string()),
-        ("vocabulary", learner.task().symbols().count().to_string()),
+        ("vocabulary", learner.task().symbols().form().outputs().to_string()),
     ];
     facts.extend(own.map(|(key, value)| (key.to_owned(), value)));
     facts

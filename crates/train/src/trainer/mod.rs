@@ -39,8 +39,8 @@ pub use error::TrainError;
 pub use observer::{EvaluationReport, Observer, Started, StepReport};
 pub use outcome::{Outcome, Reason, Signal};
 pub use progress::Measured;
+pub use snapshot::AVERAGE;
 pub(crate) use snapshot::restore_weights;
-pub use snapshot::{AVERAGE, VOCABULARY_FILE};
 
 use crate::checkpoint::{LoadError, Loaded, Store};
 use crate::fs::{Disk, Fs, FsError};
@@ -297,7 +297,7 @@ impl Trainer {
         let result = {
             let began = std::time::Instant::now();
             let result = self.learner.step()?;
-            self.clock.add(began.elapsed(), self.learner.tokens_per_step());
+            self.clock.add(began.elapsed(), result.tokens);
             result
         };
         self.progress.step = result.step;

@@ -11,10 +11,7 @@ use crate::checkpoint::{Loaded, NamedTensor, STATE_FILE, Saved, Snapshot, Store}
 use crate::codec;
 use crate::learner::Learner;
 use crate::optim::{restore_parameters, restore_slabs, slab_layout};
-use crate::task::Symbols;
 
-/// The file of a checkpoint that holds the vocabulary of a text, a JSON string of its characters in order.
-pub const VOCABULARY_FILE: &str = "vocabulary.json";
 /// The tensor of a checkpoint that holds the moving average of the parameters, one slab.
 pub const AVERAGE: &str = "ema";
 
@@ -46,17 +43,10 @@ pub(super) fn save(
         optimizer: slabs.map(|(name, data)| NamedTensor { name, shape: &slab, data }).collect(),
         state: &state,
         recipe,
-        extra: vocabulary(learner.task().symbols())?.into_iter().collect(),
+        extra: learner.task().symbols().files()?,
         metadata: facts::of_process(),
     };
     Ok(store.save(&snapshot, keep, best)?)
-}
-
-fn vocabulary(symbols: &Symbols) -> Result<Option<(String, Vec<u8>)>, TrainError> {
-    let Symbols::Characters(vocabulary) = symbols else { return Ok(None) };
-    let json =
-        serde_json::to_vec(vocabulary).map_err(|error| codec::CodecError::Encode { reason: error.to_string() })?;
-    Ok(Some((VOCABULARY_FILE.to_owned(), json)))
 }
 
 /// Puts a checkpoint into a fresh learner of the same recipe.

@@ -23,7 +23,7 @@ fn reference(model: &TrainedModel, prompt: &str, length: usize) -> String {
         let window = &tokens[tokens.len().saturating_sub(model.model.causal_lm().unwrap().config().context)..];
         let tape = Tape::inference(&model.parameters);
         let logits = model.model.causal_lm().unwrap().logits(&tape, &Ids::new([1, window.len()], window.to_vec()));
-        let last = logits.value().data().chunks(model.symbols.count()).next_back().unwrap().to_vec();
+        let last = logits.value().data().chunks(model.symbols.form().outputs()).next_back().unwrap().to_vec();
         let best = (0..last.len()).reduce(|a, b| if last[b] > last[a] { b } else { a }).unwrap();
         tokens.push(best as u32);
     }

@@ -159,6 +159,7 @@ impl EncoderDecoderConfig {
         }
         check_std("model.position_std", self.position_std)?;
         check_std("model.embedding_std", self.embedding_std.unwrap_or(1.0))?;
+        self.attention.validate_layers(self.encoder_layers.max(self.decoder_layers))?;
         self.attention.validate_across(self.width, self.heads)?;
         self.attention.validate_causal()
     }

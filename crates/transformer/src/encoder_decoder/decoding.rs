@@ -6,7 +6,6 @@ use anther_tensor::{Element, Ids, Tape, Tensor};
 
 use super::EncoderDecoder;
 use super::sentences::{Sentences, axes};
-use crate::decoder_block::DecoderContext;
 use crate::embedder::EmbedderCache;
 
 /// What the decoder keeps of sources and of the tokens that it has seen.
@@ -67,12 +66,15 @@ impl EncoderDecoder {
     pub fn decode<T: Element>(&self, tape: &Tape<T>, ids: &Ids, cache: &mut DecoderCache<T>) -> Tensor<T> {
         let (past, [batch, length]) = (cache.len(), axes(ids));
         assert!(length > 0, "decode: there are no new tokens");
-        let own = self.context(&Mask::causal(), ids, past);
-        let across = self.context_across(&cache.lengths, length, cache.keys);
-        let context = DecoderContext { own, across };
+        let contexts = self.contexts(&Mask::causal(), [batch, length], past, (&cache.lengths, cache.keys));
         let mut x = self.decoder.embedder.forward(tape, ids, past, Some(&mut cache.embedded));
-        for ((block, memory), own) in self.decoder.blocks.iter().zip(&cache.memory).zip(&mut cache.own) {
-            x = block.forward(&x, Memory::Cached(memory), &context, Some(own));
+        for (layer, block) in self.decoder.blocks.iter().enumerate() {
+            x = block.forward(
+                &x,
+                Memory::Cached(&cache.memory[layer]),
+                contexts.of(layer),
+                Some(&mut cache.own[layer]),
+            );
         }
         let last = self.decoder.normed(x).slice(1, length - 1..length).reshape([batch, self.config.width]);
         self.output.logits(&last).into_value()

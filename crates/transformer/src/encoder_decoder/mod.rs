@@ -15,13 +15,14 @@ pub use config::{Embeddings, EncoderDecoderConfig, OutputKind};
 pub use decoding::DecoderCache;
 pub use sentences::Sentences;
 
-use crate::block::{Block, BlockNames};
-use crate::block_config::{BlockConfig, NormPosition};
+use crate::block::BlockNames;
+use crate::block_config::NormPosition;
 use crate::chains;
 use crate::decoder_block::{DecoderBlock, DecoderContext};
 use crate::embedder::{Embedder, Tokens};
 use crate::norm::Norm;
 use crate::positions::Positions;
+use crate::stack::{PerLayer, Stack};
 use output::Output;
 
 /// An encoder whose blocks see all of the source, and a decoder whose blocks see the target up to each token and the output of the encoder (Vaswani et
@@ -51,38 +52,40 @@ use output::Output;
 #[derive(Clone, Debug)]
 pub struct EncoderDecoder {
     config: EncoderDecoderConfig,
-    encoder: Side<Block>,
-    decoder: Side<DecoderBlock>,
+    /// The way of the tokens of the source into the model.
+    source: Embedder,
+    encoder: Stack,
+    decoder: Decoder,
     output: Output,
     recompute: bool,
 }
 
-/// Encoder or decoder.
+/// The way of the tokens of one side into the model, in the scope of the side.
+fn embedder(scope: &mut Scope<'_>, config: &EncoderDecoderConfig, tokens: Tokens) -> Embedder {
+    let (context, width, std) = (config.context, config.width, config.position_std);
+    let positions = Positions::new(&mut scope.child("embed_positions"), &config.attention, context, width, std);
+    // H-SoftPOS scales its own table.
+    let scale = (config.scale_embedding && tokens.table().is_some()).then(|| (width as f64).sqrt());
+    Embedder::new(tokens, positions, scale, (config.dropout, scope.stream("embed_dropout")))
+}
+
+/// The blocks of the decoder, with their norm and what makes vectors of the target.
 #[derive(Clone, Debug)]
-struct Side<B> {
+struct Decoder {
     embedder: Embedder,
-    blocks: Vec<B>,
+    blocks: Vec<DecoderBlock>,
     norm: Option<Norm>,
 }
 
-impl<B> Side<B> {
-    fn new(
-        mut scope: Scope<'_>,
-        config: &EncoderDecoderConfig,
-        (layers, block): (usize, &BlockConfig),
-        tokens: Tokens,
-        make: impl Fn(&mut Scope<'_>, &BlockConfig) -> Result<B, ConfigError>,
-    ) -> Result<Self, ConfigError> {
-        let (context, width, std) = (config.context, config.width, config.position_std);
-        let positions = Positions::new(&mut scope.child("embed_positions"), &config.attention, context, width, std);
-        // H-SoftPOS scales its own table.
-        let scale = (config.scale_embedding && tokens.table().is_some()).then(|| (width as f64).sqrt());
-        let embedder = Embedder::new(tokens, positions, scale, (config.dropout, scope.stream("embed_dropout")));
-        let blocks = (0..layers).map(|layer| make(&mut scope.child(format_args!("layers.{layer}")), block));
-        let blocks = blocks.collect::<Result<_, _>>()?;
+impl Decoder {
+    fn new(mut scope: Scope<'_>, config: &EncoderDecoderConfig, tokens: Tokens) -> Result<Self, ConfigError> {
+        let block = config.decoder_block();
+        let embedder = embedder(&mut scope, config, tokens);
+        let make = |layer| DecoderBlock::new(&mut scope.child(format_args!("layers.{layer}")), &block.of_layer(layer));
+        let blocks = (0..config.decoder_layers).map(make).collect::<Result<_, _>>()?;
         let pre = config.norm_position == NormPosition::Pre;
-        let norm = pre.then(|| Norm::new(&mut scope.child("layer_norm"), block));
-        Ok(Side { embedder, blocks, norm })
+        let norm = pre.then(|| Norm::new(&mut scope.child("layer_norm"), &block));
+        Ok(Decoder { embedder, blocks, norm })
     }
 
     #[track_caller]
@@ -120,15 +123,15 @@ impl EncoderDecoder {
                 tokens("model.decoder.embed_tokens", config.target_vocabulary)?,
             ),
         };
-        let encoder = (config.encoder_layers, &config.encoder_block());
-        let encoder = Side::new(scope.child("model.encoder"), config, encoder, source, |scope, block| {
-            Block::new(scope, block, BlockNames::Bart)
-        })?;
+        let mut at = scope.child("model.encoder");
+        let source = embedder(&mut at, config, source);
+        let (block, layers) = (config.encoder_block(), config.encoder_layers);
+        let encoder = Stack::new(&mut at, &block, layers, BlockNames::Bart, "layer_norm")?;
+        drop(at);
         let table = target.table();
-        let decoder = (config.decoder_layers, &config.decoder_block());
-        let decoder = Side::new(scope.child("model.decoder"), config, decoder, target, DecoderBlock::new)?;
+        let decoder = Decoder::new(scope.child("model.decoder"), config, target)?;
         let output = Output::new(scope, config, table)?;
-        Ok(EncoderDecoder { config: config.clone(), encoder, decoder, output, recompute: false })
+        Ok(EncoderDecoder { config: config.clone(), source, encoder, decoder, output, recompute: false })
     }
 
     /// The same model, whose output, if it is frozen, is the table of the target as it is in `parameters`: the first ones of a run. Any other
@@ -143,7 +146,7 @@ impl EncoderDecoder {
     /// `recompute` is true; see [`CausalLm::recomputing`](crate::CausalLm::recomputing).
     #[must_use]
     pub fn recomputing(self, recompute: bool) -> Self {
-        EncoderDecoder { recompute, ..self }
+        EncoderDecoder { recompute, encoder: self.encoder.recomputing(recompute), ..self }
     }
 
     /// The configuration.
@@ -158,17 +161,10 @@ impl EncoderDecoder {
     #[track_caller]
     pub fn encode<'t, T: Element>(&self, tape: &'t Tape<T>, source: &Sentences) -> Var<'t, T> {
         let mask = Mask::full().padded(source.lengths().to_vec());
-        let context = Rc::new(self.context(&mask, source.ids(), 0));
-        let mut x = self.encoder.embedder.forward(tape, source.ids(), 0, None);
-        for block in &self.encoder.blocks {
-            x = if self.recompute {
-                let (block, context) = (block.clone(), Rc::clone(&context));
-                tape.recomputed(&[&x], move |_, x| block.forward(&x[0], &context, None))
-            } else {
-                block.forward(&x, &context, None)
-            };
-        }
-        self.encoder.normed(x)
+        self.check_length(0, source.axes()[1]);
+        let contexts = self.encoder.contexts(&mask, source.axes(), 0);
+        let x = self.source.forward(tape, source.ids(), 0, None);
+        self.encoder.forward(x, &contexts, None)
     }
 
     /// Logits of the next token at every position of the target, `[batch, target, tokens]`, for what the decoder reads: a token that says "begin" and the
@@ -205,37 +201,42 @@ impl EncoderDecoder {
         let ([sources, keys], [batch, length]) = (source.axes(), inputs.axes());
         assert_eq!(sources, batch, "{sources} sources do not fit {batch} targets");
         let memory = self.encode(tape, source);
-        let own = self.context(&Mask::causal().padded(inputs.lengths().to_vec()), inputs.ids(), 0);
-        let across = self.context_across(source.lengths(), length, keys);
-        let context = Rc::new(DecoderContext { own, across });
+        let mask = Mask::causal().padded(inputs.lengths().to_vec());
+        let contexts = self.contexts(&mask, [batch, length], 0, (source.lengths(), keys));
         let mut x = self.decoder.embedder.forward(tape, inputs.ids(), 0, None);
-        for block in &self.decoder.blocks {
+        for (layer, block) in self.decoder.blocks.iter().enumerate() {
+            let context = contexts.of(layer);
             x = if self.recompute {
-                let (block, context) = (block.clone(), Rc::clone(&context));
+                let (block, context) = (block.clone(), Rc::clone(context));
                 tape.recomputed(&[&x, &memory], move |_, x| block.forward(&x[0], Memory::Tokens(&x[1]), &context, None))
             } else {
-                block.forward(&x, Memory::Tokens(&memory), &context, None)
+                block.forward(&x, Memory::Tokens(&memory), context, None)
             };
         }
         self.decoder.normed(x)
     }
 
-    /// What the queries of one side see of that side, if ids `[batch, length]` follow `past` tokens.
+    /// What the blocks of the decoder see of targets, of which so many tokens follow `past` others, and of sources of these lengths in rows of `keys` tokens.
     #[track_caller]
-    fn context<T: Element>(&self, mask: &Mask, ids: &Ids, past: usize) -> AttentionContext<T> {
-        let [batch, length] = sentences::axes(ids);
-        assert!(
-            past + length <= self.config.context,
-            "{past} + {length} tokens are longer than the context of {}",
-            self.config.context
-        );
-        let (heads, config) = (self.config.heads, &self.config.attention);
-        AttentionContext::new(config, mask, batch, length, past, heads, self.config.width / heads)
+    fn contexts<T: Element>(
+        &self,
+        mask: &Mask,
+        [batch, length]: [usize; 2],
+        past: usize,
+        (lengths, keys): (&[usize], usize),
+    ) -> PerLayer<DecoderContext<T>> {
+        self.check_length(past, length);
+        let (heads, width) = (self.config.heads, self.config.width);
+        let sources = Mask::full().padded(lengths.to_vec());
+        PerLayer::new(&self.config.attention, |attention| DecoderContext {
+            own: AttentionContext::new(attention, mask, batch, length, past, heads, width / heads),
+            across: AttentionContext::across(&sources, lengths.len(), length, keys),
+        })
     }
 
-    /// What so many queries of the decoder see of sources of these lengths, in rows of `keys` tokens.
     #[track_caller]
-    fn context_across<T: Element>(&self, lengths: &[usize], queries: usize, keys: usize) -> AttentionContext<T> {
-        AttentionContext::across(&Mask::full().padded(lengths.to_vec()), lengths.len(), queries, keys)
+    fn check_length(&self, past: usize, length: usize) {
+        let context = self.config.context;
+        assert!(past + length <= context, "{past} + {length} tokens are longer than the context of {context}");
     }
 }

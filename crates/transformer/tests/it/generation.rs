@@ -16,6 +16,7 @@ fn cached_logits_equal_uncached_ones() {
     }
     for preset in ["linear", "bn-sh", "linear+centred"] {
         decodes(AttentionConfig::preset(preset).unwrap());
+        decodes(AttentionConfig { layers: vec![1], ..AttentionConfig::preset(preset).unwrap() });
     }
 }
 

@@ -3,6 +3,7 @@
 mod causal_lm;
 mod encoder_decoder;
 mod generation;
+mod layers;
 mod maps;
 mod names;
 mod precision;
