@@ -94,6 +94,36 @@ impl<T: Element> KeyValueCache<T> {
         }
     }
 
+    /// Keeps these sequences, in this order; a sequence may be named more than once. What runs along is made anew with the next token: this is for searches
+    /// that go on with some of their sequences. Costs a copy of all tokens that have been seen.
+    ///
+    /// # Panics
+    /// If there is no such sequence.
+    #[track_caller]
+    pub fn select(&mut self, sequences: &[usize]) {
+        for cache in [&mut self.keys, &mut self.values] {
+            let [batch, heads, capacity, width] = *cache.shape() else { unreachable!("made with four axes") };
+            if let Some(sequence) = sequences.iter().find(|&&sequence| sequence >= batch) {
+                panic!("select: there is no sequence {sequence} of {batch}");
+            }
+            let (head, used) = (capacity * width, self.length.min(capacity) * width);
+            let old = cache.data();
+            let new = Tensor::build([sequences.len(), heads, capacity, width], |new| {
+                for (new, &sequence) in new.chunks_exact_mut((heads * head).max(1)).zip(sequences) {
+                    let old = &old[sequence * heads * head..][..heads * head];
+                    let tokens = new.chunks_exact_mut(head.max(1)).zip(old.chunks_exact(head.max(1)));
+                    tokens.for_each(|(new, old)| new[..used].copy_from_slice(&old[..used]));
+                }
+            });
+            *cache = new;
+        }
+        self.statistics.iter_mut().for_each(Running::clear);
+        self.pools.iter_mut().for_each(|pool| pool.restart(sequences.len()));
+        if let Some((state, _)) = &mut self.state {
+            state.select(sequences);
+        }
+    }
+
     /// What new queries gather from the state and from new keys and values, which join it: features and values `[batch, heads, new, d]`.
     ///
     /// # Panics

@@ -73,8 +73,8 @@ pub enum DataError {
     },
     /// Fewer tokens than one block needs.
     #[error(
-        "this part of the data has {have} characters (tokens), but a context of {context} needs {needed}, one more than \
-         the context; use more text or a smaller context"
+        "this part of the data has {have} characters (tokens), but a context of {context} needs {needed}; use more text or a smaller \
+         context"
     )]
     TooShort {
         /// Tokens there are.
@@ -116,6 +116,9 @@ pub enum DataError {
         /// Place of the first offending character, from 0.
         index: usize,
     },
+    /// A tokenizer that cannot hide a token.
+    #[error("the tokenizer has no token that hides others, named <mask> or [MASK]; masked language models need one")]
+    NoMask,
     /// An epoch of nothing.
     #[error("there is nothing to put in order: the data have no examples")]
     NoExamples,

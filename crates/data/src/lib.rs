@@ -40,6 +40,8 @@
 //! # Ok::<(), anther_data::DataError>(())
 //! ```
 //!
+//! [`corpus`] finds the parts of a text in a folder, and [`tokenizer`] makes tokens of other kinds: bytes, words, and byte-pair encoding behind the feature `tokenizers`.
+//!
 //! # Data sets on disk
 //!
 //! [`DataDir`] finds files, [`manifest`] describes data sets, and `fetch` (behind the feature of that name) downloads them.
@@ -61,6 +63,7 @@ mod address;
 mod batch;
 mod blocks;
 mod checksum;
+pub mod corpus;
 mod cursor;
 mod error;
 #[cfg(feature = "fetch")]
@@ -70,6 +73,7 @@ mod labelled;
 pub mod listops;
 mod locate;
 pub mod manifest;
+pub mod masked;
 pub mod metrics;
 pub mod nt;
 mod packed;
@@ -80,6 +84,7 @@ mod random;
 pub mod reverse_map;
 pub mod series;
 pub mod text;
+pub mod tokenizer;
 mod tokens;
 mod vocabulary;
 

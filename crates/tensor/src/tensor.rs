@@ -140,6 +140,26 @@ impl<T: Element> Tensor<T> {
         Tensor::build(shape, |out| out.iter_mut().enumerate().for_each(|(i, x)| *x = f(i)))
     }
 
+    /// These rows of the first axis, in this order; a row may be named more than once. For inference: it has no gradient.
+    ///
+    /// # Panics
+    /// If there is no such axis or row.
+    #[track_caller]
+    pub fn select_rows(&self, rows: &[usize]) -> Self {
+        let mut shape: Vec<usize> = self.shape.to_vec();
+        assert!(!shape.is_empty(), "select_rows: a number has no rows");
+        let (all, size) = (shape[0], shape[1..].iter().product::<usize>());
+        if let Some(row) = rows.iter().find(|&&row| row >= all) {
+            panic!("select_rows: there is no row {row} of {all}");
+        }
+        shape[0] = rows.len();
+        Tensor::build(Shape::new(&shape), |out| {
+            for (out, &row) in out.chunks_exact_mut(size.max(1)).zip(rows) {
+                out.copy_from_slice(&self.data()[row * size..][..size]);
+            }
+        })
+    }
+
     /// A copy of an `ndarray` array of any layout.
     ///
     /// # Panics

@@ -96,6 +96,12 @@ impl<T: Element> EmbedderCache<T> {
     pub(crate) fn clear(&mut self) {
         self.0.iter_mut().for_each(HSoftPosCache::clear);
     }
+
+    /// Keeps these sequences, in this order.
+    #[track_caller]
+    pub(crate) fn select(&mut self, sequences: &[usize]) {
+        self.0.iter_mut().for_each(|cache| cache.select(sequences));
+    }
 }
 
 impl Embedder {

@@ -42,7 +42,9 @@ pub use classifier::{Classifier, ClassifierConfig, ExampleForm, Examples, Poolin
 pub use config::CausalLmConfig;
 pub use decoder_block::{DecoderBlock, DecoderContext};
 pub use embedder::EmbeddingKind;
-pub use encoder_decoder::{DecoderCache, Embeddings, EncoderDecoder, EncoderDecoderConfig, OutputKind, Sentences};
+pub use encoder_decoder::{
+    BeamSearch, DecoderCache, Embeddings, EncoderDecoder, EncoderDecoderConfig, OutputKind, Sentences,
+};
 pub use feed_forward::FeedForward;
 pub use norm::Norm;
 pub use summary::{Measure, ModelSummary, ParameterRow};

@@ -39,6 +39,13 @@ impl<T: Element> Pool<T> {
         self.seen = 0;
     }
 
+    /// Forgets all tokens, and makes room for so many sequences.
+    pub(super) fn restart(&mut self, batch: usize) {
+        let [_, heads, room, d] = *self.rows.keys.shape() else { unreachable!("made with four axes") };
+        self.rows = KeyValueCache::new(batch, heads, d, room);
+        self.seen = 0;
+    }
+
     /// Takes in the tokens of a cache as far as they are new, and gives the rows. Cost (new + s)·d a head.
     pub(super) fn advance(&mut self, keys: &Tensor<T>, values: &Tensor<T>, length: usize) -> &KeyValueCache<T> {
         let [_, kv_heads, capacity, d] = *keys.shape() else { unreachable!("made with four axes") };

@@ -27,6 +27,11 @@ impl<T: Element> LinearState<T> {
         self.state.data_mut().fill(T::ZERO);
     }
 
+    /// Keeps these sequences, in this order.
+    pub(crate) fn select(&mut self, sequences: &[usize]) {
+        self.state = self.state.select_rows(sequences);
+    }
+
     /// What new queries gather from the `past` tokens of the state and from new ones, which join it as far as the last query sees them. Features
     /// `[batch, heads, new, d]` of queries and keys, and values, give a tensor of the same shape. Cost 4·new·d² a head.
     ///

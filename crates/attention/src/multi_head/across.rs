@@ -18,6 +18,15 @@ impl<T: Element> MemoryCache<T> {
         self.0.len()
     }
 
+    /// Keeps these sequences, in this order; see [`KeyValueCache::select`].
+    ///
+    /// # Panics
+    /// If there is no such sequence.
+    #[track_caller]
+    pub fn select(&mut self, sequences: &[usize]) {
+        self.0.select(sequences);
+    }
+
     /// Whether there are no keys.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

@@ -70,6 +70,15 @@ impl<T: Element> HSoftPosCache<T> {
         self.pasts.iter_mut().for_each(|past| *past = Tensor::zeros(past.shape()));
     }
 
+    /// Keeps these sequences, in this order; a sequence may be named more than once.
+    ///
+    /// # Panics
+    /// If there is no such sequence.
+    #[track_caller]
+    pub fn select(&mut self, sequences: &[usize]) {
+        self.pasts.iter_mut().for_each(|past| *past = past.select_rows(sequences));
+    }
+
     /// Number of tokens so far.
     pub fn position(&self) -> usize {
         self.position

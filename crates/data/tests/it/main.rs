@@ -1,6 +1,7 @@
 //! Tests of the public interface, one module for each part of the crate.
 
 mod blocks;
+mod corpus;
 mod cursor;
 #[cfg(feature = "fetch")]
 mod fetch;
@@ -9,6 +10,7 @@ mod images;
 mod listops;
 mod locate;
 mod manifest;
+mod masked;
 mod metrics;
 mod nt_batches;
 mod nt_cycles;
@@ -21,4 +23,7 @@ mod series;
 mod shakespeare;
 mod support;
 mod text;
+mod tokenizer;
+#[cfg(feature = "tokenizers")]
+mod tokenizer_bpe;
 mod vocabulary;

@@ -16,6 +16,8 @@ pub struct DecoderCache<T: Element> {
     own: Vec<KeyValueCache<T>>,
     embedded: EmbedderCache<T>,
     lengths: Vec<usize>,
+    /// Which of the sources that were read each sequence belongs to.
+    sources: Vec<usize>,
     /// Tokens of a row of sources.
     keys: usize,
 }
@@ -29,6 +31,23 @@ impl<T: Element> DecoderCache<T> {
     /// Whether no token of the target has been seen.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// Keeps these sequences, in this order; a sequence may be named more than once.
+    ///
+    /// # Panics
+    /// If there is no such sequence.
+    #[track_caller]
+    pub fn select(&mut self, sequences: &[usize]) {
+        self.embedded.select(sequences);
+        self.own.iter_mut().for_each(|cache| cache.select(sequences));
+        let sources: Vec<usize> = sequences.iter().map(|&sequence| self.sources[sequence]).collect();
+        // Rows that go on with others of the same source see what they saw.
+        if sources != self.sources {
+            self.memory.iter_mut().for_each(|memory| memory.select(sequences));
+            self.lengths = sequences.iter().map(|&sequence| self.lengths[sequence]).collect();
+            self.sources = sources;
+        }
     }
 
     /// Forgets the tokens of the target, and keeps the source.
@@ -53,6 +72,7 @@ impl EncoderDecoder {
             own: blocks.iter().map(|block| block.cache(batch, self.config.context)).collect(),
             embedded: self.decoder.embedder.cache(batch),
             lengths: source.lengths().to_vec(),
+            sources: (0..batch).collect(),
             keys,
         }
     }

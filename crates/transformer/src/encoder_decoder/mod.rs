@@ -1,5 +1,6 @@
 //! The encoder–decoder model: reads one sequence and predicts another, token by token.
 
+mod beam;
 mod config;
 mod decoding;
 mod output;
@@ -11,6 +12,7 @@ use std::rc::Rc;
 use anther_attention::{AttentionContext, ConfigError, Mask, Memory};
 use anther_tensor::{Element, Ids, Init, Parameters, Scope, Tape, Tensor, Var};
 
+pub use beam::BeamSearch;
 pub use config::{Embeddings, EncoderDecoderConfig, OutputKind};
 pub use decoding::DecoderCache;
 pub use sentences::Sentences;

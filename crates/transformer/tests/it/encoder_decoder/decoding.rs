@@ -14,7 +14,7 @@ fn long(config: EncoderDecoderConfig) -> EncoderDecoderConfig {
 }
 
 /// Every preset that a model of this kind takes.
-fn every_preset() -> impl Iterator<Item = EncoderDecoderConfig> {
+pub fn every_preset() -> impl Iterator<Item = EncoderDecoderConfig> {
     let all = AttentionConfig::preset_names().chain(["linear+centred", "bn-sh+output-gate", "neural+sinks"]);
     all.map(preset).map(long).filter(|config| config.validate().is_ok())
 }

@@ -1,5 +1,6 @@
 //! The tests of the encoder–decoder model.
 
+mod beam;
 mod counts;
 mod decoding;
 mod gradients;
