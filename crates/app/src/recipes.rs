@@ -25,8 +25,21 @@ macro_rules! built_in {
 }
 
 /// All of them, in the order in which they are listed.
-pub const BUILT_IN: [BuiltIn; 5] =
-    built_in!["nt-expressive", "nt-dot", "nt-multitask", "shakespeare-char", "reverse-map"];
+pub const BUILT_IN: [BuiltIn; 13] = built_in![
+    "nt-expressive",
+    "nt-dot",
+    "nt-multitask",
+    "shakespeare-char",
+    "reverse-map",
+    "series-uea",
+    "series-uea-paper",
+    "image-mnist",
+    "image-cifar10",
+    "image-cifar100",
+    "image-cifar10-paper",
+    "listops",
+    "listops-paper",
+];
 
 /// A recipe as text, with what it is called in messages and in the name of a run directory.
 #[derive(Clone, Debug)]

@@ -21,14 +21,14 @@ pub(crate) enum Purpose {
     ReverseMapTrain = 8,
     ReverseMapValidation = 9,
     ReverseMapTable = 10,
-    MaskedBlocksTrain = 30,
-    MaskTrain = 31,
-    MaskEvaluation = 32,
     HoldOut = 20,
     Augment = 21,
     Mixup = 22,
     ListOpsTrain = 23,
     ListOpsValidation = 24,
+    MaskedBlocksTrain = 30,
+    MaskTrain = 31,
+    MaskEvaluation = 32,
 }
 
 /// The generator of the address `(seed, purpose, stream)`, at its first number.

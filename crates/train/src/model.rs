@@ -1,9 +1,9 @@
 //! The models that a run can train, behind one name.
 
 use anther_tensor::{ParamSet, Parameters, Scope, Tape, Tensor, Var};
-use anther_transformer::{CausalLm, CausalLmConfig, EmbeddingKind, EncoderDecoder, Measure};
+use anther_transformer::{CausalLm, CausalLmConfig, Classifier, EmbeddingKind, EncoderDecoder, Measure};
 
-use crate::batch::{Inputs, Part};
+use crate::batch::{Inputs, Mixed, Part};
 use crate::form::Form;
 use crate::learner::LearnError;
 use crate::recipe::ModelConfig;
@@ -17,6 +17,8 @@ pub enum Model {
     CausalLm(CausalLm),
     /// Predicts a sequence from another one.
     EncoderDecoder(EncoderDecoder),
+    /// Tells the class of an example.
+    Classifier(Classifier),
 }
 
 impl Model {
@@ -52,6 +54,7 @@ impl Model {
                 Model::CausalLm(causal_lm(config, scope, fixed)?)
             }
             ModelConfig::EncoderDecoder(config) => Model::EncoderDecoder(EncoderDecoder::new(scope, config)?),
+            ModelConfig::Classifier(config) => Model::Classifier(Classifier::new(scope, config)?),
         })
     }
 
@@ -60,7 +63,7 @@ impl Model {
     pub fn frozen_at(self, parameters: &Parameters<f32>) -> Self {
         match self {
             Model::EncoderDecoder(model) => Model::EncoderDecoder(model.frozen_at(parameters)),
-            model @ Model::CausalLm(_) => model,
+            model @ (Model::CausalLm(_) | Model::Classifier(_)) => model,
         }
     }
 
@@ -70,6 +73,7 @@ impl Model {
         match self {
             Model::CausalLm(model) => Model::CausalLm(model.recomputing(recompute)),
             Model::EncoderDecoder(model) => Model::EncoderDecoder(model.recomputing(recompute)),
+            Model::Classifier(model) => Model::Classifier(model.recomputing(recompute)),
         }
     }
 
@@ -78,7 +82,7 @@ impl Model {
     pub fn causal_lm(&self) -> Option<&CausalLm> {
         match self {
             Model::CausalLm(model) => Some(model),
-            Model::EncoderDecoder(_) => None,
+            Model::EncoderDecoder(_) | Model::Classifier(_) => None,
         }
     }
 
@@ -86,21 +90,28 @@ impl Model {
     #[must_use]
     pub fn encoder_decoder(&self) -> Option<&EncoderDecoder> {
         match self {
-            Model::CausalLm(_) => None,
+            Model::CausalLm(_) | Model::Classifier(_) => None,
             Model::EncoderDecoder(model) => Some(model),
         }
     }
 
-    /// The number of tokens that it predicts one of.
+    /// Whether it tells the class of an example.
+    #[must_use]
+    pub fn tells_classes(&self) -> bool {
+        matches!(self, Model::Classifier(_))
+    }
+
+    /// The number of tokens or classes that it predicts one of.
     #[must_use]
     pub fn vocabulary(&self) -> usize {
         match self {
             Model::CausalLm(model) => model.config().vocab_size,
             Model::EncoderDecoder(model) => model.config().target_vocabulary,
+            Model::Classifier(model) => model.config().classes,
         }
     }
 
-    /// The mean cross-entropy of a part of a batch, in nats a counted target.
+    /// The mean cross-entropy of a part of a batch, in nats a counted target; of mixed examples, the mean of those of both classes, weighted by their shares.
     ///
     /// # Panics
     /// If the part does not fit the model.
@@ -114,11 +125,21 @@ impl Model {
             (Model::EncoderDecoder(model), Inputs::Pairs { source, inputs }) => {
                 model.loss(tape, source, inputs, targets, weights, smoothing)
             }
+            (Model::Classifier(model), Inputs::Examples { examples, mixed }) => {
+                let logits = model.logits(tape, examples);
+                let first = logits.cross_entropy(targets, weights, smoothing);
+                match mixed {
+                    None => first,
+                    Some(Mixed { second, share }) => {
+                        first.scale(*share) + logits.cross_entropy(second, weights, smoothing).scale(1.0 - share)
+                    }
+                }
+            }
             _ => panic!("{MISFIT}"),
         }
     }
 
-    /// The logits of a part of a batch, `[rows, context, tokens]`.
+    /// The logits of a part of a batch, `[rows, context, tokens]`, or `[rows, classes]`.
     ///
     /// # Panics
     /// If the part does not fit the model.
@@ -127,20 +148,21 @@ impl Model {
         match (self, &part.inputs) {
             (Model::CausalLm(model), Inputs::Sequences(inputs)) => model.logits(tape, inputs),
             (Model::EncoderDecoder(model), Inputs::Pairs { source, inputs }) => model.logits(tape, source, inputs),
+            (Model::Classifier(model), Inputs::Examples { examples, .. }) => model.logits(tape, examples),
             _ => panic!("{MISFIT}"),
         }
     }
 }
 
 /// A valid recipe has the kind of model that its task needs, so this is a task of a program's own.
-const MISFIT: &str =
-    "a causal language model takes sequences and an encoder-decoder takes pairs, but the task gives the other kind";
+const MISFIT: &str = "a causal language model takes sequences, an encoder-decoder pairs and a classifier examples, but the task gives another kind";
 
 impl Measure for Model {
     fn trial<'t>(&self, tape: &'t Tape<f32>, batch: usize) -> Var<'t, f32> {
         match self {
             Model::CausalLm(model) => model.trial(tape, batch),
             Model::EncoderDecoder(model) => model.trial(tape, batch),
+            Model::Classifier(model) => model.trial(tape, batch),
         }
     }
 
@@ -148,6 +170,7 @@ impl Measure for Model {
         match self {
             Model::CausalLm(model) => model.context(),
             Model::EncoderDecoder(model) => model.context(),
+            Model::Classifier(model) => model.context(),
         }
     }
 }

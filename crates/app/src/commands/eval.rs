@@ -15,9 +15,11 @@ use crate::output;
 pub fn run(args: &EvalArgs) -> Result<u8, Failure> {
     Compute::set_up(&args.compute)?;
     let trained = load(&args.run, &args.checkpoint)?;
-    let (metric, evaluation) = trained.evaluate(&data_dir(&args.data))?;
+    let data = data_dir(&args.data);
+    let (metric, evaluation) = trained.evaluate(&data)?;
+    let test = trained.test(&data)?;
     if args.json {
-        output::print_json(&json!({
+        let mut report = json!({
             "run_dir": args.run.to_string_lossy(),
             "step": trained.step,
             "metric": { "name": metric.name(), "value": evaluation.of(metric) },
@@ -25,9 +27,19 @@ pub fn run(args: &EvalArgs) -> Result<u8, Failure> {
             "accuracy": evaluation.accuracy,
             "perplexity": evaluation.perplexity(),
             "padded_perplexity": evaluation.padded_perplexity(),
-        }))?;
+        });
+        if let Some(top5) = evaluation.top5 {
+            report["top5_accuracy"] = top5.into();
+        }
+        if let Some(test) = test {
+            report["test"] = json!({ "loss": test.loss, "accuracy": test.accuracy });
+            if let Some(top5) = test.top5 {
+                report["test"]["top5_accuracy"] = top5.into();
+            }
+        }
+        output::print_json(&report)?;
     } else {
-        let Evaluation { loss, accuracy, counted } = evaluation;
+        let Evaluation { loss, accuracy, counted, top5 } = evaluation;
         let mut lines = vec![format!("step: {}", trained.step)];
         if metric == Metric::Perplexity {
             lines.push(format!("perplexity: {:.4} a token, padding not counted", evaluation.perplexity()));
@@ -38,6 +50,11 @@ pub fn run(args: &EvalArgs) -> Result<u8, Failure> {
             ));
         }
         lines.push(format!("loss: {loss:.4}\naccuracy: {accuracy:.4}"));
+        lines.extend(top5.map(|top5| format!("top-5 accuracy: {top5:.4}")));
+        if let Some(test) = test {
+            lines.push(format!("test loss: {:.4}\ntest accuracy: {:.4}", test.loss, test.accuracy));
+            lines.extend(test.top5.map(|top5| format!("test top-5 accuracy: {top5:.4}")));
+        }
         output::print(&lines.join("\n"))?;
     }
     Ok(DONE)

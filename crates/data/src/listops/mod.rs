@@ -50,7 +50,7 @@ pub const CLASSES: usize = 10;
 #[derive(Debug, Error)]
 pub enum ListOpsError {
     /// A setting out of its range.
-    #[error("{key}: {value} is not between {least} and {most}")]
+    #[error("{value} is not between {least} and {most}")]
     Setting {
         /// Which one.
         key: &'static str,

@@ -18,8 +18,8 @@ pub enum GenerateError {
     /// No token can be drawn.
     #[error(transparent)]
     Sample(#[from] SampleError),
-    /// The model predicts sequences from others, and has nothing to go on from.
-    #[error("the model is an encoder-decoder, which answers a source and does not continue a prompt")]
+    /// The model answers sources or tells classes, and has nothing to go on from.
+    #[error("the model is no causal language model and does not continue a prompt")]
     Kind,
 }
 

@@ -1,7 +1,7 @@
 //! The table `[model]`: its `kind` says which other keys it has.
 
 use anther_chain::ChainRules;
-use anther_transformer::{AttentionConfig, CausalLmConfig, ConfigError, EncoderDecoderConfig};
+use anther_transformer::{AttentionConfig, CausalLmConfig, ClassifierConfig, ConfigError, EncoderDecoderConfig};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use toml::Table;
@@ -19,6 +19,8 @@ pub enum ModelConfig {
     CausalLm(CausalLmConfig),
     /// Predicts a sequence from another one.
     EncoderDecoder(EncoderDecoderConfig),
+    /// Tells the class of an image, a series or a sequence of tokens.
+    Classifier(ClassifierConfig),
 }
 
 /// The kinds alone.
@@ -27,6 +29,7 @@ pub enum ModelConfig {
 enum Kind {
     CausalLm,
     EncoderDecoder,
+    Classifier,
 }
 
 impl Default for ModelConfig {
@@ -47,6 +50,12 @@ impl From<EncoderDecoderConfig> for ModelConfig {
     }
 }
 
+impl From<ClassifierConfig> for ModelConfig {
+    fn from(config: ClassifierConfig) -> Self {
+        ModelConfig::Classifier(config)
+    }
+}
+
 impl<'de> Deserialize<'de> for ModelConfig {
     /// A table without the key is a causal language model. The derived form would require the key, and forget in which table a mistake is.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -59,6 +68,7 @@ impl<'de> Deserialize<'de> for ModelConfig {
         match kind {
             Kind::CausalLm => CausalLmConfig::deserialize(table).map(ModelConfig::CausalLm),
             Kind::EncoderDecoder => EncoderDecoderConfig::deserialize(table).map(ModelConfig::EncoderDecoder),
+            Kind::Classifier => ClassifierConfig::deserialize(table).map(ModelConfig::Classifier),
         }
         .map_err(D::Error::custom)
     }
@@ -74,9 +84,14 @@ impl ModelConfig {
                 let (source_vocabulary, target_vocabulary) = match form {
                     Form::Tokens(tokens) => (tokens, tokens),
                     Form::Pairs { source, target } => (source, target),
+                    Form::Examples { classes, .. } => (classes, classes),
                 };
                 EncoderDecoderConfig { source_vocabulary, target_vocabulary, ..config }.into()
             }
+            ModelConfig::Classifier(config) => match form {
+                Form::Examples { form, classes } => ClassifierConfig { form, classes, ..config }.into(),
+                Form::Tokens(_) | Form::Pairs { .. } => config.into(),
+            },
         }
     }
 
@@ -88,6 +103,7 @@ impl ModelConfig {
         match self {
             ModelConfig::CausalLm(config) => config.validate(),
             ModelConfig::EncoderDecoder(config) => config.validate(),
+            ModelConfig::Classifier(config) => config.validate(),
         }
     }
 
@@ -97,6 +113,7 @@ impl ModelConfig {
         match self {
             ModelConfig::CausalLm(config) => &config.chains,
             ModelConfig::EncoderDecoder(config) => &config.chains,
+            ModelConfig::Classifier(config) => &config.chains,
         }
     }
 
@@ -105,6 +122,7 @@ impl ModelConfig {
         match self {
             ModelConfig::CausalLm(config) => &mut config.chains,
             ModelConfig::EncoderDecoder(config) => &mut config.chains,
+            ModelConfig::Classifier(config) => &mut config.chains,
         }
     }
 
@@ -123,7 +141,7 @@ impl ModelConfig {
     pub fn with_preset(&self, name: &str) -> Result<Self, ConfigError> {
         match self {
             ModelConfig::EncoderDecoder(config) => config.with_preset(name).map(ModelConfig::EncoderDecoder),
-            ModelConfig::CausalLm(_) => {
+            ModelConfig::CausalLm(_) | ModelConfig::Classifier(_) => {
                 let reason =
                     "the forms of models by name are of encoder-decoders; choose the parts of this one with --set";
                 Err(ConfigError::new("model.kind", reason))
@@ -136,16 +154,17 @@ impl ModelConfig {
     pub fn causal_lm(&self) -> Option<&CausalLmConfig> {
         match self {
             ModelConfig::CausalLm(config) => Some(config),
-            ModelConfig::EncoderDecoder(_) => None,
+            ModelConfig::EncoderDecoder(_) | ModelConfig::Classifier(_) => None,
         }
     }
 
-    /// The longest sequence, in tokens.
+    /// The longest sequence, in tokens; of a classifier, as far as the data are known.
     #[must_use]
     pub fn context(&self) -> usize {
         match self {
             ModelConfig::CausalLm(config) => config.context,
             ModelConfig::EncoderDecoder(config) => config.context,
+            ModelConfig::Classifier(config) => config.positions(),
         }
     }
 
@@ -155,6 +174,7 @@ impl ModelConfig {
         match self {
             ModelConfig::CausalLm(config) => &config.attention,
             ModelConfig::EncoderDecoder(config) => &config.attention,
+            ModelConfig::Classifier(config) => &config.attention,
         }
     }
 
@@ -163,6 +183,7 @@ impl ModelConfig {
         match self {
             ModelConfig::CausalLm(config) => &mut config.attention,
             ModelConfig::EncoderDecoder(config) => &mut config.attention,
+            ModelConfig::Classifier(config) => &mut config.attention,
         }
     }
 }

@@ -2,17 +2,22 @@
 //!
 //! The batch of a step is a pure function of the seed and the step, so a run resumes from its step alone.
 
+mod classes;
 mod metric;
 mod nt;
 mod reverse_map;
 mod symbols;
 mod text;
 
+use anther_data::images::ImageError;
+use anther_data::listops::ListOpsError;
 use anther_data::nt::NtError;
 use anther_data::reverse_map::ReverseMapError;
+use anther_data::series::SeriesError;
 use anther_data::{DataDir, DataError};
 use anther_tensor::Tensor;
 
+pub use classes::ClassTraining;
 pub use metric::Metric;
 pub use nt::NtTraining;
 pub use reverse_map::ReverseMapTraining;
@@ -34,6 +39,15 @@ pub enum TaskError {
     /// The text cannot be read, or has too few characters.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// The images cannot be read.
+    #[error(transparent)]
+    Images(#[from] ImageError),
+    /// The series cannot be read.
+    #[error(transparent)]
+    Series(#[from] SeriesError),
+    /// The lists cannot be read or drawn.
+    #[error(transparent)]
+    ListOps(#[from] ListOpsError),
     /// A recipe of another kind of task.
     #[error("the recipe does not describe a task of this kind; set data.task and data.path")]
     Kind,
@@ -59,6 +73,14 @@ pub trait Task {
     /// [`TaskError`] if the data cannot give such batches.
     fn evaluation(&self) -> Result<Vec<Batch>, TaskError>;
 
+    /// The batches of a test, for data that have a test part beside what evaluations look at; none for others.
+    ///
+    /// # Errors
+    /// [`TaskError`] if the data cannot give such batches.
+    fn test(&self) -> Result<Option<Vec<Batch>>, TaskError> {
+        Ok(None)
+    }
+
     /// The fixed vectors of the tokens, `[tokens, width]`, for a model that does not learn its own.
     ///
     /// # Errors
@@ -78,5 +100,6 @@ pub fn of_recipe(recipe: &Recipe, data: &DataDir) -> Result<Box<dyn Task>, TaskE
         TaskKind::Nt => Box::new(NtTraining::new(recipe)?),
         TaskKind::Text => Box::new(TextTraining::new(recipe, data)?),
         TaskKind::ReverseMap => Box::new(ReverseMapTraining::new(recipe)?),
+        TaskKind::Images | TaskKind::Series | TaskKind::Listops => Box::new(ClassTraining::new(recipe, data)?),
     })
 }

@@ -2,6 +2,7 @@
 
 use anther_data::DataError;
 use anther_data::text::CharVocabulary;
+use anther_transformer::ExampleForm;
 
 use crate::codec::CodecError;
 use crate::form::Form;
@@ -10,6 +11,9 @@ use crate::recipe::{Recipe, TaskKind};
 /// The file of a checkpoint that holds the vocabulary of a text, a JSON string of its characters in order.
 const VOCABULARY_FILE: &str = "vocabulary.json";
 
+/// The file of a checkpoint that says what examples are: their form and the number of their classes.
+const EXAMPLES_FILE: &str = "examples.json";
+
 /// The tokens of a task as a person writes them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Symbols {
@@ -17,6 +21,13 @@ pub enum Symbols {
     Characters(CharVocabulary),
     /// The numbers from 0 to below this, with spaces between them.
     Numbers(u32),
+    /// Examples that are not written but classified.
+    Examples {
+        /// What an example is.
+        form: ExampleForm,
+        /// Number of classes.
+        classes: usize,
+    },
 }
 
 /// A text that is not made of the tokens of a model.
@@ -35,6 +46,9 @@ pub enum SymbolError {
         /// Number of symbols.
         symbols: u32,
     },
+    /// A model that tells classes.
+    #[error("the model tells the class of images, series or lists, and reads and writes no text")]
+    Unwritten,
 }
 
 impl Symbols {
@@ -44,6 +58,7 @@ impl Symbols {
         match self {
             Symbols::Characters(vocabulary) => Form::Tokens(vocabulary.len()),
             Symbols::Numbers(symbols) => Form::Tokens(*symbols as usize),
+            &Symbols::Examples { form, classes } => Form::Examples { form, classes },
         }
     }
 
@@ -56,6 +71,11 @@ impl Symbols {
                 Ok(vec![(VOCABULARY_FILE.to_owned(), json)])
             }
             Symbols::Numbers(_) => Ok(Vec::new()),
+            Symbols::Examples { form, classes } => {
+                let json = serde_json::to_vec(&(form, classes));
+                let json = json.map_err(|error| CodecError::Encode { reason: error.to_string() })?;
+                Ok(vec![(EXAMPLES_FILE.to_owned(), json)])
+            }
         }
     }
 
@@ -67,6 +87,11 @@ impl Symbols {
         };
         match recipe.data.task {
             TaskKind::Nt | TaskKind::ReverseMap => Ok(Symbols::Numbers(recipe.data.n)),
+            TaskKind::Images | TaskKind::Series | TaskKind::Listops => {
+                let examples = serde_json::from_slice(file(EXAMPLES_FILE)?);
+                let (form, classes) = examples.map_err(|error| format!("{EXAMPLES_FILE}: {error}"))?;
+                Ok(Symbols::Examples { form, classes })
+            }
             TaskKind::Text => {
                 let vocabulary = serde_json::from_slice(file(VOCABULARY_FILE)?);
                 vocabulary.map(Symbols::Characters).map_err(|error| format!("{VOCABULARY_FILE}: {error}"))
@@ -81,6 +106,7 @@ impl Symbols {
     pub fn encode(&self, text: &str) -> Result<Vec<u32>, SymbolError> {
         match self {
             Symbols::Characters(vocabulary) => Ok(vocabulary.encode(text)?),
+            Symbols::Examples { .. } => Err(SymbolError::Unwritten),
             &Symbols::Numbers(symbols) => {
                 let number = |(i, word): (usize, &str)| {
                     let token = word.parse().ok().filter(|&token: &u32| token < symbols);
@@ -99,6 +125,7 @@ impl Symbols {
     pub fn decode(&self, tokens: &[u32]) -> Result<String, SymbolError> {
         match self {
             Symbols::Characters(vocabulary) => Ok(vocabulary.decode(tokens)?),
+            Symbols::Examples { .. } => Err(SymbolError::Unwritten),
             &Symbols::Numbers(symbols) => {
                 if let Some(index) = tokens.iter().position(|&token| token >= symbols) {
                     let (token, size) = (tokens[index], symbols as usize);

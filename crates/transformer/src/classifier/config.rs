@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use crate::block_config::{Activation, BlockConfig, NormKind, NormPosition, check_counts, check_std};
 
 /// What a classifier reads. The data fix it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum ExampleForm {
     /// Images `[channels, rows, columns]`.
     Images {
@@ -74,7 +75,7 @@ pub struct ClassifierConfig {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub head_hidden: Option<usize>,
     /// Whether embedded patches, steps or tokens are multiplied with √`width`, before positions are added.
-    pub scale_embedding: bool,
+    pub scale_input: bool,
     /// Width inside the feed-forward block; without it 4 × `width`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub feed_forward: Option<usize>,
@@ -119,7 +120,7 @@ impl Default for ClassifierConfig {
             patch: 4,
             pooling: Pooling::Mean,
             head_hidden: None,
-            scale_embedding: false,
+            scale_input: false,
             feed_forward: None,
             activation: Activation::Gelu,
             norm: NormKind::LayerNorm,

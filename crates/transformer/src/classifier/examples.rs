@@ -77,6 +77,26 @@ impl Examples {
         self.lengths.as_deref()
     }
 
+    /// The same examples in rows of the longest of them: what only pads costs nothing.
+    pub(super) fn trimmed(&self) -> Examples {
+        let longest = self.lengths.iter().flatten().copied().max();
+        let content = match (&self.content, longest) {
+            (Content::Series(values), Some(longest)) if longest < values.shape()[1] => {
+                let &[batch, steps, channels] = &*values.shape() else { unreachable!("series have three axes") };
+                let rows = values.data().chunks_exact((steps * channels).max(1));
+                let kept: Vec<f32> = rows.flat_map(|row| &row[..longest * channels]).copied().collect();
+                Content::Series(Tensor::from_slice([batch, longest, channels], &kept))
+            }
+            (Content::Tokens(ids), Some(longest)) if longest < ids.shape()[1] => {
+                let &[batch, length] = &*ids.shape() else { unreachable!("tokens have two axes") };
+                let kept = ids.data().chunks_exact(length).flat_map(|row| &row[..longest]).copied().collect();
+                Content::Tokens(Ids::new([batch, longest], kept))
+            }
+            (content, _) => content.clone(),
+        };
+        Examples { content, lengths: self.lengths.clone() }
+    }
+
     pub(super) fn content(&self) -> &Content {
         &self.content
     }

@@ -112,6 +112,8 @@ impl Classifier {
     /// If the examples are not of the form of the configuration. Series and tokens may be shorter, except for `flatten`.
     #[track_caller]
     pub fn logits<'t, T: Element>(&self, tape: &'t Tape<T>, examples: &Examples) -> Var<'t, T> {
+        let trimmed = (self.config.pooling != Pooling::Flatten).then(|| examples.trimmed());
+        let examples = trimmed.as_ref().unwrap_or(examples);
         let x = self.embed(tape, examples);
         let contexts = self.contexts(&x, examples);
         let states = self.stack.forward(x, &contexts, None);
@@ -166,7 +168,7 @@ impl Classifier {
             (Input::Tokens(table), Content::Tokens(ids)) => table.forward(tape, ids),
             _ => panic!("the model reads {:?}, which these examples are not", self.config.form),
         };
-        let x = if self.config.scale_embedding { x.scale((self.config.width as f64).sqrt()) } else { x };
+        let x = if self.config.scale_input { x.scale((self.config.width as f64).sqrt()) } else { x };
         let x = match self.class_token {
             None => x,
             Some(token) => {

@@ -80,7 +80,7 @@ fn every_kind_of_model() {
         model("series, flatten", with(SERIES, &|c| c.pooling = Pooling::Flatten)),
         model(
             "series, mean, scaled, post-norm",
-            with(SERIES, &|c| (c.scale_embedding, c.norm_position) = (true, NormPosition::Post)),
+            with(SERIES, &|c| (c.scale_input, c.norm_position) = (true, NormPosition::Post)),
         ),
         model("tokens, mean, hidden layer", with(TOKENS, &|c| c.head_hidden = Some(5))),
         model(

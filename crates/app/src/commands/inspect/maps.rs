@@ -26,7 +26,7 @@ pub fn run(args: &InspectArgs, file: &Path) -> Result<u8, Failure> {
     trained.warnings.iter().for_each(|warning| output::warn(warning));
     let Some(model) = trained.model.causal_lm() else {
         return Err(Failure::usage(anyhow::anyhow!(
-            "the run {} trains an encoder-decoder, whose maps cannot be drawn yet; name a run of a causal language model",
+            "the run {} trains no causal language model, and maps of others cannot be drawn yet; name a run of a causal language model",
             args.what
         )));
     };
