@@ -136,7 +136,9 @@ impl TrainedModel {
         if *task.symbols() == self.symbols {
             return Ok(task);
         }
-        let reason = "the text has other characters than the one the model was trained on; restore it".to_owned();
+        let reason =
+            "the data have other characters, sizes or classes than those the model was trained on; restore them"
+                .to_owned();
         Err(TrainError::Data { reason })
     }
 }
