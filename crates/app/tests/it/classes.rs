@@ -132,7 +132,7 @@ fn images_are_learned_measured_and_resumed() {
 
     let inspected = last_json(&place.ok(&["inspect", "whole", "--json"]));
     assert_eq!((&inspected["vocabulary"], &inspected["context"]), (&6.into(), &16.into()));
-    assert!(place.run(&["inspect", "whole", "--maps", "x.png"]).stderr.contains("no causal language model"));
+    assert!(place.run(&["inspect", "whole", "--maps", "x.png"]).stderr.contains("trains a classifier"));
     assert!(place.run(&["generate", "whole", "--prompt", "x"]).stderr.contains("not trained on text"));
     // A pixel of the data has changed.
     let (mut pixels, _) = bands(48, 0);
