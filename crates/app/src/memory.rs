@@ -45,6 +45,8 @@ fn least_bytes(recipe: &Recipe) -> f64 {
     let tokens = match recipe.data.task {
         TaskKind::Nt | TaskKind::ReverseMap => recipe.data.n as usize,
         TaskKind::Text | TaskKind::MaskedText | TaskKind::Translation => TEXT_TOKENS,
+        // Examples of classes have few tokens or none.
+        TaskKind::Images | TaskKind::Series | TaskKind::Listops => 0,
     };
     // What a block has, the blocks, and the layers of attention in them.
     let (sizes, blocks, attentions) = match &recipe.model {
@@ -54,13 +56,14 @@ fn least_bytes(recipe: &Recipe) -> f64 {
             let (encoder, decoder) = (model.encoder_layers, model.decoder_layers);
             (model.encoder_block(), encoder + decoder, encoder + 2 * decoder)
         }
+        ModelConfig::Classifier(model) => (model.block(), model.layers, model.layers),
     };
     let (width, hidden, context) = (real(sizes.width), real(sizes.feed_forward), real(recipe.model.context()));
     let matrices = if sizes.activation == Activation::Swiglu { 3.0 } else { 2.0 };
     let products = real(attentions) * 4.0 * width * width + real(blocks) * matrices * width * hidden;
     let parameters = products + real(tokens) * width;
     let moments = match train.optimizer {
-        OptimizerKind::AdamW | OptimizerKind::Adam => 2.0,
+        OptimizerKind::AdamW | OptimizerKind::Adam | OptimizerKind::RAdam => 2.0,
         OptimizerKind::Sgd | OptimizerKind::Nesterov => 0.0,
     };
     let slabs = 2.0 + moments + f64::from(u8::from(train.ema > 0.0));
@@ -73,7 +76,7 @@ fn least_bytes(recipe: &Recipe) -> f64 {
     };
     let evaluation = match recipe.data.task {
         TaskKind::Nt | TaskKind::ReverseMap => 3.0 * real(train.eval_batches) * real(train.batch) * context,
-        TaskKind::Text | TaskKind::MaskedText | TaskKind::Translation => 0.0,
+        _ => 0.0,
     };
     4.0 * (slabs * parameters + activations + evaluation)
 }

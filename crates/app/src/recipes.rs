@@ -25,7 +25,7 @@ macro_rules! built_in {
 }
 
 /// All of them, in the order in which they are listed.
-pub const BUILT_IN: [BuiltIn; 11] = built_in![
+pub const BUILT_IN: [BuiltIn; 19] = built_in![
     "nt-expressive",
     "nt-dot",
     "nt-multitask",
@@ -37,6 +37,14 @@ pub const BUILT_IN: [BuiltIn; 11] = built_in![
     "lm-wikitext-paper",
     "mlm-wikitext",
     "mlm-wikitext-paper",
+    "series-uea",
+    "series-uea-paper",
+    "image-mnist",
+    "image-cifar10",
+    "image-cifar100",
+    "image-cifar10-paper",
+    "listops",
+    "listops-paper",
 ];
 
 /// A recipe as text, with what it is called in messages and in the name of a run directory.

@@ -108,4 +108,5 @@ ATTENTION = [(8, 8, 512, 64), (1, 8, 4096, 64)]
 MECHANISM = (1, 8, 1024, 64)
 GPT = dict(layers=6, width=384, heads=6, hidden=1536, context=256, batch=8, vocabulary=8192)
 ENCODER_DECODER = dict(layers=3, width=256, heads=8, hidden=1024, length=64, batch=32, vocabulary=8000)
+VIT = dict(layers=6, width=192, heads=3, hidden=768, patch=4, side=32, batch=64, classes=10)
 PROMPT, GENERATED = 16, 224

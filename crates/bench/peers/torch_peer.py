@@ -215,7 +215,7 @@ class Block(nn.Module):
         self.query, self.key, self.value, self.out = (nn.Linear(width, width) for _ in range(4))
         self.up, self.down = nn.Linear(width, hidden), nn.Linear(hidden, width)
 
-    def attend(self, x, cache, start):
+    def attend(self, x, cache, start, causal):
         batch, length, width = x.shape
         q, k, v = (
             layer(x).view(batch, length, self.heads, width // self.heads).transpose(1, 2)
@@ -225,11 +225,11 @@ class Block(nn.Module):
             for stored, new in zip(cache, (k, v)):
                 stored[:, :, start : start + length] = new
             k, v = (stored[:, :, : start + length] for stored in cache)
-        y = F.scaled_dot_product_attention(q, k, v, is_causal=length > 1)
+        y = F.scaled_dot_product_attention(q, k, v, is_causal=causal and length > 1)
         return self.out(y.transpose(1, 2).reshape(batch, length, width))
 
-    def forward(self, x, cache=None, start=0):
-        x = x + self.attend(self.norm1(x), cache, start)
+    def forward(self, x, cache=None, start=0, causal=True):
+        x = x + self.attend(self.norm1(x), cache, start, causal)
         return x + self.down(F.gelu(self.up(self.norm2(x)), approximate="tanh"))
 
 
@@ -286,6 +286,25 @@ class EncoderDecoder(nn.Module):
         return self.output(self.norms[1](x))
 
 
+class Vit(nn.Module):
+    def __init__(self, layers, width, heads, hidden, patch, side, classes, **_):
+        super().__init__()
+        self.patch = patch
+        self.project = nn.Linear(3 * patch**2, width)
+        self.token = nn.Parameter(torch.zeros(1, 1, width))
+        self.positions = nn.Parameter(torch.randn(1, (side // patch) ** 2 + 1, width) * 0.02)
+        self.blocks = nn.ModuleList(Block(width, heads, hidden) for _ in range(layers))
+        self.norm, self.head = nn.LayerNorm(width), nn.Linear(width, classes)
+
+    def forward(self, images):
+        batch, p = images.shape[0], self.patch
+        patches = images.unfold(2, p, p).unfold(3, p, p).permute(0, 2, 3, 1, 4, 5).reshape(batch, -1, 3 * p * p)
+        x = torch.cat([self.token.expand(batch, -1, -1), self.project(patches)], 1) + self.positions
+        for block in self.blocks:
+            x = block(x, causal=False)
+        return self.head(self.norm(x)[:, 0])
+
+
 class Gpt(nn.Module):
     def __init__(self, layers, width, heads, hidden, context, vocabulary, **_):
         super().__init__()
@@ -327,6 +346,13 @@ def train_encoder_decoder():
     size = common.ENCODER_DECODER
     *inputs, targets = (torch.randint(0, size["vocabulary"], (size["batch"], size["length"])) for _ in range(3))
     return training(EncoderDecoder(**size), inputs, targets)
+
+
+@case("train_vit")
+def train_vit():
+    size = common.VIT
+    images = torch.randn(size["batch"], 3, size["side"], size["side"])
+    return training(Vit(**size), [images], torch.randint(0, size["classes"], (size["batch"],)))
 
 
 @case("decode_gpt_greedy_b1")

@@ -13,6 +13,7 @@ mod loss;
 mod mechanisms;
 pub mod startup;
 mod train;
+mod vit;
 
 use crate::case::Case;
 pub(crate) use attention::both as attention_step;

@@ -23,6 +23,12 @@ pub enum DataError {
         /// What it is instead.
         kind: &'static str,
     },
+    /// A file where a folder was expected.
+    #[error("{} is a file; name the folder of a data set", path.display())]
+    NotAFolder {
+        /// The path as given.
+        path: PathBuf,
+    },
     /// The operating system refused.
     #[error("{} cannot be read: {source}", path.display())]
     Io {

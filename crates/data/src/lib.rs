@@ -1,7 +1,8 @@
 //! Data for Anther: task generators, character text, resumable batches, and data sets on disk.
 //!
 //! This crate knows no tensor. What it makes is a [`SequenceBatch`]: token ids, the tokens that follow them, and how much each
-//! prediction counts; or a [`PairBatch`] of sequences to read and sequences to predict, as [`reverse_map`] makes them.
+//! prediction counts; or a [`PairBatch`] of sequences to read and sequences to predict, as [`reverse_map`] makes them;
+//! or a [`LabelledBatch`] of [`images`], [`series`] or token sequences ([`listops`]) with a class each.
 //!
 //! # A synthetic task
 //!
@@ -68,6 +69,8 @@ mod error;
 #[cfg(feature = "fetch")]
 pub mod fetch;
 pub mod images;
+mod labelled;
+pub mod listops;
 mod locate;
 pub mod manifest;
 pub mod masked;
@@ -90,6 +93,7 @@ pub use blocks::{BlockEpochs, RandomBlocks, SequentialBlocks};
 pub use checksum::{sha256_file, sha256_hex};
 pub use cursor::{Cursor, EpochOrder};
 pub use error::DataError;
+pub use labelled::{LabelledBatch, epoch_batch, hold_out};
 pub use locate::DataDir;
 pub use packed::{ReadError, read_packed, read_packed_text};
 pub use pair::{PairBatch, PairTokens};

@@ -70,6 +70,29 @@ impl DataDir {
             Err(source) => Err(DataError::Io { path, source }),
         }
     }
+
+    /// The folder that a person means by `name`: a path as it is, if it is absolute, begins with `.` or `..`, or is there; else the folder of that name below
+    /// `family` in the data directory (`uea/JapaneseVowels`), or else in the data directory itself.
+    ///
+    /// # Errors
+    /// As [`find`](Self::find), and [`DataError::NotAFolder`].
+    pub fn folder(&self, name: &str, family: Option<&str>) -> Result<PathBuf, DataError> {
+        let plain = Path::new(name);
+        let meant = matches!(plain.components().next(), Some(Component::CurDir | Component::ParentDir));
+        let path = if plain.is_absolute() || meant || plain.exists() {
+            plain.to_path_buf()
+        } else {
+            let within =
+                family.map(|family| Path::new(family).join(plain)).filter(|path| self.root.join(path).exists());
+            self.find(within.as_deref().unwrap_or(plain))?
+        };
+        match path.metadata() {
+            Ok(found) if found.is_dir() => Ok(path),
+            Ok(_) => Err(DataError::NotAFolder { path }),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(DataError::Missing { path }),
+            Err(source) => Err(DataError::Io { path, source }),
+        }
+    }
 }
 
 /// Whether a path has at least one part and all its parts are names.

@@ -2,9 +2,9 @@
 
 use std::ops::Range;
 
-use anther_data::{PairBatch, SequenceBatch};
+use anther_data::{LabelledBatch, PairBatch, SequenceBatch};
 use anther_tensor::{Ids, Tensor};
-use anther_transformer::Sentences;
+use anther_transformer::{ExampleForm, Examples, Sentences};
 
 /// What a task gives for a step. It is kept from step to step, so that it takes no memory anew.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,6 +13,13 @@ pub enum Batch {
     Sequences(SequenceBatch),
     /// Sequences that are to be predicted from others.
     Pairs(PairBatch),
+    /// Examples whose class is to be told.
+    Labelled {
+        /// The examples.
+        batch: LabelledBatch,
+        /// What an example is.
+        form: ExampleForm,
+    },
 }
 
 impl Default for Batch {
@@ -22,39 +29,56 @@ impl Default for Batch {
 }
 
 impl Batch {
-    /// What is predicted.
+    /// Number of rows: sequences, pairs or examples.
     #[must_use]
-    pub fn predicted(&self) -> &SequenceBatch {
+    pub fn rows(&self) -> usize {
         match self {
-            Batch::Sequences(batch) => batch,
-            Batch::Pairs(batch) => &batch.target,
+            Batch::Sequences(batch) => batch.batch,
+            Batch::Pairs(batch) => batch.target.batch,
+            Batch::Labelled { batch, .. } => batch.rows(),
         }
     }
 
-    /// What is predicted, to be changed.
-    pub fn predicted_mut(&mut self) -> &mut SequenceBatch {
+    /// The sequences that are predicted, if sequences are.
+    #[must_use]
+    pub fn predicted(&self) -> Option<&SequenceBatch> {
         match self {
-            Batch::Sequences(batch) => batch,
-            Batch::Pairs(batch) => &mut batch.target,
+            Batch::Sequences(batch) => Some(batch),
+            Batch::Pairs(batch) => Some(&batch.target),
+            Batch::Labelled { .. } => None,
         }
     }
 
-    /// The sequences, to be filled anew; pairs give way to an empty batch.
+    /// The sequences, to be filled anew; a batch of another kind gives way to an empty one.
     pub fn sequences_mut(&mut self) -> &mut SequenceBatch {
-        if let Batch::Pairs(_) = self {
+        if !matches!(self, Batch::Sequences(_)) {
             *self = Batch::default();
         }
-        self.predicted_mut()
+        match self {
+            Batch::Sequences(batch) => batch,
+            _ => unreachable!("the others have given way above"),
+        }
     }
 
-    /// The pairs, to be filled anew; sequences give way to an empty batch.
+    /// The pairs, to be filled anew; a batch of another kind gives way to an empty one.
     pub fn pairs_mut(&mut self) -> &mut PairBatch {
-        if let Batch::Sequences(_) = self {
+        if !matches!(self, Batch::Pairs(_)) {
             *self = Batch::Pairs(PairBatch::default());
         }
         match self {
             Batch::Pairs(batch) => batch,
-            Batch::Sequences(_) => unreachable!("these have given way above"),
+            _ => unreachable!("the others have given way above"),
+        }
+    }
+
+    /// The examples, to be filled anew with some of this form; a batch of another kind gives way to an empty one.
+    pub fn labelled_mut(&mut self, of: ExampleForm) -> &mut LabelledBatch {
+        if !matches!(self, Batch::Labelled { form, .. } if *form == of) {
+            *self = Batch::Labelled { batch: LabelledBatch::default(), form: of };
+        }
+        match self {
+            Batch::Labelled { batch, .. } => batch,
+            _ => unreachable!("the others have given way above"),
         }
     }
 }
@@ -71,6 +95,22 @@ pub enum Inputs {
         /// The targets, one token late.
         inputs: Sentences,
     },
+    /// Examples whose class is to be told.
+    Examples {
+        /// The examples.
+        examples: Examples,
+        /// Their second classes, where they were mixed.
+        mixed: Option<Mixed>,
+    },
+}
+
+/// What mixed examples are beside their first class.
+#[derive(Clone, Debug)]
+pub struct Mixed {
+    /// The second class of each, `[rows]`.
+    pub second: Ids,
+    /// The weight of the first class; the second has the rest.
+    pub share: f64,
 }
 
 /// Some rows of a batch, ready for a model.
@@ -78,9 +118,9 @@ pub enum Inputs {
 pub struct Part {
     /// What the model reads.
     pub inputs: Inputs,
-    /// What it should predict, `[rows, context]`.
+    /// What it should predict, `[rows, context]`, or `[rows]` for classes.
     pub targets: Ids,
-    /// How much each prediction counts, `[rows, context]`.
+    /// How much each prediction counts, of the same shape.
     pub weights: Tensor<f32>,
 }
 
@@ -91,20 +131,25 @@ impl Part {
     /// If the batch has not so many rows.
     #[must_use]
     pub fn new(batch: &Batch, rows: Range<usize>) -> Self {
-        let predicted = batch.predicted();
         let ids = |all: &[u32], context| Ids::new([rows.len(), context], all[of(&rows, context)].to_vec());
-        let context = predicted.context;
-        let inputs = ids(&predicted.inputs, context);
-        let inputs = match batch {
-            Batch::Sequences(_) => Inputs::Sequences(inputs),
-            Batch::Pairs(pairs) => Inputs::Pairs {
-                source: Sentences::new(
-                    ids(&pairs.source, pairs.source_context),
-                    pairs.source_lengths[rows.clone()].to_vec(),
-                ),
-                inputs: Sentences::new(inputs, pairs.target_lengths[rows.clone()].to_vec()),
-            },
+        let (predicted, inputs) = match batch {
+            Batch::Sequences(batch) => (batch, Inputs::Sequences(ids(&batch.inputs, batch.context))),
+            Batch::Pairs(pairs) => {
+                let inputs = Inputs::Pairs {
+                    source: Sentences::new(
+                        ids(&pairs.source, pairs.source_context),
+                        pairs.source_lengths[rows.clone()].to_vec(),
+                    ),
+                    inputs: Sentences::new(
+                        ids(&pairs.target.inputs, pairs.target.context),
+                        pairs.target_lengths[rows.clone()].to_vec(),
+                    ),
+                };
+                (&pairs.target, inputs)
+            }
+            Batch::Labelled { batch, form } => return labelled(batch, *form, &rows),
         };
+        let context = predicted.context;
         Part { inputs, targets: ids(&predicted.targets, context), weights: weights(predicted, &rows) }
     }
 
@@ -113,7 +158,10 @@ impl Part {
     /// # Panics
     /// As [`Part::new`].
     pub fn refill(&mut self, batch: &Batch, rows: Range<usize>) {
-        let predicted = batch.predicted();
+        let Some(predicted) = batch.predicted() else {
+            *self = Part::new(batch, rows);
+            return;
+        };
         let shape = [rows.len(), predicted.context];
         let range = of(&rows, predicted.context);
         match (&mut self.inputs, batch) {
@@ -140,6 +188,35 @@ impl Part {
     #[must_use]
     pub fn weight(&self) -> f64 {
         self.weights.data().iter().map(|&weight| f64::from(weight)).sum()
+    }
+}
+
+/// Some rows of a batch of examples, each of which counts as one.
+fn labelled(batch: &LabelledBatch, form: ExampleForm, rows: &Range<usize>) -> Part {
+    let count = rows.len();
+    let numbers = |size: usize| &batch.numbers[of(rows, size)];
+    let lengths = || batch.lengths[rows.clone()].to_vec();
+    let examples = match form {
+        ExampleForm::Images { shape: [channels, height, width] } => {
+            let shape = [count, channels, height, width];
+            Examples::images(Tensor::from_slice(shape, numbers(channels * height * width)))
+        }
+        ExampleForm::Series { channels, longest } => {
+            let values = Tensor::from_slice([count, longest, channels], numbers(longest * channels));
+            Examples::series(values, lengths())
+        }
+        ExampleForm::Tokens { longest, .. } => {
+            let ids = Ids::new([count, longest], batch.tokens[of(rows, longest)].to_vec());
+            Examples::tokens(ids, lengths())
+        }
+    };
+    let classes = |labels: &[u32]| Ids::new([count], labels[rows.clone()].to_vec());
+    let mixed = (!batch.second_labels.is_empty())
+        .then(|| Mixed { second: classes(&batch.second_labels), share: f64::from(batch.first_share) });
+    Part {
+        inputs: Inputs::Examples { examples, mixed },
+        targets: classes(&batch.labels),
+        weights: Tensor::ones([count]),
     }
 }
 

@@ -16,6 +16,8 @@ pub struct Evaluation {
     pub accuracy: f64,
     /// The sum of the weights of the targets, divided by the number of places for one: the share of what is no padding.
     pub counted: f64,
+    /// The share of the targets that count that are among the five likeliest classes, where classes are told and there are more than five.
+    pub top5: Option<f64>,
 }
 
 impl Evaluation {
@@ -53,7 +55,7 @@ impl EvaluationSet {
     /// Makes batches ready. They are kept: 12 bytes a token, 16 with a source.
     #[must_use]
     pub fn new(batches: Vec<Batch>) -> Self {
-        let ready = |batch: Batch| Part::new(&batch, 0..batch.predicted().batch);
+        let ready = |batch: Batch| Part::new(&batch, 0..batch.rows());
         EvaluationSet { batches: batches.into_iter().map(ready).collect(), likeliest: Vec::new() }
     }
 
@@ -62,7 +64,7 @@ impl EvaluationSet {
     /// # Panics
     /// If a batch does not fit the model.
     pub fn measure(&mut self, model: &Model, parameters: &Parameters<f32>) -> Evaluation {
-        let (mut loss, mut right, mut total, mut places) = (0.0, 0.0, 0.0, 0);
+        let (mut loss, mut right, mut near, mut total, mut places) = (0.0, 0.0, 0.0, 0.0, 0);
         for part in &self.batches {
             let Part { targets, weights, .. } = part;
             let tape = Tape::inference(parameters);
@@ -73,11 +75,28 @@ impl EvaluationSet {
             row_argmax(&mut self.likeliest, logits.value().data(), logits.shape().last_dim());
             let guesses = self.likeliest.iter().zip(targets.data()).zip(weights.data());
             right += guesses.filter(|((guess, target), _)| guess == target).map(|(_, &w)| f64::from(w)).sum::<f64>();
+            if model.tells_classes() {
+                let (logits, classes) = (logits.value().data(), logits.shape().last_dim());
+                let rows = targets.data().iter().zip(weights.data()).enumerate();
+                let among = rows.filter(|&(row, (&target, _))| is_among(FEW, logits, classes, row, target));
+                near += among.map(|(_, (_, &weight))| f64::from(weight)).sum::<f64>();
+            }
             total += weight;
             places += targets.data().len();
         }
         #[expect(clippy::cast_precision_loss, reason = "places are below 2^53")]
         let counted = total / places as f64;
-        Evaluation { loss: loss / total, accuracy: right / total, counted }
+        let top5 = (model.tells_classes() && model.vocabulary() > FEW).then(|| near / total);
+        Evaluation { loss: loss / total, accuracy: right / total, counted, top5 }
     }
+}
+
+/// How many classes `top5` looks at.
+const FEW: usize = 5;
+
+/// Whether the target of a row is one of its `few` likeliest classes, the first ones of equals.
+fn is_among(few: usize, logits: &[f32], classes: usize, row: usize, target: u32) -> bool {
+    let (row, target) = (&logits[row * classes..][..classes], target as usize);
+    let before = |(class, logit): (usize, &f32)| *logit > row[target] || (*logit == row[target] && class < target);
+    row[target].is_finite() && row.iter().enumerate().filter(|&pair| before(pair)).count() < few
 }

@@ -1,5 +1,7 @@
 //! What data fix of a model.
 
+use anther_transformer::ExampleForm;
+
 /// What the inputs and outputs of a model are, which the data know and a recipe does not say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
@@ -12,6 +14,13 @@ pub enum Form {
         /// Tokens of what is predicted.
         target: usize,
     },
+    /// Examples that one of so many classes is told of.
+    Examples {
+        /// What an example is.
+        form: ExampleForm,
+        /// Number of classes.
+        classes: usize,
+    },
 }
 
 impl Form {
@@ -21,6 +30,7 @@ impl Form {
         match self {
             Form::Tokens(tokens) => tokens,
             Form::Pairs { target, .. } => target,
+            Form::Examples { classes, .. } => classes,
         }
     }
 }

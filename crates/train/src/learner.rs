@@ -2,7 +2,7 @@
 
 use anther_kernels::first_non_finite;
 use anther_tensor::{Gradients, Parameters, Randomness, Tape, Tensor};
-use anther_transformer::ConfigError;
+use anther_transformer::{ConfigError, Measure};
 
 use crate::batch::{Batch, Part};
 use crate::evaluate::{Evaluation, EvaluationSet};
@@ -61,7 +61,7 @@ pub struct StepResult {
     pub learning_rate: f64,
     /// The norm of the gradient before clipping.
     pub gradient_norm: f64,
-    /// Places of the batch that something is predicted at, padding included.
+    /// Places of the batch that something is predicted at, padding included; of examples to be classified, all places that the model sees.
     pub tokens: usize,
 }
 
@@ -138,7 +138,7 @@ impl Learner {
     pub fn step(&mut self) -> Result<StepResult, LearnError> {
         self.task.batch(self.steps, &mut self.batch)?;
         self.gradients.clear();
-        let (parts, rows) = (self.config.accumulate, self.batch.predicted().batch);
+        let (parts, rows) = (self.config.accumulate, self.batch.rows());
         let (mut loss, mut total) = (0.0, 0.0);
         for i in 0..parts {
             // A batch of fewer rows than usual has parts of unequal sizes.
@@ -191,7 +191,8 @@ impl Learner {
         if let Some(ema) = &mut self.ema {
             ema.update(&self.parameters, step);
         }
-        let tokens = self.batch.predicted().inputs.len();
+        let places = || self.batch.rows() * self.model.context();
+        let tokens = self.batch.predicted().map_or_else(places, |batch| batch.inputs.len());
         Ok(StepResult { step, loss, learning_rate, gradient_norm: norm, tokens })
     }
 

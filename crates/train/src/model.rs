@@ -1,9 +1,9 @@
 //! The models that a run can train, behind one name.
 
 use anther_tensor::{ParamSet, Parameters, Scope, Tape, Tensor, Var};
-use anther_transformer::{CausalLm, CausalLmConfig, EmbeddingKind, EncoderDecoder, MaskedLm, Measure};
+use anther_transformer::{CausalLm, CausalLmConfig, Classifier, EmbeddingKind, EncoderDecoder, MaskedLm, Measure};
 
-use crate::batch::{Inputs, Part};
+use crate::batch::{Inputs, Mixed, Part};
 use crate::form::Form;
 use crate::learner::LearnError;
 use crate::recipe::ModelConfig;
@@ -19,6 +19,8 @@ pub enum Model {
     EncoderDecoder(EncoderDecoder),
     /// Guesses hidden tokens of a sequence.
     MaskedLm(MaskedLm),
+    /// Tells the class of an example.
+    Classifier(Classifier),
 }
 
 impl Model {
@@ -55,6 +57,7 @@ impl Model {
             }
             ModelConfig::EncoderDecoder(config) => Model::EncoderDecoder(EncoderDecoder::new(scope, config)?),
             ModelConfig::MaskedLm(config) => Model::MaskedLm(MaskedLm::new(scope, config)?),
+            ModelConfig::Classifier(config) => Model::Classifier(Classifier::new(scope, config)?),
         })
     }
 
@@ -63,7 +66,7 @@ impl Model {
     pub fn frozen_at(self, parameters: &Parameters<f32>) -> Self {
         match self {
             Model::EncoderDecoder(model) => Model::EncoderDecoder(model.frozen_at(parameters)),
-            model @ (Model::CausalLm(_) | Model::MaskedLm(_)) => model,
+            model @ (Model::CausalLm(_) | Model::MaskedLm(_) | Model::Classifier(_)) => model,
         }
     }
 
@@ -74,6 +77,7 @@ impl Model {
             Model::CausalLm(model) => Model::CausalLm(model.recomputing(recompute)),
             Model::EncoderDecoder(model) => Model::EncoderDecoder(model.recomputing(recompute)),
             Model::MaskedLm(model) => Model::MaskedLm(model.recomputing(recompute)),
+            Model::Classifier(model) => Model::Classifier(model.recomputing(recompute)),
         }
     }
 
@@ -82,7 +86,7 @@ impl Model {
     pub fn causal_lm(&self) -> Option<&CausalLm> {
         match self {
             Model::CausalLm(model) => Some(model),
-            Model::EncoderDecoder(_) | Model::MaskedLm(_) => None,
+            Model::EncoderDecoder(_) | Model::MaskedLm(_) | Model::Classifier(_) => None,
         }
     }
 
@@ -90,22 +94,29 @@ impl Model {
     #[must_use]
     pub fn encoder_decoder(&self) -> Option<&EncoderDecoder> {
         match self {
-            Model::CausalLm(_) | Model::MaskedLm(_) => None,
+            Model::CausalLm(_) | Model::MaskedLm(_) | Model::Classifier(_) => None,
             Model::EncoderDecoder(model) => Some(model),
         }
     }
 
-    /// The number of tokens that it predicts one of.
+    /// Whether it tells the class of an example.
+    #[must_use]
+    pub fn tells_classes(&self) -> bool {
+        matches!(self, Model::Classifier(_))
+    }
+
+    /// The number of tokens or classes that it predicts one of.
     #[must_use]
     pub fn vocabulary(&self) -> usize {
         match self {
             Model::CausalLm(model) => model.config().vocab_size,
             Model::EncoderDecoder(model) => model.config().target_vocabulary,
             Model::MaskedLm(model) => model.config().vocab_size,
+            Model::Classifier(model) => model.config().classes,
         }
     }
 
-    /// The mean cross-entropy of a part of a batch, in nats a counted target.
+    /// The mean cross-entropy of a part of a batch, in nats a counted target; of mixed examples, the mean of those of both classes, weighted by their shares.
     ///
     /// # Panics
     /// If the part does not fit the model.
@@ -122,11 +133,21 @@ impl Model {
             (Model::MaskedLm(model), Inputs::Sequences(inputs)) => {
                 model.loss(tape, inputs, targets, weights, smoothing)
             }
+            (Model::Classifier(model), Inputs::Examples { examples, mixed }) => {
+                let logits = model.logits(tape, examples);
+                let first = logits.cross_entropy(targets, weights, smoothing);
+                match mixed {
+                    None => first,
+                    Some(Mixed { second, share }) => {
+                        first.scale(*share) + logits.cross_entropy(second, weights, smoothing).scale(1.0 - share)
+                    }
+                }
+            }
             _ => panic!("{MISFIT}"),
         }
     }
 
-    /// The logits of a part of a batch, `[rows, context, tokens]`.
+    /// The logits of a part of a batch, `[rows, context, tokens]`, or `[rows, classes]`.
     ///
     /// # Panics
     /// If the part does not fit the model.
@@ -136,14 +157,14 @@ impl Model {
             (Model::CausalLm(model), Inputs::Sequences(inputs)) => model.logits(tape, inputs),
             (Model::EncoderDecoder(model), Inputs::Pairs { source, inputs }) => model.logits(tape, source, inputs),
             (Model::MaskedLm(model), Inputs::Sequences(inputs)) => model.logits(tape, inputs),
+            (Model::Classifier(model), Inputs::Examples { examples, .. }) => model.logits(tape, examples),
             _ => panic!("{MISFIT}"),
         }
     }
 }
 
 /// A valid recipe has the kind of model that its task needs, so this is a task of a program's own.
-const MISFIT: &str =
-    "a language model takes sequences and an encoder-decoder takes pairs, but the task gives the other kind";
+const MISFIT: &str = "a language model takes sequences, an encoder-decoder pairs and a classifier examples, but the task gives another kind";
 
 impl Measure for Model {
     fn trial<'t>(&self, tape: &'t Tape<f32>, batch: usize) -> Var<'t, f32> {
@@ -151,6 +172,7 @@ impl Measure for Model {
             Model::CausalLm(model) => model.trial(tape, batch),
             Model::EncoderDecoder(model) => model.trial(tape, batch),
             Model::MaskedLm(model) => model.trial(tape, batch),
+            Model::Classifier(model) => model.trial(tape, batch),
         }
     }
 
@@ -159,6 +181,7 @@ impl Measure for Model {
             Model::CausalLm(model) => model.context(),
             Model::EncoderDecoder(model) => model.context(),
             Model::MaskedLm(model) => model.context(),
+            Model::Classifier(model) => model.context(),
         }
     }
 }

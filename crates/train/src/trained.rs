@@ -133,13 +133,22 @@ impl TrainedModel {
         Ok(EvaluationSet::new(batches).measure(&self.model, &self.parameters))
     }
 
+    /// Measures the model on the test part of its data, if they have one beside what the evaluation of the recipe is made of.
+    ///
+    /// # Errors
+    /// [`TrainError`] if the data cannot be used or have other tokens than the model.
+    pub fn test(&self, data: &DataDir) -> Result<Option<Evaluation>, TrainError> {
+        let batches = self.task(data)?.test()?;
+        Ok(batches.map(|batches| EvaluationSet::new(batches).measure(&self.model, &self.parameters)))
+    }
+
     /// The first sequence that the model is evaluated on to predict: as many tokens as it reads at once.
     ///
     /// # Errors
     /// [`TrainError`] if the data cannot be used or have other tokens than the model.
     pub fn passage(&self, data: &DataDir) -> Result<Vec<u32>, TrainError> {
         let batches = self.task(data)?.evaluation()?;
-        let first = batches.first().map(|batch| batch.predicted());
+        let first = batches.first().and_then(|batch| batch.predicted());
         Ok(first.map_or(Vec::new(), |batch| batch.inputs[..batch.context].to_vec()))
     }
 
@@ -165,7 +174,8 @@ impl TrainedModel {
             return Ok(task);
         }
         let reason =
-            "the text has other characters or tokens than the one the model was trained on; restore it".to_owned();
+            "the data have other characters, tokens, sizes or classes than those the model was trained on; restore them"
+                .to_owned();
         Err(TrainError::Data { reason })
     }
 }
@@ -174,7 +184,7 @@ impl TrainedModel {
 pub(crate) fn fixed_vectors(recipe: &Recipe, width: usize) -> Result<Tensor<f64>, TaskError> {
     match recipe.data.task {
         TaskKind::Nt => NtTraining::new(recipe)?.fixed_embedding(width),
-        TaskKind::Text | TaskKind::MaskedText | TaskKind::ReverseMap | TaskKind::Translation => Err(TaskError::Kind),
+        _ => Err(TaskError::Kind),
     }
 }
 

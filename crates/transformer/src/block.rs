@@ -42,7 +42,7 @@ impl Block {
             BlockNames::Llama => FeedForward::new(&mut scope.child("mlp"), config),
             BlockNames::Bart => FeedForward::new(scope, config),
         };
-        let feed_forward = Sublayer::new(feed_forward, norm, config, scope.stream("feed_forward_dropout"));
+        let feed_forward = Sublayer::new(feed_forward, norm, config, scope, "feed_forward_dropout");
         Ok(Block { attention, feed_forward })
     }
 

@@ -66,6 +66,8 @@ pub struct BlockConfig {
     pub bias: bool,
     /// The probability of dropout on what each part of a block adds.
     pub dropout: f64,
+    /// The probability that a part of the last block adds nothing to a sequence (stochastic depth); 0 for the first block, linear between them.
+    pub drop_path: f64,
     /// Standard deviation of the first weights; without it every weight has variance 1/fan-in.
     pub init_std: Option<f64>,
     /// How many parts of blocks write into the residual stream: with `init_std`, their last weights are divided by its root.
@@ -89,7 +91,9 @@ impl BlockConfig {
     /// What the block of this number is made of.
     #[must_use]
     pub fn of_layer(&self, layer: usize) -> Self {
-        BlockConfig { attention: self.attention.of_layer(layer), ..self.clone() }
+        let last = (self.residuals / 2).saturating_sub(1).max(1);
+        let drop_path = self.drop_path * (layer as f64 / last as f64).min(1.0);
+        BlockConfig { attention: self.attention.of_layer(layer), drop_path, ..self.clone() }
     }
 
     /// Initialiser of a weight with that many inputs.

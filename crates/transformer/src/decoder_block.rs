@@ -38,7 +38,7 @@ impl DecoderBlock {
         let across = Sublayer::attention(scope, config, across)?;
         let norm = Norm::new(&mut scope.child("final_layer_norm"), config);
         let feed_forward = FeedForward::new(scope, config);
-        let feed_forward = Sublayer::new(feed_forward, norm, config, scope.stream("feed_forward_dropout"));
+        let feed_forward = Sublayer::new(feed_forward, norm, config, scope, "feed_forward_dropout");
         Ok(DecoderBlock { attention, across, feed_forward })
     }
 

@@ -22,6 +22,7 @@ mod block;
 mod block_config;
 mod causal_lm;
 mod chains;
+mod classifier;
 mod config;
 mod decoder_block;
 mod embedder;
@@ -38,6 +39,7 @@ pub use anther_attention::{AttentionConfig, AttentionMap, ConfigError, HeadDista
 pub use block::{Block, BlockNames};
 pub use block_config::{Activation, BlockConfig, NormKind, NormPosition};
 pub use causal_lm::{CausalLm, LmCache};
+pub use classifier::{Classifier, ClassifierConfig, ExampleForm, Examples, Pooling, patches};
 pub use config::CausalLmConfig;
 pub use decoder_block::{DecoderBlock, DecoderContext};
 pub use embedder::EmbeddingKind;

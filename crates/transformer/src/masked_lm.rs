@@ -113,6 +113,7 @@ impl MaskedLmConfig {
             norm_eps: self.norm_eps,
             bias: self.bias,
             dropout: self.dropout,
+            drop_path: 0.0,
             init_std: self.init_std,
             residuals: 2 * self.layers,
             attention: self.attention.clone(),

@@ -1,7 +1,7 @@
 //! A part of a block, attention or feed-forward, with what surrounds it: norm, dropout and the sum with the residual stream.
 
 use anther_attention::{AttentionContext, ConfigError, KeyValueCache, Memory, MultiHeadAttention};
-use anther_tensor::{Element, Residual, Scope, Stream, Var};
+use anther_tensor::{Element, Residual, Scope, Stream, Tensor, Var};
 
 use crate::block_config::{BlockConfig, NormPosition};
 use crate::feed_forward::FeedForward;
@@ -15,12 +15,16 @@ pub(crate) struct Sublayer<F> {
     norm_position: NormPosition,
     dropout: f64,
     stream: Stream,
+    /// The probability that f adds nothing to a sequence, and what that draws from.
+    drop_path: (f64, Stream),
 }
 
 impl<F> Sublayer<F> {
-    /// Around `f`; `stream` is where dropout draws from.
-    pub(crate) fn new(f: F, norm: Norm, config: &BlockConfig, stream: Stream) -> Self {
-        Sublayer { f, norm, norm_position: config.norm_position, dropout: config.dropout, stream }
+    /// Around `f`; dropout draws from the stream of this name, the choice of sequences that f leaves alone from one beside it.
+    pub(crate) fn new(f: F, norm: Norm, config: &BlockConfig, scope: &Scope<'_>, stream: &str) -> Self {
+        let drop_path = (config.drop_path, scope.stream(&format!("{stream}.path")));
+        let (norm_position, stream) = (config.norm_position, scope.stream(stream));
+        Sublayer { f, norm, norm_position, dropout: config.dropout, stream, drop_path }
     }
 
     /// One part of a block; `f` adds what it makes to the residual.
@@ -29,11 +33,27 @@ impl<F> Sublayer<F> {
         x: &Var<'t, T>,
         f: impl FnOnce(&Var<'t, T>, Residual<'_, 't, T>) -> Var<'t, T>,
     ) -> Var<'t, T> {
-        let residual = Residual { to: x, dropout: Some((self.dropout, self.stream)) };
+        let dropout = Some((self.dropout, self.stream));
+        if self.drop_path.0 > 0.0 && x.tape().is_training() {
+            let nothing = x.tape().constant(Tensor::zeros(x.shape()));
+            let branch = |x: &Var<'t, T>| f(x, Residual { to: &nothing, dropout });
+            return match self.norm_position {
+                NormPosition::Pre => x + self.kept(branch(&self.norm.forward(x))),
+                NormPosition::Post => self.norm.forward(&(x + self.kept(branch(x)))),
+            };
+        }
+        let residual = Residual { to: x, dropout };
         match self.norm_position {
             NormPosition::Pre => f(&self.norm.forward(x), residual),
             NormPosition::Post => self.norm.forward(&f(x, residual)),
         }
+    }
+
+    /// What is added, `[batch, length, width]`, with all of a sequence 0 with the probability of stochastic depth and the others divided by the rest of it.
+    fn kept<'t, T: Element>(&self, branch: Var<'t, T>) -> Var<'t, T> {
+        let (probability, stream) = self.drop_path;
+        let ones = branch.tape().constant(Tensor::ones([branch.shape()[0], 1, 1]));
+        branch * ones.dropout(probability, stream)
     }
 }
 
@@ -54,7 +74,7 @@ impl Sublayer<MultiHeadAttention> {
             init,
             output_init,
         )?;
-        Ok(Sublayer::new(layer, norm, config, scope.stream(stream)))
+        Ok(Sublayer::new(layer, norm, config, scope, stream))
     }
 
     /// The attention itself.

@@ -3,6 +3,7 @@
 use anther_tensor::{Element, Ids, Parameters, Randomness, Shape, Tape, Tensor, Var};
 
 use crate::causal_lm::CausalLm;
+use crate::classifier::{Classifier, ExampleForm, Examples};
 use crate::encoder_decoder::{EncoderDecoder, Sentences};
 use crate::masked_lm::MaskedLm;
 
@@ -24,7 +25,8 @@ pub struct ModelSummary {
     pub parameters: usize,
     /// Bytes of the parameters in `f32`.
     pub parameter_bytes: usize,
-    /// Floating-point operations of a forward pass at full context, divided by the tokens that it predicts (of an encoder–decoder, those of the target).
+    /// Floating-point operations of a forward pass at full context, divided by the tokens that it predicts (of an encoder–decoder, those of the target; of a classifier, all
+    /// that its blocks see).
     /// Products only; training costs three times as much.
     pub forward_flops_per_token: u64,
     /// The most bytes of tensors that are alive at once in a training step of the given batch, beside parameters, gradients and
@@ -74,6 +76,26 @@ impl Measure for EncoderDecoder {
 
     fn context(&self) -> usize {
         self.config().context
+    }
+}
+
+impl Measure for Classifier {
+    fn trial<'t>(&self, tape: &'t Tape<f32>, batch: usize) -> Var<'t, f32> {
+        let examples = match self.config().form {
+            ExampleForm::Images { shape: [channels, rows, columns] } => {
+                Examples::images(Tensor::zeros([batch, channels, rows, columns]))
+            }
+            ExampleForm::Series { channels, longest } => {
+                Examples::series(Tensor::zeros([batch, longest, channels]), vec![longest; batch])
+            }
+            ExampleForm::Tokens { longest, .. } => Examples::tokens(zeros(batch, longest), vec![longest; batch]),
+        };
+        self.loss(tape, &examples, &Ids::new([batch], vec![0; batch]), None, 0.0)
+    }
+
+    /// The tokens that its blocks see of the longest example.
+    fn context(&self) -> usize {
+        self.config().positions()
     }
 }
 

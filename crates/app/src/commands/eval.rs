@@ -28,6 +28,7 @@ pub fn run(args: &EvalArgs) -> Result<u8, Failure> {
         (TaskKind::Text, Some(SplitArg::Test)) => return print_text(args, &trained, text.as_ref()),
         _ => trained.evaluate(&data)?,
     };
+    let test = trained.test(&data)?;
     if args.json {
         let mut answer = json!({
             "run_dir": args.run.to_string_lossy(),
@@ -41,9 +42,18 @@ pub fn run(args: &EvalArgs) -> Result<u8, Failure> {
         if let Some(text) = &text {
             answer["text"] = text.json();
         }
+        if let Some(top5) = evaluation.top5 {
+            answer["top5_accuracy"] = top5.into();
+        }
+        if let Some(test) = test {
+            answer["test"] = json!({ "loss": test.loss, "accuracy": test.accuracy });
+            if let Some(top5) = test.top5 {
+                answer["test"]["top5_accuracy"] = top5.into();
+            }
+        }
         output::print_json(&answer)?;
     } else {
-        let Evaluation { loss, accuracy, counted } = evaluation;
+        let Evaluation { loss, accuracy, counted, top5 } = evaluation;
         let mut lines = vec![format!("step: {}", trained.step)];
         match (metric, trained.recipe.data.task) {
             (Metric::MaskedPerplexity, _) => lines.push(format!(
@@ -68,6 +78,11 @@ pub fn run(args: &EvalArgs) -> Result<u8, Failure> {
         }
         lines.push(format!("loss: {loss:.4}\naccuracy: {accuracy:.4}"));
         lines.extend(text.iter().map(OfText::lines));
+        lines.extend(top5.map(|top5| format!("top-5 accuracy: {top5:.4}")));
+        if let Some(test) = test {
+            lines.push(format!("test loss: {:.4}\ntest accuracy: {:.4}", test.loss, test.accuracy));
+            lines.extend(test.top5.map(|top5| format!("test top-5 accuracy: {top5:.4}")));
+        }
         output::print(&lines.join("\n"))?;
     }
     Ok(DONE)

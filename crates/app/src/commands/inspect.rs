@@ -10,7 +10,7 @@ use anther_train::optim::Optimizer;
 use anther_train::recipe::{Presets, Recipe};
 use anther_train::task;
 use anther_train::trained::{TrainedModel, Which};
-use anther_transformer::ModelSummary;
+use anther_transformer::{Measure, ModelSummary};
 use serde_json::{Value, json};
 
 use super::{DONE, data_dir};
@@ -102,7 +102,7 @@ impl Cost {
             layers,
             optimizer_bytes: slabs * summary.parameter_bytes,
             batch,
-            context: recipe.model.context(),
+            context: model.context(),
             vocabulary: model.vocabulary(),
             summary,
         }

@@ -47,7 +47,7 @@ fn a_text_that_changed_is_noticed() {
     let place = Place::with_text();
     place.ok(&["train", "tiny.toml", "--set", "train.steps=2", "--out", "run"]);
     place.write("text.txt", "THE QUICK BROWN FOX JUMPS OVER THE LAZY DOG. ".repeat(20));
-    place.run(&["eval", "run"]).refuses(1, &["other characters", "restore it"]);
+    place.run(&["eval", "run"]).refuses(1, &["other characters", "restore them"]);
     let ran = place.run(&["train", "--resume", "run", "--set", "train.steps=4"]);
     ran.refuses(1, &["run"]);
 }

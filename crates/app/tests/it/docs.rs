@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
+use anther_data::images::Augment;
 use anther_train::recipe::{Presets, Recipe};
 use anther_transformer::AttentionConfig;
 
@@ -37,7 +38,12 @@ fn every_key_of_a_recipe_is_explained_with_its_default() {
     let pairs = Recipe::read("", "pairs", &pairs).unwrap().to_toml().unwrap().parse::<toml::Table>().unwrap();
     // Of the other kind of model only its table differs.
     let pairs = tables("", &pairs).into_iter().filter(|(name, _)| name == "model");
-    for (name, table) in tables("", &defaults).into_iter().chain(pairs) {
+    let classes = ["data.task=listops", "data.shortest=4", "data.longest=200", "model.kind=classifier"];
+    let classes = Recipe::read("", "classes", &classes).unwrap().to_toml().unwrap().parse::<toml::Table>().unwrap();
+    let classes = tables("", &classes).into_iter().filter(|(name, _)| name == "model");
+    let augment = toml::Table::try_from(Augment::default()).unwrap();
+    let augment = [("data.augment".to_owned(), augment)];
+    for (name, table) in tables("", &defaults).into_iter().chain(pairs).chain(classes).chain(augment) {
         let has_one_default = |key: &str| name != "model" || key != "kind";
         for (key, value) in table.iter().filter(|(key, value)| !value.is_table() && has_one_default(key)) {
             let (default, place) = row(&page, &name, key).unwrap_or_else(|| panic!("{name}.{key} is not explained"));
@@ -50,6 +56,8 @@ fn every_key_of_a_recipe_is_explained_with_its_default() {
     }
     // The keys without a default, which a table of defaults does not hold.
     for (table, key) in [
+        ("data", "name"),
+        ("data", "size"),
         ("data", "path"),
         ("data", "name"),
         ("data", "train"),
@@ -63,6 +71,7 @@ fn every_key_of_a_recipe_is_explained_with_its_default() {
         ("data", "rule"),
         ("data", "rules"),
         ("model", "feed_forward"),
+        ("model", "head_hidden"),
         ("model", "init_std"),
         ("model", "embedding_std"),
         ("model.attention", "scale"),

@@ -6,6 +6,7 @@ mod bad_flags;
 mod bad_recipes;
 mod bad_runs;
 mod bleu;
+mod classes;
 mod completions;
 mod determinism;
 mod diverged;

@@ -2,7 +2,7 @@
 
 use crate::support::{Place, last_json};
 
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 19] = [
     "nt-expressive",
     "nt-dot",
     "nt-multitask",
@@ -14,6 +14,14 @@ const NAMES: [&str; 11] = [
     "lm-wikitext-paper",
     "mlm-wikitext",
     "mlm-wikitext-paper",
+    "series-uea",
+    "series-uea-paper",
+    "image-mnist",
+    "image-cifar10",
+    "image-cifar100",
+    "image-cifar10-paper",
+    "listops",
+    "listops-paper",
 ];
 
 /// What makes a model of full size one for a test.
@@ -52,6 +60,7 @@ fn each_trains_two_steps_and_can_be_shown_and_trained_as_a_file() {
             place.write(&format!("datasets/{folder}/{part}"), line.repeat(110));
         }
     }
+    class_data(&place);
     for name in NAMES {
         let short =
             ["--quiet", "--json", "--set", "train.steps=2", "--set", "train.warmup=1", "--set", "train.eval_batches=1"];
@@ -63,6 +72,57 @@ fn each_trains_two_steps_and_can_be_shown_and_trained_as_a_file() {
         place.write(&file, place.ok(&["recipes", "--show", name]).stdout);
         let own = last_json(&place.ok(&[&["train", file.as_str()], &short[..]].concat()));
         assert_eq!(built_in["metric"], own["metric"], "{name}");
+    }
+}
+
+#[test]
+fn the_recipes_of_papers_take_a_step_when_they_are_made_narrow() {
+    let place = Place::new();
+    class_data(&place);
+    let narrow = ["--quiet", "--json", "--set", "train.steps=1", "--set", "train.warmup=0", "--set", "model.width=16"];
+    let smaller = ["--set", "model.layers=1", "--set", "model.feed_forward=16", "--set", "train.batch=2"];
+    for name in NAMES.into_iter().filter(|name| name.ends_with("-paper")) {
+        let more: &[&str] = match name {
+            "image-cifar10-paper" => &["--set", "data.size=32"],
+            "listops-paper" => &["--set", "data.shortest=10", "--set", "data.longest=50"],
+            _ => &[],
+        };
+        let report = last_json(&place.ok(&[&["train", name], &narrow[..], &smaller[..], more].concat()));
+        assert_eq!(report["steps"], 1, "{name}");
+        let cost = last_json(&place.ok(&["inspect", name, "--json", "--set", "train.batch=1"]));
+        assert!(cost["parameters"].as_u64().unwrap() > 50_000, "{name}: {cost}");
+    }
+}
+
+/// Data sets of the recipes that tell classes, as small as they can be.
+fn class_data(place: &Place) {
+    let folder = |name: &str| std::fs::create_dir_all(place.path(name)).unwrap();
+    let idx = |axes: &[u32], size: usize| {
+        let mut bytes = vec![0, 0, 8, axes.len() as u8];
+        bytes.extend(axes.iter().flat_map(|axis| axis.to_be_bytes()));
+        bytes.extend((0..size).map(|i| if axes.len() == 1 { (i % 3) as u8 } else { (i * 37 % 251) as u8 }));
+        bytes
+    };
+    folder("datasets/mnist");
+    for part in ["train", "t10k"] {
+        place.write(&format!("datasets/mnist/{part}-images-idx3-ubyte"), idx(&[6, 28, 28], 6 * 784));
+        place.write(&format!("datasets/mnist/{part}-labels-idx1-ubyte"), idx(&[6], 6));
+    }
+    let record = |labels: &[u8]| [labels.to_vec(), (0..3072).map(|i| (i * 7 % 253) as u8).collect()].concat();
+    folder("datasets/cifar10");
+    folder("datasets/cifar100");
+    for file in ["data_batch_1", "test_batch"] {
+        place.write(&format!("datasets/cifar10/{file}.bin"), [record(&[1]), record(&[7])].concat());
+    }
+    for file in ["train", "test"] {
+        place.write(&format!("datasets/cifar100/{file}.bin"), [record(&[1, 20]), record(&[2, 99])].concat());
+    }
+    folder("datasets/uea/JapaneseVowels");
+    for part in ["TRAIN", "TEST"] {
+        place.write(
+            &format!("datasets/uea/JapaneseVowels/JapaneseVowels_{part}.ts"),
+            "@data\n1,2,3:4,5,6:a\n3,1:2,0:b\n",
+        );
     }
 }
 

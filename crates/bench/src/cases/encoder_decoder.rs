@@ -6,7 +6,7 @@ use anther_train::learner::Learner;
 use anther_train::recipe::{DataConfig, TaskKind};
 use anther_transformer::{Activation, EncoderDecoderConfig};
 
-use super::fixed::learner;
+use super::fixed::{learner, numbers};
 use crate::inputs::ids;
 
 /// The sizes of a model and its batch.
@@ -90,7 +90,7 @@ impl PairSize {
             longest: self.length - 1,
             ..DataConfig::default()
         };
-        learner(model.into(), data, self.vocabulary, Batch::Pairs(batch))
+        learner(model.into(), data, numbers(self.vocabulary), Batch::Pairs(batch))
     }
 }
 

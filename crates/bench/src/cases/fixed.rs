@@ -8,14 +8,14 @@ use anther_train::recipe::{DataConfig, ModelConfig, Recipe, TrainConfig};
 use anther_train::schedule::ScheduleKind;
 use anther_train::task::{Metric, Symbols, Task, TaskError};
 
-/// A learner of this model that trains on the same batch of `tokens` different tokens at each step, with AdamW. `data` is a table that fits the model.
+/// A learner of this model that trains on the same batch at each step, with AdamW. `data` is a table that fits the model.
 ///
 /// # Panics
 /// If the configuration makes no model.
 #[must_use]
-pub fn learner(model: ModelConfig, data: DataConfig, tokens: usize, batch: Batch) -> Learner {
+pub fn learner(model: ModelConfig, data: DataConfig, symbols: Symbols, batch: Batch) -> Learner {
     let train = TrainConfig {
-        batch: batch.predicted().batch,
+        batch: batch.rows(),
         learning_rate: 3e-4,
         schedule: ScheduleKind::Constant,
         optimizer: OptimizerKind::AdamW,
@@ -23,9 +23,14 @@ pub fn learner(model: ModelConfig, data: DataConfig, tokens: usize, batch: Batch
         clip: 0.0,
         ..TrainConfig::default()
     };
-    let symbols = Symbols::Numbers(u32::try_from(tokens).expect("a vocabulary fits 32 bits"));
     let task = Box::new(FixedBatch { symbols, batch });
     Learner::new(&Recipe { model, train, data }, task).expect("the sizes make a model")
+}
+
+/// So many different tokens.
+#[must_use]
+pub fn numbers(tokens: usize) -> Symbols {
+    Symbols::Numbers(u32::try_from(tokens).expect("a vocabulary fits 32 bits"))
 }
 
 /// One batch for ever.

@@ -6,7 +6,7 @@ use anther_train::learner::Learner;
 use anther_train::recipe::DataConfig;
 use anther_transformer::{Activation, CausalLmConfig};
 
-use super::fixed::learner;
+use super::fixed::{learner, numbers};
 use crate::inputs::ids;
 
 /// The sizes of a model and its batch.
@@ -83,7 +83,7 @@ impl Size {
             batch: self.batch,
             context: self.context,
         };
-        learner(self.config().into(), DataConfig::default(), self.vocabulary, Batch::Sequences(batch))
+        learner(self.config().into(), DataConfig::default(), numbers(self.vocabulary), Batch::Sequences(batch))
     }
 }
 

@@ -58,7 +58,7 @@ impl ImageSet {
                 let reason = format!("record {number} has the label {class}, but there are {} classes", kind.classes());
                 return Err(refused(number * record + label, reason));
             }
-            set.labels.push(class);
+            set.labels.push(class.into());
             set.pixels.extend(&record_bytes[before..]);
         }
         Ok(set)

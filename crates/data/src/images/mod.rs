@@ -1,4 +1,6 @@
-//! Small images with labels: CIFAR-10 and CIFAR-100 in their binary form, and the IDX files of MNIST, plain or packed with gzip.
+//! Images with labels: CIFAR-10 and CIFAR-100 in their binary form, the IDX files of MNIST, plain or packed with gzip, and folders of PNG and JPEG files.
+//!
+//! An [`ImageDataSet`] is a training and a test part, [`ImageViews`] makes batches of them: of one size, augmented, standardised.
 //!
 //! ```
 //! use anther_data::images::{Cifar, ImageSet};
@@ -11,15 +13,24 @@
 //! # Ok::<(), anther_data::images::ImageError>(())
 //! ```
 
+mod augment;
 mod cifar;
+mod data_set;
+mod folders;
 mod idx;
+pub mod pixels;
+mod views;
 
 use std::path::Path;
 
 use thiserror::Error;
 
+pub use augment::{Augment, AugmentError};
 pub use cifar::Cifar;
+pub use data_set::ImageDataSet;
+pub use views::ImageViews;
 
+use crate::DataError;
 use crate::packed::{ReadError, read_packed};
 
 /// The most bytes of one file, unpacked: 1 GiB.
@@ -31,6 +42,17 @@ pub enum ImageError {
     /// The bytes cannot be read.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// There is no such folder.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// A folder that is no data set, or parts that do not belong together.
+    #[error("{origin}: {reason}")]
+    Folder {
+        /// The folder or the file.
+        origin: String,
+        /// What is wrong, and how to mend it.
+        reason: String,
+    },
     /// The bytes are not what they should be.
     #[error("{origin}, byte {byte}: {reason}")]
     Bytes {
@@ -63,7 +85,7 @@ pub struct ImageSet {
     /// All pixels, `[images, channels, rows, columns]`.
     pub pixels: Vec<u8>,
     /// The label of each image.
-    pub labels: Vec<u8>,
+    pub labels: Vec<u16>,
 }
 
 impl ImageSet {
@@ -105,7 +127,8 @@ impl ImageSet {
     pub fn read_idx(images: &Path, labels: &Path) -> Result<Self, ImageError> {
         let [image_name, label_name] = [images, labels].map(|path| path.display().to_string());
         let (size, pixels) = idx::images(&read_packed(images, MAX_IMAGE_BYTES)?, &image_name)?;
-        let labels = idx::labels(&read_packed(labels, MAX_IMAGE_BYTES)?, &label_name)?;
+        let labels: Vec<u16> =
+            idx::labels(&read_packed(labels, MAX_IMAGE_BYTES)?, &label_name)?.into_iter().map(u16::from).collect();
         let found = pixels.len() / (size[0] * size[1]);
         if found != labels.len() {
             let (images, labels, expected) = (image_name, label_name, labels.len());

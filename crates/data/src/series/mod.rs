@@ -12,12 +12,15 @@
 
 mod header;
 mod line;
+mod prepare;
 
 use std::path::Path;
 
 use header::Header;
+pub use prepare::{MAX_SERIES_NUMBERS, PreparedSeries, SeriesPart};
 use thiserror::Error;
 
+use crate::DataError;
 use crate::packed::{ReadError, read_packed_text};
 
 /// The most bytes of a file, unpacked: 1 GiB.
@@ -29,6 +32,17 @@ pub enum SeriesError {
     /// The file cannot be read, or is no text.
     #[error(transparent)]
     Read(#[from] ReadError),
+    /// There is no such folder.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// A folder without the files of a data set, or files that cannot be the parts of one.
+    #[error("{origin}: {reason}")]
+    Parts {
+        /// The folder or the file.
+        origin: String,
+        /// What is wrong, and how to mend it.
+        reason: String,
+    },
     /// A line that is not what it should be; line 0 is the file as a whole.
     #[error("{origin}, line {line}: {reason}")]
     Line {

@@ -5,7 +5,9 @@ mod corpus;
 mod cursor;
 #[cfg(feature = "fetch")]
 mod fetch;
+mod image_sets;
 mod images;
+mod listops;
 mod locate;
 mod manifest;
 mod masked;
@@ -18,6 +20,7 @@ mod nt_errors;
 mod pair_batches;
 mod parallel;
 mod parallel_files;
+mod prepared_series;
 mod reverse_map;
 mod series;
 mod shakespeare;

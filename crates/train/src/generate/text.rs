@@ -21,7 +21,7 @@ pub enum GenerateError {
     Sample(#[from] SampleError),
     /// The model does not go on with a prompt.
     #[error(
-        "the model is no causal language model and does not continue a prompt; an encoder-decoder answers sources, a masked one guesses hidden tokens"
+        "the model is no causal language model and does not continue a prompt; an encoder-decoder answers sources, a masked one guesses hidden tokens, a classifier tells classes"
     )]
     Kind,
 }

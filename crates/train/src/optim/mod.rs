@@ -8,6 +8,7 @@ mod average;
 mod clip;
 mod groups;
 mod moments;
+mod rectified;
 
 pub use average::Ema;
 pub use clip::{GradientError, clip_factor, gradient_norm};
@@ -26,6 +27,8 @@ pub enum OptimizerKind {
     AdamW,
     /// Adam whose weight decay is added to the gradient.
     Adam,
+    /// Rectified Adam (arXiv 1908.03265) as in the program released with it, with decoupled weight decay.
+    RAdam,
     /// Stochastic gradient descent with momentum.
     Sgd,
     /// Stochastic gradient descent that looks ahead along the momentum.
@@ -37,9 +40,9 @@ pub enum OptimizerKind {
 pub struct OptimizerConfig {
     /// Which formulas.
     pub kind: OptimizerKind,
-    /// Adam: the decay of the mean of gradients, in `[0, 1)`.
+    /// Adam, RAdam: the decay of the mean of gradients, in `[0, 1)`.
     pub beta1: f64,
-    /// Adam: the decay of the mean of squared gradients, in `[0, 1)`.
+    /// Adam, RAdam: the decay of the mean of squared gradients, in `[0, 1)`.
     pub beta2: f64,
     /// Adam: added to the root of the mean of squares, above 0.
     pub eps: f64,
@@ -82,7 +85,7 @@ impl<T: Element> Optimizer<T> {
     #[must_use]
     pub fn new(config: &OptimizerConfig, parameters: &Parameters<T>) -> Self {
         let names: &[&str] = match config.kind {
-            OptimizerKind::AdamW | OptimizerKind::Adam => &["adam.m", "adam.v"],
+            OptimizerKind::AdamW | OptimizerKind::Adam | OptimizerKind::RAdam => &["adam.m", "adam.v"],
             OptimizerKind::Sgd | OptimizerKind::Nesterov if config.momentum != 0.0 => &["sgd.velocity"],
             OptimizerKind::Sgd | OptimizerKind::Nesterov => &[],
         };
@@ -110,6 +113,11 @@ impl<T: Element> Optimizer<T> {
             let (range, weight_decay) = (group.range.clone(), group.weight_decay);
             let (p, g) = (&mut values[range.clone()], &gradients[range.clone()]);
             match (kind, &mut self.moments[..]) {
+                (OptimizerKind::RAdam, [(_, m), (_, v)]) => {
+                    let step = rectified::step(self.steps, lr, (beta1, beta2), eps, weight_decay);
+                    let step = AdamStep { grad_scale, ..step };
+                    adam_step(p, g, &mut m[range.clone()], &mut v[range], &step);
+                }
                 (OptimizerKind::AdamW | OptimizerKind::Adam, [(_, m), (_, v)]) => {
                     let step = AdamStep {
                         lr,

@@ -48,7 +48,7 @@ pub(super) fn gather(
     let mut batch = Batch::default();
     for step in 0..batches as u64 {
         task.batch(step, &mut batch)?;
-        let part = Part::new(&batch, 0..batch.predicted().batch);
+        let part = Part::new(&batch, 0..batch.rows());
         model.loss(&Tape::inference(&parameters), &part, 0.0);
     }
     let sums = std::mem::take(&mut *sums.lock().unwrap_or_else(PoisonError::into_inner));

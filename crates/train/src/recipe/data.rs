@@ -1,5 +1,7 @@
 //! The table `[data]`.
 
+use anther_data::images::Augment;
+use anther_data::listops::ListOpsConfig;
 use anther_data::nt::{NtConfig, NtEmbedding, NtRule};
 use anther_data::reverse_map::ReverseMapConfig;
 use anther_data::tokenizer::TokenizerConfig;
@@ -20,15 +22,29 @@ pub enum TaskKind {
     ReverseMap,
     /// Sentences to be translated, see [`anther_data::parallel`]; measured by perplexity.
     Translation,
+    /// Images with a class each, see [`anther_data::images`]; measured by accuracy.
+    Images,
+    /// Series of numbers with a class each, see [`anther_data::series`]; measured by accuracy.
+    Series,
+    /// Nested lists to be reckoned, see [`anther_data::listops`]; measured by accuracy.
+    Listops,
+}
+
+impl TaskKind {
+    /// Whether examples are to be classified.
+    #[must_use]
+    pub fn tells_classes(self) -> bool {
+        matches!(self, TaskKind::Images | TaskKind::Series | TaskKind::Listops)
+    }
 }
 
 /// What to train on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct DataConfig {
-    /// The kind of task: `nt`, `text`, `masked-text`, `reverse-map` or `translation`.
+    /// The kind of task: `nt`, `text`, `masked-text`, `reverse-map`, `translation`, `images`, `series` or `listops`.
     pub task: TaskKind,
-    /// `text`, `masked-text`, `translation`: the folder of a text in parts, as given or below the data directory.
+    /// The folder of the data set, as given or below the data directory (series also below its folder `uea`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// The file in that folder to train on, if its name does not make it clear.
@@ -79,10 +95,29 @@ pub struct DataConfig {
     pub table_seed: u64,
     /// `nt`: the fixed vectors of a model with a fixed embedding.
     pub embedding: NtEmbedding,
-    /// `reverse-map`: the fewest tokens of a source, its end not counted.
+    /// `reverse-map`: the fewest tokens of a source, its end not counted. `listops`: the fewest tokens of a list.
     pub shortest: usize,
-    /// `reverse-map`: the most tokens of a source, its end not counted.
+    /// `reverse-map`: the most tokens of a source, its end not counted. `listops`: the most tokens of a list.
     pub longest: usize,
+    /// `images`, `series`, `listops`: the share of the training part, of each class alike, that is held out to validate on; with 0 the test part is what
+    /// evaluations look at, as is usual for these data.
+    pub hold_out: f64,
+    /// `images`: the side of a square that all images are scaled to; without it they keep their size.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub size: Option<usize>,
+    /// `images`: random changes of training images.
+    #[serde(skip_serializing_if = "is_plain")]
+    pub augment: Augment,
+    /// `listops`: how many different lists are drawn to train on.
+    pub examples: usize,
+    /// `listops`: the greatest depth of a list.
+    pub depth: usize,
+    /// `listops`: the most parts of a list.
+    pub arguments: usize,
+}
+
+fn is_plain(augment: &Augment) -> bool {
+    *augment == Augment::default()
 }
 
 impl Default for DataConfig {
@@ -110,6 +145,12 @@ impl Default for DataConfig {
             embedding: NtEmbedding::Orthogonal,
             shortest: 3,
             longest: 8,
+            hold_out: 0.0,
+            size: None,
+            augment: Augment::default(),
+            examples: 96_000,
+            depth: 10,
+            arguments: 10,
         }
     }
 }
@@ -140,6 +181,13 @@ impl DataConfig {
             (None, rules) => rules.to_vec(),
         };
         NtConfig { symbols: self.n, delay: self.tau, rules, noise: self.noise, table_seed: self.table_seed }
+    }
+
+    /// The lists of this table, unchecked.
+    #[must_use]
+    pub fn listops(&self) -> ListOpsConfig {
+        let &DataConfig { depth, arguments, shortest, longest, .. } = self;
+        ListOpsConfig { depth, arguments, shortest, longest }
     }
 
     /// The reverse-and-map task of this table, unchecked.

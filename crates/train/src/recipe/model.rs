@@ -1,7 +1,9 @@
 //! The table `[model]`: its `kind` says which other keys it has.
 
 use anther_chain::ChainRules;
-use anther_transformer::{AttentionConfig, CausalLmConfig, ConfigError, EncoderDecoderConfig, MaskedLmConfig};
+use anther_transformer::{
+    AttentionConfig, CausalLmConfig, ClassifierConfig, ConfigError, EncoderDecoderConfig, MaskedLmConfig,
+};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize};
 use toml::Table;
@@ -21,6 +23,8 @@ pub enum ModelConfig {
     EncoderDecoder(EncoderDecoderConfig),
     /// Guesses hidden tokens of a sequence.
     MaskedLm(MaskedLmConfig),
+    /// Tells the class of an image, a series or a sequence of tokens.
+    Classifier(ClassifierConfig),
 }
 
 /// The kinds alone.
@@ -30,6 +34,7 @@ enum Kind {
     CausalLm,
     EncoderDecoder,
     MaskedLm,
+    Classifier,
 }
 
 impl Default for ModelConfig {
@@ -56,6 +61,12 @@ impl From<MaskedLmConfig> for ModelConfig {
     }
 }
 
+impl From<ClassifierConfig> for ModelConfig {
+    fn from(config: ClassifierConfig) -> Self {
+        ModelConfig::Classifier(config)
+    }
+}
+
 impl<'de> Deserialize<'de> for ModelConfig {
     /// A table without the key is a causal language model. The derived form would require the key, and forget in which table a mistake is.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -69,6 +80,7 @@ impl<'de> Deserialize<'de> for ModelConfig {
             Kind::CausalLm => CausalLmConfig::deserialize(table).map(ModelConfig::CausalLm),
             Kind::EncoderDecoder => EncoderDecoderConfig::deserialize(table).map(ModelConfig::EncoderDecoder),
             Kind::MaskedLm => MaskedLmConfig::deserialize(table).map(ModelConfig::MaskedLm),
+            Kind::Classifier => ClassifierConfig::deserialize(table).map(ModelConfig::Classifier),
         }
         .map_err(D::Error::custom)
     }
@@ -85,9 +97,14 @@ impl ModelConfig {
                 let (source_vocabulary, target_vocabulary) = match form {
                     Form::Tokens(tokens) => (tokens, tokens),
                     Form::Pairs { source, target } => (source, target),
+                    Form::Examples { classes, .. } => (classes, classes),
                 };
                 EncoderDecoderConfig { source_vocabulary, target_vocabulary, ..config }.into()
             }
+            ModelConfig::Classifier(config) => match form {
+                Form::Examples { form, classes } => ClassifierConfig { form, classes, ..config }.into(),
+                Form::Tokens(_) | Form::Pairs { .. } => config.into(),
+            },
         }
     }
 
@@ -100,6 +117,7 @@ impl ModelConfig {
             ModelConfig::CausalLm(config) => config.validate(),
             ModelConfig::EncoderDecoder(config) => config.validate(),
             ModelConfig::MaskedLm(config) => config.validate(),
+            ModelConfig::Classifier(config) => config.validate(),
         }
     }
 
@@ -110,6 +128,7 @@ impl ModelConfig {
             ModelConfig::CausalLm(config) => &config.chains,
             ModelConfig::EncoderDecoder(config) => &config.chains,
             ModelConfig::MaskedLm(config) => &config.chains,
+            ModelConfig::Classifier(config) => &config.chains,
         }
     }
 
@@ -119,6 +138,7 @@ impl ModelConfig {
             ModelConfig::CausalLm(config) => &mut config.chains,
             ModelConfig::EncoderDecoder(config) => &mut config.chains,
             ModelConfig::MaskedLm(config) => &mut config.chains,
+            ModelConfig::Classifier(config) => &mut config.chains,
         }
     }
 
@@ -137,7 +157,7 @@ impl ModelConfig {
     pub fn with_preset(&self, name: &str) -> Result<Self, ConfigError> {
         match self {
             ModelConfig::EncoderDecoder(config) => config.with_preset(name).map(ModelConfig::EncoderDecoder),
-            ModelConfig::CausalLm(_) | ModelConfig::MaskedLm(_) => {
+            ModelConfig::CausalLm(_) | ModelConfig::MaskedLm(_) | ModelConfig::Classifier(_) => {
                 let reason =
                     "the forms of models by name are of encoder-decoders; choose the parts of this one with --set";
                 Err(ConfigError::new("model.kind", reason))
@@ -150,17 +170,18 @@ impl ModelConfig {
     pub fn causal_lm(&self) -> Option<&CausalLmConfig> {
         match self {
             ModelConfig::CausalLm(config) => Some(config),
-            ModelConfig::EncoderDecoder(_) | ModelConfig::MaskedLm(_) => None,
+            ModelConfig::EncoderDecoder(_) | ModelConfig::MaskedLm(_) | ModelConfig::Classifier(_) => None,
         }
     }
 
-    /// The longest sequence, in tokens.
+    /// The longest sequence, in tokens; of a classifier, as far as the data are known.
     #[must_use]
     pub fn context(&self) -> usize {
         match self {
             ModelConfig::CausalLm(config) => config.context,
             ModelConfig::EncoderDecoder(config) => config.context,
             ModelConfig::MaskedLm(config) => config.context,
+            ModelConfig::Classifier(config) => config.positions(),
         }
     }
 
@@ -171,6 +192,7 @@ impl ModelConfig {
             ModelConfig::CausalLm(config) => &config.attention,
             ModelConfig::EncoderDecoder(config) => &config.attention,
             ModelConfig::MaskedLm(config) => &config.attention,
+            ModelConfig::Classifier(config) => &config.attention,
         }
     }
 
@@ -180,6 +202,7 @@ impl ModelConfig {
             ModelConfig::CausalLm(config) => &mut config.attention,
             ModelConfig::EncoderDecoder(config) => &mut config.attention,
             ModelConfig::MaskedLm(config) => &mut config.attention,
+            ModelConfig::Classifier(config) => &mut config.attention,
         }
     }
 }

@@ -1,10 +1,12 @@
 //! What values make a run. Every refusal names its key and says how to mend it.
 
 use anther_data::MAX_BATCH_TOKENS;
+use anther_data::images::Augment;
+use anther_data::listops::{ListOps, ListOpsError, TOKENS};
 use anther_data::nt::{MAX_SYMBOLS, NtEmbedding, NtTask};
 use anther_data::reverse_map::{ReverseMap, ReverseMapError};
 use anther_data::tokenizer::{MAX_TOKENS, TokenizerConfig, TokenizerKind};
-use anther_transformer::{CausalLmConfig, ConfigError, EmbeddingKind, Embeddings, EncoderDecoderConfig};
+use anther_transformer::{CausalLmConfig, ConfigError, EmbeddingKind, Embeddings, EncoderDecoderConfig, ExampleForm};
 
 use super::{DataConfig, ModelConfig, Recipe, TaskKind, TrainConfig};
 use crate::form::Form;
@@ -27,14 +29,39 @@ impl Recipe {
     /// The first mistake, with its key.
     pub fn validate(&self) -> Checked {
         self.data.validate()?;
+        if self.data.task.tells_classes() || matches!(self.model, ModelConfig::Classifier(_)) {
+            return self.validate_classes();
+        }
         // The vocabulary of a text is not known yet; one token stands for it.
         let tokens = match self.data.task {
-            TaskKind::Text | TaskKind::MaskedText | TaskKind::Translation => 1,
             TaskKind::Nt | TaskKind::ReverseMap => self.data.n as usize,
+            _ => 1,
         };
         self.model.over(Form::Tokens(tokens)).validate()?;
         self.train.validate()?;
         self.fit()
+    }
+
+    /// Checks a recipe that tells classes, or has a model that does.
+    fn validate_classes(&self) -> Checked {
+        let ModelConfig::Classifier(model) = &self.model else {
+            return refuse("model.kind", "the task is to tell classes; use \"classifier\"");
+        };
+        if !self.data.task.tells_classes() {
+            return refuse(
+                "model.kind",
+                "the task has no classes to tell; set data.task to \"images\", \"series\" or \"listops\"",
+            );
+        }
+        // The smallest examples stand for those that are not known yet.
+        let form = match (self.data.task, self.data.size) {
+            (TaskKind::Images, Some(size)) => ExampleForm::Images { shape: [1, size, size] },
+            (TaskKind::Images, None) => ExampleForm::Images { shape: [1, model.patch, model.patch] },
+            (TaskKind::Series, _) => ExampleForm::Series { channels: 1, longest: 1 },
+            _ => ExampleForm::Tokens { vocabulary: TOKENS, longest: self.data.longest },
+        };
+        self.model.over(Form::Examples { form, classes: 1 }).validate()?;
+        self.train.validate()
     }
 
     /// Checks that the tables fit each other.
@@ -75,6 +102,8 @@ impl Recipe {
                 "model.kind",
                 "the task has sources to read and targets to predict from them; use \"encoder-decoder\"",
             ),
+            // Checked before, see `validate_classes`.
+            (TaskKind::Images | TaskKind::Series | TaskKind::Listops, _) => Ok(()),
         }
     }
 
@@ -118,12 +147,63 @@ impl Recipe {
 
 impl DataConfig {
     fn validate(&self) -> Checked {
+        let of_classes = self.hold_out != 0.0 || self.size.is_some() || self.augment != Augment::default();
+        if of_classes && !self.task.tells_classes() {
+            return refuse(
+                "data",
+                "hold_out, size and augment are for tasks that tell classes; remove them or change data.task",
+            );
+        }
         match self.task {
             TaskKind::Text | TaskKind::MaskedText => self.validate_text(),
+            TaskKind::Images | TaskKind::Series | TaskKind::Listops => self.validate_classes(),
             TaskKind::Nt => self.validate_nt(),
             TaskKind::ReverseMap => self.validate_reverse_map(),
             TaskKind::Translation => self.validate_translation(),
         }
+    }
+
+    fn validate_classes(&self) -> Checked {
+        if self.path.is_some() {
+            return refuse("data.path", "the task reads the files of a folder; name the folder with data.name");
+        }
+        if self.rule.is_some() || !self.rules.is_empty() {
+            return refuse("data.rule", "the task has no rules; remove the key or set data.task to \"nt\"");
+        }
+        match self.name.as_deref() {
+            Some("") => return refuse("data.name", "the name of the data set is empty; name its folder"),
+            None if self.task != TaskKind::Listops => {
+                return refuse("data.name", "the task needs data; name their folder");
+            }
+            _ => {}
+        }
+        if !(0.0..=0.9).contains(&self.hold_out) {
+            return refuse("data.hold_out", format!("{} is not between 0 and 0.9", self.hold_out));
+        }
+        if self.task != TaskKind::Images && (self.size.is_some() || self.augment != Augment::default()) {
+            return refuse("data", "size and augment are for images; remove them or set data.task to \"images\"");
+        }
+        if self.size.is_some_and(|size| !(1..=4096).contains(&size)) {
+            return refuse("data.size", "the side of images is not between 1 and 4096");
+        }
+        self.augment
+            .validate()
+            .map_err(|error| ConfigError::new(&format!("data.augment.{}", error.key), error.to_string()))?;
+        if self.task == TaskKind::Listops && self.name.is_none() { self.validate_listops() } else { Ok(()) }
+    }
+
+    fn validate_listops(&self) -> Checked {
+        self.validate_table_seed()?;
+        if self.hold_out != 0.0 {
+            return refuse("data.hold_out", "the lists have a validation part already; set it to 0");
+        }
+        if !(1..=1 << 32).contains(&self.examples) {
+            return refuse("data.examples", format!("{} is not between 1 and {}", self.examples, 1u64 << 32));
+        }
+        ListOps::new(self.listops()).map(|_| ()).map_err(|error| match error {
+            ListOpsError::Setting { key, .. } => ConfigError::new(&format!("data.{key}"), error.to_string()),
+            _ => ConfigError::new("data.longest", error.to_string()),
+        })
     }
 
     fn validate_reverse_map(&self) -> Checked {

@@ -2,6 +2,7 @@
 //!
 //! The batch of a step is a pure function of the seed and the step, so a run resumes from its step alone.
 
+mod classes;
 mod files;
 mod masked_text;
 mod metric;
@@ -13,13 +14,17 @@ mod text;
 mod translation;
 
 use anther_data::corpus::CorpusError;
+use anther_data::images::ImageError;
+use anther_data::listops::ListOpsError;
 use anther_data::nt::NtError;
 use anther_data::parallel::ParallelError;
 use anther_data::reverse_map::ReverseMapError;
+use anther_data::series::SeriesError;
 use anther_data::tokenizer::TokenizerError;
 use anther_data::{BatchError, DataDir, DataError, ReadError};
 use anther_tensor::Tensor;
 
+pub use classes::ClassTraining;
 pub use masked_text::MaskedTextTraining;
 pub use metric::Metric;
 pub use nt::NtTraining;
@@ -80,6 +85,15 @@ pub enum TaskError {
         "the text is one file, of which one part is for training and the other for validation; a test part needs a folder of parts, data.name"
     )]
     NoTest,
+    /// The images cannot be read.
+    #[error(transparent)]
+    Images(#[from] ImageError),
+    /// The series cannot be read.
+    #[error(transparent)]
+    Series(#[from] SeriesError),
+    /// The lists cannot be read or drawn.
+    #[error(transparent)]
+    ListOps(#[from] ListOpsError),
     /// A recipe of another kind of task.
     #[error("the recipe does not describe a task of this kind; set data.task and data.path")]
     Kind,
@@ -104,6 +118,14 @@ pub trait Task {
     /// # Errors
     /// [`TaskError`] if the data cannot give such batches.
     fn evaluation(&self) -> Result<Vec<Batch>, TaskError>;
+
+    /// The batches of a test, for data that have a test part beside what evaluations look at; none for others.
+    ///
+    /// # Errors
+    /// [`TaskError`] if the data cannot give such batches.
+    fn test(&self) -> Result<Option<Vec<Batch>>, TaskError> {
+        Ok(None)
+    }
 
     /// The fixed vectors of the tokens, `[tokens, width]`, for a model that does not learn its own.
     ///
@@ -131,5 +153,6 @@ pub fn of_recipe(recipe: &Recipe, data: &DataDir) -> Result<Box<dyn Task>, TaskE
         TaskKind::MaskedText => Box::new(MaskedTextTraining::new(recipe, data)?),
         TaskKind::ReverseMap => Box::new(ReverseMapTraining::new(recipe)?),
         TaskKind::Translation => Box::new(TranslationTraining::new(recipe, data)?),
+        TaskKind::Images | TaskKind::Series | TaskKind::Listops => Box::new(ClassTraining::new(recipe, data)?),
     })
 }

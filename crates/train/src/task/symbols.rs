@@ -4,6 +4,7 @@ use anther_data::reverse_map::SPECIAL;
 use anther_data::text::CharVocabulary;
 use anther_data::tokenizer::Tokenizer;
 use anther_data::{DataError, PairTokens};
+use anther_transformer::ExampleForm;
 
 use crate::codec::CodecError;
 use crate::form::Form;
@@ -17,6 +18,8 @@ const TOKENIZER_FILE: &str = "tokenizer.json";
 
 /// The files of a checkpoint that hold the tokenizers of source and target.
 const SIDE_FILES: [&str; 2] = ["source_tokenizer.json", "target_tokenizer.json"];
+/// The file of a checkpoint that says what examples are: their form and the number of their classes.
+const EXAMPLES_FILE: &str = "examples.json";
 
 /// The tokens of a task as a person writes them.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +32,13 @@ pub enum Symbols {
     Sides(Box<[Tokenizer; 2]>),
     /// The numbers from 0 to below this, with spaces between them.
     Numbers(u32),
+    /// Examples that are not written but classified.
+    Examples {
+        /// What an example is.
+        form: ExampleForm,
+        /// Number of classes.
+        classes: usize,
+    },
 }
 
 /// A text that is not made of the tokens of a model.
@@ -47,6 +57,9 @@ pub enum SymbolError {
         /// Number of symbols.
         symbols: u32,
     },
+    /// A model that tells classes.
+    #[error("the model tells the class of images, series or lists, and reads and writes no text")]
+    Unwritten,
 }
 
 impl Symbols {
@@ -58,6 +71,7 @@ impl Symbols {
             Symbols::Text(tokenizer) => Form::Tokens(tokenizer.len()),
             Symbols::Sides(sides) => Form::Pairs { source: sides[0].len(), target: sides[1].len() },
             Symbols::Numbers(symbols) => Form::Tokens(*symbols as usize),
+            &Symbols::Examples { form, classes } => Form::Examples { form, classes },
         }
     }
 
@@ -75,6 +89,11 @@ impl Symbols {
                 Ok(SIDE_FILES.into_iter().zip(&**sides).map(file).collect())
             }
             Symbols::Numbers(_) => Ok(Vec::new()),
+            Symbols::Examples { form, classes } => {
+                let json = serde_json::to_vec(&(form, classes));
+                let json = json.map_err(|error| CodecError::Encode { reason: error.to_string() })?;
+                Ok(vec![(EXAMPLES_FILE.to_owned(), json)])
+            }
         }
     }
 
@@ -88,6 +107,11 @@ impl Symbols {
         };
         match recipe.data.task {
             TaskKind::Nt | TaskKind::ReverseMap => Ok(Symbols::Numbers(recipe.data.n)),
+            TaskKind::Images | TaskKind::Series | TaskKind::Listops => {
+                let examples = serde_json::from_slice(file(EXAMPLES_FILE)?);
+                let (form, classes) = examples.map_err(|error| format!("{EXAMPLES_FILE}: {error}"))?;
+                Ok(Symbols::Examples { form, classes })
+            }
             TaskKind::Text | TaskKind::MaskedText if known(VOCABULARY_FILE).is_some() => {
                 let vocabulary = serde_json::from_slice(file(VOCABULARY_FILE)?);
                 vocabulary.map(Symbols::Characters).map_err(|error| format!("{VOCABULARY_FILE}: {error}"))
@@ -105,7 +129,7 @@ impl Symbols {
     /// What begins, ends and fills up a sequence on either side, if these symbols have tokens for it.
     pub(crate) fn pair_tokens(&self) -> Option<PairTokens> {
         match self {
-            Symbols::Characters(_) => None,
+            Symbols::Characters(_) | Symbols::Examples { .. } => None,
             Symbols::Numbers(_) => Some(SPECIAL),
             Symbols::Text(tokenizer) => of_text(tokenizer),
             // Those that are trained here have the same special tokens.
@@ -133,6 +157,7 @@ impl Symbols {
             Symbols::Characters(vocabulary) => Ok(vocabulary.encode(text)?),
             Symbols::Text(tokenizer) => Ok(tokenizer.encode(text)),
             Symbols::Sides(sides) => Ok(sides[0].encode(text)),
+            Symbols::Examples { .. } => Err(SymbolError::Unwritten),
             &Symbols::Numbers(symbols) => {
                 let number = |(i, word): (usize, &str)| {
                     let token = word.parse().ok().filter(|&token: &u32| token < symbols);
@@ -154,6 +179,7 @@ impl Symbols {
             Symbols::Characters(vocabulary) => Ok(vocabulary.decode(tokens)?),
             Symbols::Text(tokenizer) => Ok(tokenizer.decode(tokens)),
             Symbols::Sides(sides) => Ok(sides[1].decode(tokens)),
+            Symbols::Examples { .. } => Err(SymbolError::Unwritten),
             &Symbols::Numbers(symbols) => {
                 if let Some(index) = tokens.iter().position(|&token| token >= symbols) {
                     let (token, size) = (tokens[index], symbols as usize);

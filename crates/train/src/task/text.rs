@@ -59,7 +59,7 @@ pub(super) fn fingerprint(parts: &TextParts) -> String {
     match &parts.symbols {
         Symbols::Characters(vocabulary) => hasher.update(String::from(vocabulary.clone())),
         Symbols::Text(tokenizer) => hasher.update(tokenizer.to_json()),
-        Symbols::Sides(_) | Symbols::Numbers(_) => {}
+        Symbols::Sides(_) | Symbols::Numbers(_) | Symbols::Examples { .. } => {}
     }
     let mut add = |tokens: &Tokens| {
         hasher.update((tokens.len() as u64).to_le_bytes());
@@ -78,7 +78,7 @@ impl Task for TextTraining {
     fn metric(&self) -> Metric {
         match self.symbols {
             Symbols::Text(_) => Metric::Perplexity,
-            Symbols::Characters(_) | Symbols::Sides(_) | Symbols::Numbers(_) => Metric::Loss,
+            _ => Metric::Loss,
         }
     }
 

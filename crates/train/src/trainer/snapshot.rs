@@ -58,7 +58,7 @@ pub(super) fn restore(run: &Path, learner: &mut Learner, loaded: &Loaded) -> Res
     let progress = restore_parameters_of(run, parameters, loaded)?;
     if progress.data != data {
         return Err(mismatch(
-            "the text has changed since the checkpoint was saved; restore it or start another run".to_owned(),
+            "the data have changed since the checkpoint was saved; restore it or start another run".to_owned(),
         ));
     }
     let average = average.map(|average| (AVERAGE, average.values_mut()));

@@ -7,6 +7,7 @@ mod checkpoint_keep;
 mod checkpoint_manifest;
 mod checkpoint_process;
 mod checkpoint_round_trip;
+mod classes;
 mod codec;
 mod determinism;
 mod fail_at;

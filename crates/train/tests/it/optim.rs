@@ -76,7 +76,7 @@ fn naive(config: &OptimizerConfig) -> Vec<f64> {
         for i in 0..p.len() {
             let mut g = GRAD_SCALE * gradient(step, i);
             match kind {
-                OptimizerKind::AdamW => p[i] -= lr * decays[i] * p[i],
+                OptimizerKind::AdamW | OptimizerKind::RAdam => p[i] -= lr * decays[i] * p[i],
                 _ => g += decays[i] * p[i],
             }
             match kind {
@@ -86,6 +86,22 @@ fn naive(config: &OptimizerConfig) -> Vec<f64> {
                     let m_hat = m[i] / (1.0 - beta1.powf(t));
                     let v_hat: f64 = v[i] / (1.0 - beta2.powf(t));
                     p[i] -= lr * m_hat / (v_hat.sqrt() + eps);
+                }
+                OptimizerKind::RAdam => {
+                    m[i] = beta1 * m[i] + (1.0 - beta1) * g;
+                    v[i] = beta2 * v[i] + (1.0 - beta2) * g * g;
+                    let longest = 2.0 / (1.0 - beta2) - 1.0;
+                    let length = longest - 2.0 * t * beta2.powf(t) / (1.0 - beta2.powf(t));
+                    let m_hat = m[i] / (1.0 - beta1.powf(t));
+                    if length >= 5.0 {
+                        let rectification = (1.0 - beta2.powf(t)) * (length - 4.0) / (longest - 4.0) * (length - 2.0)
+                            / length
+                            * longest
+                            / (longest - 2.0);
+                        p[i] -= lr * rectification.sqrt() * m_hat / (v[i].sqrt() + eps);
+                    } else {
+                        p[i] -= lr * m_hat;
+                    }
                 }
                 OptimizerKind::Sgd | OptimizerKind::Nesterov => {
                     u[i] = if step == 0 { g } else { momentum * u[i] + g };
@@ -113,6 +129,14 @@ fn check(config: &OptimizerConfig, what: &str) {
 #[test]
 fn adamw_is_its_formula() {
     check(&config(OptimizerKind::AdamW), "AdamW");
+}
+
+#[test]
+fn rectified_adam_is_its_formula() {
+    check(&config(OptimizerKind::RAdam), "RAdam");
+    // A memory so short that it is never long enough to be rectified, and one that is after six steps.
+    check(&OptimizerConfig { beta2: 0.5, ..config(OptimizerKind::RAdam) }, "RAdam with a short memory");
+    check(&OptimizerConfig { beta2: 0.999, ..config(OptimizerKind::RAdam) }, "RAdam with a long memory");
 }
 
 #[test]

@@ -57,7 +57,7 @@ fn the_limits_themselves_are_allowed() {
 }
 
 /// Edits of the default recipe, the key that the message must name, and a word of the reason.
-const REFUSED: [(&[&str], &str, &str); 61] = [
+const REFUSED: [(&[&str], &str, &str); 76] = [
     (&["train.steps=0"], "train.steps", "between 1 and"),
     (&["train.batch=0"], "train.batch", "between 1 and"),
     (&["train.accumulate=0"], "train.accumulate", "between 1 and"),
@@ -131,6 +131,37 @@ const REFUSED: [(&[&str], &str, &str); 61] = [
         "softmax",
     ),
     (&["model.vocab_size=9"], "model.vocab_size", "unknown key"),
+    (&["data.name=x"], "data.name", "change data.task"),
+    (&["data.hold_out=0.1"], "data", "tasks that tell classes"),
+    (&["model.kind=classifier"], "model.kind", "no classes to tell"),
+    (&["data.task=images", "data.name=x"], "model.kind", "classifier"),
+    (&["data.task=images", "model.kind=classifier"], "data.name", "name their folder"),
+    (&["data.task=series", "data.name=\"\"", "model.kind=classifier"], "data.name", "empty"),
+    (&["data.task=series", "data.name=x", "data.size=8", "model.kind=classifier"], "data", "for images"),
+    (&["data.task=images", "data.name=x", "data.size=0", "model.kind=classifier"], "data.size", "between 1 and 4096"),
+    (&["data.task=images", "data.name=x", "data.size=10", "model.kind=classifier"], "model.patch", "do not tile"),
+    (&["data.task=images", "data.name=x", "data.hold_out=nan", "model.kind=classifier"], "data.hold_out", "NaN"),
+    (
+        &["data.task=images", "data.name=x", "data.augment.mixup=5", "model.kind=classifier"],
+        "data.augment.mixup",
+        "between 0.05 and 4",
+    ),
+    (&["data.task=listops", "model.kind=classifier"], "data.shortest", "between 4 and 8"),
+    (
+        &["data.task=listops", "data.longest=200", "data.shortest=4", "data.depth=1", "model.kind=classifier"],
+        "data.depth",
+        "2 and 32",
+    ),
+    (
+        &["data.task=listops", "data.longest=200", "data.shortest=199", "data.depth=2", "model.kind=classifier"],
+        "data.longest",
+        "one in 10,000",
+    ),
+    (
+        &["data.task=listops", "data.longest=200", "data.shortest=9", "model.kind=classifier", "model.drop_path=1"],
+        "model.drop_path",
+        "[0, 1)",
+    ),
 ];
 
 #[test]

@@ -167,7 +167,7 @@ fn a_text_that_changed_is_refused() {
     // The same characters in another order: the vocabulary is the same.
     fs::write(&path, text.replacen("cat", "tac", 1)).unwrap();
     let error = resume(&dir).err().unwrap();
-    assert!(matches!(error, TrainError::Mismatch { .. }) && error.to_string().contains("text has changed"), "{error}");
+    assert!(matches!(error, TrainError::Mismatch { .. }) && error.to_string().contains("data have changed"), "{error}");
     fs::write(&path, text).unwrap();
     assert!(resume(&dir).is_ok());
 }

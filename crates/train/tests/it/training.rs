@@ -115,7 +115,7 @@ fn a_batch_without_targets_that_count_changes_nothing_but_the_step() {
         }
         fn batch(&self, step: u64, batch: &mut Batch) -> Result<(), TaskError> {
             self.0.batch(step, batch)?;
-            batch.predicted_mut().weights.fill(0.0);
+            batch.sequences_mut().weights.fill(0.0);
             Ok(())
         }
         fn evaluation(&self) -> Result<Vec<Batch>, TaskError> {
@@ -305,7 +305,7 @@ impl Task for Poisoned {
     fn batch(&self, step: u64, batch: &mut Batch) -> Result<(), TaskError> {
         self.0.batch(step, batch)?;
         if step == 3 {
-            batch.predicted_mut().weights[5] = f32::NAN;
+            batch.sequences_mut().weights[5] = f32::NAN;
         }
         Ok(())
     }

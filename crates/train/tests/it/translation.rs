@@ -100,7 +100,7 @@ fn batches_are_functions_of_the_step_with_every_pair_once_an_epoch() {
     let (mut rows, mut step) = (0, 0);
     while rows < 60 {
         one.batch(step, &mut a).unwrap();
-        let pairs = a.predicted();
+        let pairs = a.predicted().unwrap();
         assert!(pairs.batch * pairs.context <= 40, "{} of {}", pairs.batch, pairs.context);
         rows += pairs.batch;
         step += 1;

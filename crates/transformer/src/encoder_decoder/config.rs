@@ -195,6 +195,7 @@ impl EncoderDecoderConfig {
             norm_eps: self.norm_eps,
             bias: self.bias,
             dropout: self.dropout,
+            drop_path: 0.0,
             init_std: self.init_std,
             residuals,
             attention: self.attention.clone(),

@@ -1,6 +1,7 @@
 //! The tests of the transformer models.
 
 mod causal_lm;
+mod classifier;
 mod encoder_decoder;
 mod generation;
 mod layers;

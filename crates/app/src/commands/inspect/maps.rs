@@ -25,8 +25,9 @@ pub fn run(args: &InspectArgs, file: &Path) -> Result<u8, Failure> {
     let trained = TrainedModel::load(Path::new(&args.what), Which::Latest, false)?;
     trained.warnings.iter().for_each(|warning| output::warn(warning));
     let Some(model) = trained.model.causal_lm() else {
+        let kind = if trained.model.tells_classes() { "a classifier" } else { "an encoder-decoder" };
         return Err(Failure::usage(anyhow::anyhow!(
-            "the run {} trains an encoder-decoder, whose maps cannot be drawn yet; name a run of a causal language model",
+            "the run {} trains {kind}, whose maps cannot be drawn yet; name a run of a causal language model",
             args.what
         )));
     };

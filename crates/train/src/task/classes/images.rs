@@ -1,0 +1,69 @@
+//! Images with augmentation.
+
+use anther_data::images::{ImageDataSet, ImageSet, ImageViews};
+use anther_data::{DataDir, LabelledBatch};
+use anther_transformer::ExampleForm;
+use sha2::{Digest, Sha256};
+
+use super::{Part, Source};
+use crate::recipe::DataConfig;
+use crate::task::TaskError;
+
+pub(super) struct Images {
+    set: ImageDataSet,
+    views: ImageViews,
+}
+
+impl Images {
+    pub(super) fn new(config: &DataConfig, data: &DataDir) -> Result<Self, TaskError> {
+        let name = config.name.as_deref().ok_or(TaskError::Kind)?;
+        let set = ImageDataSet::load(name, config.size, data)?;
+        let [_, rows, columns] = set.train.shape;
+        let size = config.size.map_or([rows, columns], |size| [size, size]);
+        let views = ImageViews::new(&set.train, size, config.augment);
+        Ok(Images { set, views })
+    }
+
+    fn part(&self, part: Part) -> &ImageSet {
+        match part {
+            Part::Train | Part::Validation => &self.set.train,
+            Part::Test => &self.set.test,
+        }
+    }
+}
+
+impl Source for Images {
+    fn form(&self) -> ExampleForm {
+        ExampleForm::Images { shape: self.views.shape() }
+    }
+
+    fn classes(&self) -> usize {
+        self.set.classes
+    }
+
+    fn count(&self, part: Part) -> usize {
+        if part == Part::Validation { 0 } else { self.part(part).len() }
+    }
+
+    fn labels(&self) -> Vec<u32> {
+        self.set.train.labels.iter().map(|&label| label.into()).collect()
+    }
+
+    fn plain(&self, part: Part, examples: &[usize], batch: &mut LabelledBatch) -> Result<(), TaskError> {
+        self.views.plain(self.part(part), examples, batch);
+        Ok(())
+    }
+
+    fn trained(&self, examples: &[usize], seed: u64, step: u64, batch: &mut LabelledBatch) -> Result<(), TaskError> {
+        self.views.augmented(&self.set.train, examples, seed, step, batch);
+        Ok(())
+    }
+
+    fn digest(&self, hasher: &mut Sha256) {
+        for set in [&self.set.train, &self.set.test] {
+            hasher.update((set.len() as u64).to_le_bytes());
+            hasher.update(&set.pixels);
+            set.labels.iter().for_each(|label| hasher.update(label.to_le_bytes()));
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! Series of numbers.
+
+use anther_data::series::{PreparedSeries, SeriesPart};
+use anther_data::{DataDir, LabelledBatch};
+use anther_transformer::ExampleForm;
+use sha2::{Digest, Sha256};
+
+use super::{Part, Source};
+use crate::recipe::DataConfig;
+use crate::task::TaskError;
+
+pub(super) struct SeriesSource(PreparedSeries);
+
+impl SeriesSource {
+    pub(super) fn new(config: &DataConfig, data: &DataDir) -> Result<Self, TaskError> {
+        let name = config.name.as_deref().ok_or(TaskError::Kind)?;
+        Ok(SeriesSource(PreparedSeries::load(name, data)?))
+    }
+
+    fn part(&self, part: Part) -> &SeriesPart {
+        match part {
+            Part::Train | Part::Validation => &self.0.train,
+            Part::Test => &self.0.test,
+        }
+    }
+}
+
+impl Source for SeriesSource {
+    fn form(&self) -> ExampleForm {
+        ExampleForm::Series { channels: self.0.channels, longest: self.0.longest }
+    }
+
+    fn classes(&self) -> usize {
+        self.0.classes.len()
+    }
+
+    fn count(&self, part: Part) -> usize {
+        if part == Part::Validation { 0 } else { self.part(part).len() }
+    }
+
+    fn labels(&self) -> Vec<u32> {
+        self.0.train.labels.clone()
+    }
+
+    fn plain(&self, part: Part, examples: &[usize], batch: &mut LabelledBatch) -> Result<(), TaskError> {
+        self.part(part).refill(examples, batch);
+        Ok(())
+    }
+
+    fn digest(&self, hasher: &mut Sha256) {
+        for part in [&self.0.train, &self.0.test] {
+            hasher.update((part.len() as u64).to_le_bytes());
+            for values in part.values.chunks(4096) {
+                hasher.update(values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>());
+            }
+            for (length, label) in part.lengths.iter().zip(&part.labels) {
+                hasher.update((*length as u64).to_le_bytes());
+                hasher.update(label.to_le_bytes());
+            }
+        }
+    }
+}
