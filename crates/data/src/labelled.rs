@@ -107,7 +107,7 @@ mod tests {
         assert_eq!(batch[..3], permutation(1, 0, 3));
         assert_eq!(batch[3..6], permutation(1, 1, 3));
         assert_eq!(batch[6], permutation(1, 2, 3)[0]);
-        assert_eq!(epoch_batch(1, 9, 4, 0), []);
+        assert!(epoch_batch(1, 9, 4, 0).is_empty());
         assert_eq!(epoch_batch(1, u64::MAX, 2, 5).len(), 2);
     }
 
@@ -120,7 +120,7 @@ mod tests {
         assert!(train.is_sorted() && held.is_sorted());
         assert_ne!(held, hold_out(&labels, 0.2, 6).1);
         assert_eq!(held, hold_out(&labels, 0.2, 5).1);
-        assert_eq!(hold_out(&labels, 0.0, 5).1, []);
+        assert!(hold_out(&labels, 0.0, 5).1.is_empty());
         assert_eq!(hold_out(&[0, 1, 1], 0.99, 5).0.len(), 2);
     }
 }
