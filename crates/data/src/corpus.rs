@@ -164,7 +164,9 @@ impl Part {
         let mut start = 0;
         for word in name.split(['.', '-', '_']) {
             if let Some(&(_, label)) = LABELS.iter().find(|(text, _)| *text == word) {
-                let around = (name[..start].to_owned(), name[start + word.len()..].to_owned());
+                // Some parts of a text may be packed and others not.
+                let after = &name[start + word.len()..];
+                let around = (name[..start].to_owned(), after.strip_suffix(".gz").unwrap_or(after).to_owned());
                 return Some(Part { name: name.to_owned(), label, around });
             }
             start += word.len() + 1;
@@ -177,7 +179,7 @@ impl CorpusFiles {
     /// The parts of the text in a folder.
     ///
     /// Which part a file is stands in its name, between dots, dashes or underscores: `train` or `training`; `valid`, `validation`, `val` or `dev`; `test`.
-    /// Files that belong together have the same name but for that word. A folder with several texts needs the name of its training part, and the names of
+    /// Files that belong together have the same name but for that word and a `.gz` at the end. A folder with several texts needs the name of its training part, and the names of
     /// the other parts follow from it. The test part is left out if it is one of the other two.
     ///
     /// # Errors

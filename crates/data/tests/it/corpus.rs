@@ -41,6 +41,7 @@ fn names_say_which_part_a_file_is() {
         ["train.txt", "dev.txt", "test.txt"],
         ["news-training.en", "news-val.en", "news-test.en"],
         ["my_train_text", "my_validation_text", "my_test_text"],
+        ["fox.train.txt.gz", "fox.valid.txt", "fox.test.txt"],
     ] {
         assert_eq!(find(&folder(&names), none).unwrap(), names);
     }
