@@ -24,9 +24,18 @@ const NAMES: [&str; 19] = [
     "listops-paper",
 ];
 
-/// What makes a model of full size one for a test.
-const SMALL: [&str; 8] =
-    ["--set", "model.layers=1", "--set", "model.width=32", "--set", "model.heads=2", "--set", "model.context=16"];
+/// What makes the model of a recipe in the size of a paper one for a test.
+fn small(name: &str) -> Vec<&'static str> {
+    let more: &[&str] = match name {
+        "image-cifar10-paper" => &["train.batch=2", "data.size=32"],
+        "listops-paper" => &["train.batch=2", "data.shortest=10", "data.longest=50"],
+        "series-uea-paper" => &["train.batch=2"],
+        _ if name.ends_with("-paper") => &["model.context=16"],
+        _ => return Vec::new(),
+    };
+    let narrow = ["model.layers=1", "model.width=16", "model.heads=2", "model.feed_forward=16"];
+    narrow.iter().chain(more).flat_map(|edit| ["--set", edit]).collect()
+}
 
 #[test]
 fn all_are_listed_with_a_line_each() {
@@ -43,6 +52,34 @@ fn all_are_listed_with_a_line_each() {
 #[test]
 fn each_trains_two_steps_and_can_be_shown_and_trained_as_a_file() {
     let place = Place::with_text();
+    texts(&place);
+    class_data(&place);
+    for name in NAMES {
+        let short =
+            ["--quiet", "--json", "--set", "train.steps=2", "--set", "train.warmup=1", "--set", "train.eval_batches=1"];
+        let short = [&short[..], &small(name)].concat();
+        let built_in = last_json(&place.ok(&[&["train", name], &short[..]].concat()));
+        assert_eq!((&built_in["recipe"], &built_in["steps"]), (&name.into(), &2.into()));
+        let file = format!("{name}.toml");
+        place.write(&file, place.ok(&["recipes", "--show", name]).stdout);
+        let own = last_json(&place.ok(&[&["train", file.as_str()], &short[..]].concat()));
+        assert_eq!(built_in["metric"], own["metric"], "{name}");
+    }
+}
+
+#[test]
+fn the_recipes_of_papers_tell_what_they_cost() {
+    let place = Place::new();
+    texts(&place);
+    class_data(&place);
+    for name in NAMES.into_iter().filter(|name| name.ends_with("-paper")) {
+        let cost = last_json(&place.ok(&["inspect", name, "--json", "--set", "train.batch=1"]));
+        assert!(cost["parameters"].as_u64().unwrap() > 50_000, "{name}: {cost}");
+    }
+}
+
+/// Texts of the recipes of language and translation, as small as they can be.
+fn texts(place: &Place) {
     std::fs::create_dir_all(place.path("datasets/tinyshakespeare")).unwrap();
     place.write("datasets/tinyshakespeare/input.txt", "To be, or not to be, that is the question.\n".repeat(40));
     let texts: [(&str, &[&str]); 6] = [
@@ -59,38 +96,6 @@ fn each_trains_two_steps_and_can_be_shown_and_trained_as_a_file() {
             let line = " To be , or not to be , that is <unk> .\n";
             place.write(&format!("datasets/{folder}/{part}"), line.repeat(110));
         }
-    }
-    class_data(&place);
-    for name in NAMES {
-        let short =
-            ["--quiet", "--json", "--set", "train.steps=2", "--set", "train.warmup=1", "--set", "train.eval_batches=1"];
-        let small = if name.ends_with("-paper") { &SMALL[..] } else { &[] };
-        let short = [&short[..], small].concat();
-        let built_in = last_json(&place.ok(&[&["train", name], &short[..]].concat()));
-        assert_eq!((&built_in["recipe"], &built_in["steps"]), (&name.into(), &2.into()));
-        let file = format!("{name}.toml");
-        place.write(&file, place.ok(&["recipes", "--show", name]).stdout);
-        let own = last_json(&place.ok(&[&["train", file.as_str()], &short[..]].concat()));
-        assert_eq!(built_in["metric"], own["metric"], "{name}");
-    }
-}
-
-#[test]
-fn the_recipes_of_papers_take_a_step_when_they_are_made_narrow() {
-    let place = Place::new();
-    class_data(&place);
-    let narrow = ["--quiet", "--json", "--set", "train.steps=1", "--set", "train.warmup=0", "--set", "model.width=16"];
-    let smaller = ["--set", "model.layers=1", "--set", "model.feed_forward=16", "--set", "train.batch=2"];
-    for name in NAMES.into_iter().filter(|name| name.ends_with("-paper")) {
-        let more: &[&str] = match name {
-            "image-cifar10-paper" => &["--set", "data.size=32"],
-            "listops-paper" => &["--set", "data.shortest=10", "--set", "data.longest=50"],
-            _ => &[],
-        };
-        let report = last_json(&place.ok(&[&["train", name], &narrow[..], &smaller[..], more].concat()));
-        assert_eq!(report["steps"], 1, "{name}");
-        let cost = last_json(&place.ok(&["inspect", name, "--json", "--set", "train.batch=1"]));
-        assert!(cost["parameters"].as_u64().unwrap() > 50_000, "{name}: {cost}");
     }
 }
 
