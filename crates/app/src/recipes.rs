@@ -25,13 +25,18 @@ macro_rules! built_in {
 }
 
 /// All of them, in the order in which they are listed.
-pub const BUILT_IN: [BuiltIn; 19] = built_in![
+pub const BUILT_IN: [BuiltIn; 24] = built_in![
     "nt-expressive",
     "nt-dot",
     "nt-multitask",
     "shakespeare-char",
     "reverse-map",
     "translate-multi30k",
+    "translate-iwslt17",
+    "translate-iwslt17-paper",
+    "translate-wmt14",
+    "translate-wmt14-paper",
+    "translate-wmt17",
     "lm-text",
     "lm-wikitext",
     "lm-wikitext-paper",

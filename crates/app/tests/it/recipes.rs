@@ -2,13 +2,18 @@
 
 use crate::support::{Place, last_json};
 
-const NAMES: [&str; 19] = [
+const NAMES: [&str; 24] = [
     "nt-expressive",
     "nt-dot",
     "nt-multitask",
     "shakespeare-char",
     "reverse-map",
     "translate-multi30k",
+    "translate-iwslt17",
+    "translate-iwslt17-paper",
+    "translate-wmt14",
+    "translate-wmt14-paper",
+    "translate-wmt17",
     "lm-text",
     "lm-wikitext",
     "lm-wikitext-paper",
@@ -33,8 +38,12 @@ fn small(name: &str) -> Vec<&'static str> {
         _ if name.ends_with("-paper") => &["model.context=16"],
         _ => return Vec::new(),
     };
-    let narrow = ["model.layers=1", "model.width=16", "model.heads=2", "model.feed_forward=16"];
-    narrow.iter().chain(more).flat_map(|edit| ["--set", edit]).collect()
+    let layers: &[&str] = match name.starts_with("translate") {
+        true => &["model.encoder_layers=1", "model.decoder_layers=1"],
+        false => &["model.layers=1"],
+    };
+    let narrow = ["model.width=16", "model.heads=2", "model.feed_forward=16"];
+    layers.iter().chain(&narrow).chain(more).flat_map(|edit| ["--set", edit]).collect()
 }
 
 #[test]
@@ -82,13 +91,25 @@ fn the_recipes_of_papers_tell_what_they_cost() {
 fn texts(place: &Place) {
     std::fs::create_dir_all(place.path("datasets/tinyshakespeare")).unwrap();
     place.write("datasets/tinyshakespeare/input.txt", "To be, or not to be, that is the question.\n".repeat(40));
-    let texts: [(&str, &[&str]); 6] = [
+    let texts: [(&str, &[&str]); 10] = [
         ("us-presidential", &["state_union.train.txt.gz", "state_union.valid.txt.gz"]),
         ("wikitext-2", &["wiki.train.tokens", "wiki.valid.tokens"]),
         ("wikitext-2-raw", &["wiki.train.raw", "wiki.valid.raw"]),
         ("wikitext-103", &["wiki.train.tokens", "wiki.valid.tokens"]),
         ("wikitext-103-raw", &["wiki.train.raw", "wiki.valid.raw"]),
         ("multi30k", &["train.de.gz", "train.en.gz", "val.de.gz", "val.en.gz"]),
+        ("wmt-en-de-10k", &["train.de.gz", "train.en.gz", "valid.de.gz", "valid.en.gz"]),
+        ("wmt14", &["train.de", "train.en", "newstest2013.de", "newstest2013.en"]),
+        ("debian-l10n/cs", &["train.cs.gz", "train.en.gz", "valid.cs.gz", "valid.en.gz"]),
+        (
+            "iwslt2017/de-en",
+            &[
+                "train.tags.de-en.de",
+                "train.tags.de-en.en",
+                "IWSLT17.TED.dev2010.de-en.de.xml",
+                "IWSLT17.TED.dev2010.de-en.en.xml",
+            ],
+        ),
     ];
     for (folder, parts) in texts {
         std::fs::create_dir_all(place.path(&format!("datasets/{folder}"))).unwrap();

@@ -4,6 +4,7 @@
 
 mod classes;
 mod files;
+mod fingerprint;
 mod masked_text;
 mod metric;
 mod nt;

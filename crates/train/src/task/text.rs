@@ -1,10 +1,10 @@
 //! Text: blocks at random places of the training part, judged on the validation part.
 
 use anther_data::text::CharText;
-use anther_data::{DataDir, RandomBlocks, SequentialBlocks, Split, Tokens};
+use anther_data::{DataDir, RandomBlocks, SequentialBlocks, Split};
 use anther_tensor::Tensor;
-use sha2::{Digest, Sha256};
 
+use super::fingerprint::Fingerprint;
 use super::part::TextParts;
 use super::{Metric, Symbols, Task, TaskError};
 use crate::batch::Batch;
@@ -55,22 +55,15 @@ impl TextTraining {
 
 /// SHA-256 of what the tokens are and of all tokens in order.
 pub(super) fn fingerprint(parts: &TextParts) -> String {
-    let mut hasher = Sha256::new();
+    let mut digest = Fingerprint::default();
     match &parts.symbols {
-        Symbols::Characters(vocabulary) => hasher.update(String::from(vocabulary.clone())),
-        Symbols::Text(tokenizer) => hasher.update(tokenizer.to_json()),
+        Symbols::Characters(vocabulary) => digest.bytes(String::from(vocabulary.clone())),
+        Symbols::Text(tokenizer) => digest.bytes(tokenizer.to_json()),
         Symbols::Sides(_) | Symbols::Numbers(_) | Symbols::Examples { .. } => {}
     }
-    let mut add = |tokens: &Tokens| {
-        hasher.update((tokens.len() as u64).to_le_bytes());
-        for part in tokens.chunks(4096) {
-            let bytes: Vec<u8> = part.iter().flat_map(|token| token.to_le_bytes()).collect();
-            hasher.update(bytes);
-        }
-    };
-    add(&parts.train);
-    add(&parts.validation);
-    hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect()
+    digest.tokens(&parts.train);
+    digest.tokens(&parts.validation);
+    digest.finish()
 }
 
 impl Task for TextTraining {

@@ -7,8 +7,8 @@ use anther_data::DataDir;
 use anther_data::parallel::{self, BatchLimit, PairBatches, PairEpoch, ParallelText, Part};
 use anther_data::tokenizer::Tokenizer;
 use anther_tensor::Tensor;
-use sha2::{Digest, Sha256};
 
+use super::fingerprint::Fingerprint;
 use super::{Metric, Symbols, Task, TaskError, files};
 use crate::batch::Batch;
 use crate::recipe::{DataConfig, Recipe};
@@ -69,24 +69,20 @@ impl TranslationTraining {
         let (context, config) = (recipe.model.context(), &recipe.train);
         let limit = recipe.data.max_tokens.map_or(BatchLimit::Rows(config.batch), BatchLimit::Tokens);
         let tokens = symbols.pair_tokens().ok_or(TaskError::Kind)?;
-        let mut digest = Sha256::new();
+        let mut digest = Fingerprint::default();
         let mut batches = |part: Part, text: &ParallelText| {
             let pairs = encoded(text, &symbols)?;
             if !pairs.iter().any(|pair| pair.iter().all(|side| side.len() < context)) {
                 return Err(TaskError::TooLong { part: part.name(), pairs: pairs.len(), context });
             }
-            for side in pairs.iter().flatten() {
-                digest.update((side.len() as u64).to_le_bytes());
-                let bytes: Vec<u8> = side.iter().flat_map(|token| token.to_le_bytes()).collect();
-                digest.update(bytes);
-            }
+            pairs.iter().flatten().for_each(|side| digest.tokens(side));
             Ok(PairBatches::new(pairs, limit, context, tokens)?)
         };
         let [train, validation] = [batches(Part::Train, texts[0])?, batches(Part::Validation, texts[1])?];
         for (_, file) in symbols.files().unwrap_or_default() {
-            digest.update(file);
+            digest.bytes(file);
         }
-        let fingerprint = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let fingerprint = digest.finish();
         let epoch = RefCell::new(None);
         Ok(TranslationTraining { symbols, train, validation, epoch, seed: config.seed, fingerprint })
     }

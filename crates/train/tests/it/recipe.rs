@@ -131,7 +131,7 @@ const REFUSED: [(&[&str], &str, &str); 76] = [
         "softmax",
     ),
     (&["model.vocab_size=9"], "model.vocab_size", "unknown key"),
-    (&["data.name=x"], "data.name", "change data.task"),
+    (&["data.name=x"], "data.name", "reads no file"),
     (&["data.hold_out=0.1"], "data", "tasks that tell classes"),
     (&["model.kind=classifier"], "model.kind", "no classes to tell"),
     (&["data.task=images", "data.name=x"], "model.kind", "classifier"),

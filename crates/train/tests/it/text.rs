@@ -84,7 +84,7 @@ fn a_run_is_resumed_with_its_tokens_and_refuses_another_text() {
     assert_eq!(resumed.parameters.values(), whole.parameters.values());
     std::fs::write(place.path().join("pets.train.txt"), TEXT.repeat(29) + "other words\n").unwrap();
     let error = whole.evaluate(&none()).unwrap_err().to_string();
-    assert!(error.contains("other characters or tokens"), "{error}");
+    assert!(error.contains("other characters, tokens"), "{error}");
 }
 
 /// A model whose parameters are all 0 gives every token the same probability.

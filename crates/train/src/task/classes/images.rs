@@ -3,11 +3,11 @@
 use anther_data::images::{ImageDataSet, ImageSet, ImageViews};
 use anther_data::{DataDir, LabelledBatch};
 use anther_transformer::ExampleForm;
-use sha2::{Digest, Sha256};
 
 use super::{Part, Source};
 use crate::recipe::DataConfig;
 use crate::task::TaskError;
+use crate::task::fingerprint::Fingerprint;
 
 pub(super) struct Images {
     set: ImageDataSet,
@@ -59,11 +59,11 @@ impl Source for Images {
         Ok(())
     }
 
-    fn digest(&self, hasher: &mut Sha256) {
+    fn digest(&self, digest: &mut Fingerprint) {
         for set in [&self.set.train, &self.set.test] {
-            hasher.update((set.len() as u64).to_le_bytes());
-            hasher.update(&set.pixels);
-            set.labels.iter().for_each(|label| hasher.update(label.to_le_bytes()));
+            digest.bytes((set.len() as u64).to_le_bytes());
+            digest.bytes(&set.pixels);
+            set.labels.iter().for_each(|label| digest.bytes(label.to_le_bytes()));
         }
     }
 }

@@ -3,11 +3,11 @@
 use anther_data::listops::{CLASSES, ListOps, ListOpsTable, TOKENS};
 use anther_data::{DataDir, LabelledBatch, Split};
 use anther_transformer::ExampleForm;
-use sha2::{Digest, Sha256};
 
 use super::{Part, Source};
 use crate::recipe::Recipe;
 use crate::task::TaskError;
+use crate::task::fingerprint::Fingerprint;
 
 /// Examples that are drawn for the validation and for the test part each, as many as the Long Range Arena has.
 const MEASURED: usize = 2000;
@@ -70,9 +70,9 @@ impl Source for Drawn {
         Ok(self.task.refill(self.seed, split, &lists, batch)?)
     }
 
-    fn digest(&self, hasher: &mut Sha256) {
+    fn digest(&self, digest: &mut Fingerprint) {
         // Nothing but the recipe.
-        hasher.update("listops");
+        digest.bytes("listops");
     }
 }
 
@@ -115,11 +115,11 @@ impl Source for Files {
         Ok(())
     }
 
-    fn digest(&self, hasher: &mut Sha256) {
+    fn digest(&self, digest: &mut Fingerprint) {
         for table in &self.0 {
-            hasher.update((table.len() as u64).to_le_bytes());
+            digest.bytes((table.len() as u64).to_le_bytes());
             for list in 0..table.len() {
-                hasher.update(table.list(list).iter().flat_map(|token| token.to_le_bytes()).collect::<Vec<u8>>());
+                digest.tokens(table.list(list));
             }
         }
     }

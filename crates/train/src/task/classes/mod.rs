@@ -7,11 +7,11 @@ mod series;
 use anther_data::{DataDir, LabelledBatch, epoch_batch, hold_out};
 use anther_tensor::Tensor;
 use anther_transformer::ExampleForm;
-use sha2::{Digest, Sha256};
 
 use super::{Metric, Symbols, Task, TaskError};
 use crate::batch::Batch;
 use crate::recipe::{Recipe, TaskKind};
+use crate::task::fingerprint::Fingerprint;
 
 /// Which examples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +45,7 @@ trait Source {
     }
 
     /// Adds all that the examples depend on beside the recipe.
-    fn digest(&self, hasher: &mut Sha256);
+    fn digest(&self, digest: &mut Fingerprint);
 }
 
 /// Examples of one kind with the batches of a recipe.
@@ -79,15 +79,15 @@ impl ClassTraining {
             share if share > 0.0 => hold_out(&source.labels(), share, seed),
             _ => ((0..source.count(Part::Train)).collect(), Vec::new()),
         };
-        let mut hasher = Sha256::new();
-        source.digest(&mut hasher);
+        let mut digest = Fingerprint::default();
+        source.digest(&mut digest);
         Ok(ClassTraining {
             symbols: Symbols::Examples { form: source.form(), classes: source.classes() },
             train,
             held_out,
             seed,
             batch: recipe.train.batch,
-            fingerprint: hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect(),
+            fingerprint: digest.finish(),
             source,
         })
     }

@@ -3,11 +3,11 @@
 use anther_data::series::{PreparedSeries, SeriesPart};
 use anther_data::{DataDir, LabelledBatch};
 use anther_transformer::ExampleForm;
-use sha2::{Digest, Sha256};
 
 use super::{Part, Source};
 use crate::recipe::DataConfig;
 use crate::task::TaskError;
+use crate::task::fingerprint::Fingerprint;
 
 pub(super) struct SeriesSource(PreparedSeries);
 
@@ -47,15 +47,15 @@ impl Source for SeriesSource {
         Ok(())
     }
 
-    fn digest(&self, hasher: &mut Sha256) {
+    fn digest(&self, digest: &mut Fingerprint) {
         for part in [&self.0.train, &self.0.test] {
-            hasher.update((part.len() as u64).to_le_bytes());
+            digest.bytes((part.len() as u64).to_le_bytes());
             for values in part.values.chunks(4096) {
-                hasher.update(values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>());
+                digest.bytes(values.iter().flat_map(|value| value.to_le_bytes()).collect::<Vec<u8>>());
             }
             for (length, label) in part.lengths.iter().zip(&part.labels) {
-                hasher.update((*length as u64).to_le_bytes());
-                hasher.update(label.to_le_bytes());
+                digest.bytes((*length as u64).to_le_bytes());
+                digest.bytes(label.to_le_bytes());
             }
         }
     }
