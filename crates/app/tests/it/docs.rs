@@ -59,7 +59,10 @@ fn every_key_of_a_recipe_is_explained_with_its_default() {
         ("data", "name"),
         ("data", "size"),
         ("data", "path"),
-        ("data", "name"),
+        ("data", "source"),
+        ("data", "target"),
+        ("data", "joint"),
+        ("data", "max_tokens"),
         ("data", "train"),
         ("data", "validation"),
         ("data", "test"),
@@ -144,6 +147,29 @@ fn every_command_of_the_readme_parses() {
         checked += 1;
     }
     assert!(checked >= 4, "only {checked} commands were found");
+}
+
+#[test]
+fn every_command_of_the_pages_parses() {
+    let mut checked = 0;
+    for page in ["docs/tasks.md", "docs/results.md", "docs/runs.md"] {
+        let text = document(page);
+        let commands = text.lines().filter_map(|line| line.strip_prefix("    anther "));
+        for command in commands.map(|line| line.split(" < ").next().expect("split gives at least one part")) {
+            // What stands between quotes is one word.
+            let parts = command.split(['"', '\'']).enumerate();
+            let words: Vec<&str> = parts
+                .flat_map(|(i, part)| match i % 2 {
+                    0 => part.split_whitespace().collect(),
+                    _ => vec![part],
+                })
+                .collect();
+            let out = Command::new(env!("CARGO_BIN_EXE_anther")).args(&words).arg("--help").output().unwrap();
+            assert!(out.status.success(), "{page}: {words:?}: {}", String::from_utf8_lossy(&out.stderr));
+            checked += 1;
+        }
+    }
+    assert!(checked >= 20, "only {checked} commands were found");
 }
 
 #[test]
