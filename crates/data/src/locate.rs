@@ -71,21 +71,28 @@ impl DataDir {
         }
     }
 
-    /// The folder that a person means by `name`: a path as it is, if it is absolute, begins with `.` or `..`, or is there; else the folder of that name below
+    /// The file or folder that a person means by `name`: a path as it is, if it is absolute, begins with `.` or `..`, or is there; else what has that name below
     /// `family` in the data directory (`uea/JapaneseVowels`), or else in the data directory itself.
+    ///
+    /// # Errors
+    /// As [`find`](Self::find).
+    pub fn named(&self, name: &str, family: Option<&str>) -> Result<PathBuf, DataError> {
+        let plain = Path::new(name);
+        // A path that is no place below a data directory can only be meant as it is, and fails by its own name.
+        let meant = matches!(plain.components().next(), Some(Component::CurDir | Component::ParentDir));
+        if plain.is_absolute() || meant || plain.exists() {
+            return Ok(plain.to_path_buf());
+        }
+        let within = family.map(|family| Path::new(family).join(plain)).filter(|path| self.root.join(path).exists());
+        self.find(within.as_deref().unwrap_or(plain))
+    }
+
+    /// The folder that a person means by `name`, as [`named`](Self::named) finds it.
     ///
     /// # Errors
     /// As [`find`](Self::find), and [`DataError::NotAFolder`].
     pub fn folder(&self, name: &str, family: Option<&str>) -> Result<PathBuf, DataError> {
-        let plain = Path::new(name);
-        let meant = matches!(plain.components().next(), Some(Component::CurDir | Component::ParentDir));
-        let path = if plain.is_absolute() || meant || plain.exists() {
-            plain.to_path_buf()
-        } else {
-            let within =
-                family.map(|family| Path::new(family).join(plain)).filter(|path| self.root.join(path).exists());
-            self.find(within.as_deref().unwrap_or(plain))?
-        };
+        let path = self.named(name, family)?;
         match path.metadata() {
             Ok(found) if found.is_dir() => Ok(path),
             Ok(_) => Err(DataError::NotAFolder { path }),

@@ -93,8 +93,15 @@ impl TrainedModel {
     /// [`TrainError`] if the data cannot be used or have other tokens than the model.
     pub fn evaluate(&self, data: &DataDir) -> Result<(Metric, Evaluation), TrainError> {
         let task = self.task(data)?;
-        let mut batches = EvaluationSet::new(task.evaluation()?);
-        Ok((task.metric(), batches.measure(&self.model, &self.parameters)))
+        Ok((task.metric(), self.measure(&*task)?))
+    }
+
+    /// Measures the model on the evaluation of its [task](Self::task), which costs reading the data once for several measurements.
+    ///
+    /// # Errors
+    /// [`TrainError`] if the data cannot give the batches.
+    pub fn measure(&self, task: &dyn Task) -> Result<Evaluation, TrainError> {
+        Ok(EvaluationSet::new(task.evaluation()?).measure(&self.model, &self.parameters))
     }
 
     /// Measures a causal language model on a whole part of its text; see [`Protocol`].
@@ -133,12 +140,12 @@ impl TrainedModel {
         Ok(EvaluationSet::new(batches).measure(&self.model, &self.parameters))
     }
 
-    /// Measures the model on the test part of its data, if they have one beside what the evaluation of the recipe is made of.
+    /// Measures the model on the test part of its [task](Self::task), if there is one beside what the evaluation is made of.
     ///
     /// # Errors
-    /// [`TrainError`] if the data cannot be used or have other tokens than the model.
-    pub fn test(&self, data: &DataDir) -> Result<Option<Evaluation>, TrainError> {
-        let batches = self.task(data)?.test()?;
+    /// [`TrainError`] if the data cannot give the batches.
+    pub fn test(&self, task: &dyn Task) -> Result<Option<Evaluation>, TrainError> {
+        let batches = task.test()?;
         Ok(batches.map(|batches| EvaluationSet::new(batches).measure(&self.model, &self.parameters)))
     }
 

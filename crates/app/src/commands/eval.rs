@@ -20,15 +20,17 @@ pub fn run(args: &EvalArgs) -> Result<u8, Failure> {
     let trained = load(&args.run, &args.checkpoint)?;
     let data = data_dir(&args.data);
     let text = of_text(args, &trained, &data)?;
-    let (metric, evaluation) = match (trained.recipe.data.task, args.split) {
+    let (metric, evaluation, test) = match (trained.recipe.data.task, args.split) {
         (TaskKind::MaskedText, Some(split)) => {
-            (Metric::MaskedPerplexity, trained.masked_evaluation(&data, split.into())?)
+            (Metric::MaskedPerplexity, trained.masked_evaluation(&data, split.into())?, None)
         }
         // What is measured during training says nothing about the test part.
         (TaskKind::Text, Some(SplitArg::Test)) => return print_text(args, &trained, text.as_ref()),
-        _ => trained.evaluate(&data)?,
+        _ => {
+            let task = trained.task(&data)?;
+            (task.metric(), trained.measure(&*task)?, trained.test(&*task)?)
+        }
     };
-    let test = trained.test(&data)?;
     if args.json {
         let mut answer = json!({
             "run_dir": args.run.to_string_lossy(),

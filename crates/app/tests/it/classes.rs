@@ -1,12 +1,8 @@
 //! Images, series and lists from files to accuracy, and what is said about files that are not as they should be.
 
 use std::fs;
-use std::io::Write;
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
-
-use crate::support::{Place, last_json};
+use crate::support::{Place, gzip, idx, last_json};
 
 /// Small models and short runs.
 const TINY: [&str; 18] = [
@@ -29,19 +25,6 @@ const TINY: [&str; 18] = [
     "--set",
     "train.schedule=constant",
 ];
-
-fn idx(axes: &[u32], elements: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![0, 0, 8, axes.len() as u8];
-    bytes.extend(axes.iter().flat_map(|axis| axis.to_be_bytes()));
-    bytes.extend(elements);
-    bytes
-}
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
-}
 
 /// Images of 8 × 8 pixels, bright in one of six bands: the class.
 fn bands(count: usize, from: usize) -> (Vec<u8>, Vec<u8>) {

@@ -1,6 +1,6 @@
 //! The recipes that are compiled in.
 
-use crate::support::{Place, last_json};
+use crate::support::{Place, idx, last_json};
 
 const NAMES: [&str; 24] = [
     "nt-expressive",
@@ -123,16 +123,11 @@ fn texts(place: &Place) {
 /// Data sets of the recipes that tell classes, as small as they can be.
 fn class_data(place: &Place) {
     let folder = |name: &str| std::fs::create_dir_all(place.path(name)).unwrap();
-    let idx = |axes: &[u32], size: usize| {
-        let mut bytes = vec![0, 0, 8, axes.len() as u8];
-        bytes.extend(axes.iter().flat_map(|axis| axis.to_be_bytes()));
-        bytes.extend((0..size).map(|i| if axes.len() == 1 { (i % 3) as u8 } else { (i * 37 % 251) as u8 }));
-        bytes
-    };
+    let pixels: Vec<u8> = (0..6 * 784).map(|i| (i * 37 % 251) as u8).collect();
     folder("datasets/mnist");
     for part in ["train", "t10k"] {
-        place.write(&format!("datasets/mnist/{part}-images-idx3-ubyte"), idx(&[6, 28, 28], 6 * 784));
-        place.write(&format!("datasets/mnist/{part}-labels-idx1-ubyte"), idx(&[6], 6));
+        place.write(&format!("datasets/mnist/{part}-images-idx3-ubyte"), idx(&[6, 28, 28], &pixels));
+        place.write(&format!("datasets/mnist/{part}-labels-idx1-ubyte"), idx(&[6], &[0, 1, 2, 0, 1, 2]));
     }
     let record = |labels: &[u8]| [labels.to_vec(), (0..3072).map(|i| (i * 7 % 253) as u8).collect()].concat();
     folder("datasets/cifar10");

@@ -1,10 +1,13 @@
 //! Running the program in a folder of its own.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 
@@ -34,6 +37,21 @@ pub const TINY_NT: [&str; 6] = ["--set", "train.batch=5", "--set", "train.warmup
 
 /// How long something that must happen may take before the test gives up: far longer than it ever takes.
 const PATIENCE: Duration = Duration::from_secs(120);
+
+/// These bytes packed with gzip.
+pub fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// A file in the format of MNIST with these axes.
+pub fn idx(axes: &[u32], elements: &[u8]) -> Vec<u8> {
+    let mut bytes = vec![0, 0, 8, axes.len() as u8];
+    bytes.extend(axes.iter().flat_map(|axis| axis.to_be_bytes()));
+    bytes.extend(elements);
+    bytes
+}
 
 /// A folder to run the program in.
 pub struct Place {

@@ -1,10 +1,6 @@
 //! Text in tokens from the command line: training, perplexity by every protocol, generation, masked text, and files that are not what they should be.
 
-use flate2::Compression;
-use flate2::write::GzEncoder;
-use std::io::Write;
-
-use crate::support::{Place, last_json};
+use crate::support::{Place, gzip, last_json};
 
 const LINE: &str = " the quick brown fox – it jumps over the lazy dog .\n";
 
@@ -12,9 +8,7 @@ const LINE: &str = " the quick brown fox – it jumps over the lazy dog .\n";
 fn place() -> Place {
     let place = Place::new();
     std::fs::create_dir_all(place.path("datasets/fables")).unwrap();
-    let mut packer = GzEncoder::new(Vec::new(), Compression::default());
-    packer.write_all(LINE.repeat(40).as_bytes()).unwrap();
-    place.write("datasets/fables/fox.train.txt.gz", packer.finish().unwrap());
+    place.write("datasets/fables/fox.train.txt.gz", gzip(LINE.repeat(40).as_bytes()));
     place.write("datasets/fables/fox.valid.txt", LINE.repeat(9));
     place.write("datasets/fables/fox.test.txt", LINE.repeat(7));
     let recipe = "data = { task = \"text\", name = \"fables\", tokenizer = { kind = \"bpe\", size = 290 } }\n\

@@ -1,9 +1,7 @@
 //! Translation through the program: trained on files of the usual names, scored, and what is refused.
 
-use std::io::Write;
-
 use crate::pairs::translate;
-use crate::support::{Place, last_json};
+use crate::support::{Place, gzip, last_json};
 
 const TINY: &str = r#"# Colours and animals
 [data]
@@ -57,9 +55,7 @@ fn place() -> Place {
             let chosen = sentences(side).into_iter().enumerate().filter(|(i, _)| (i % 4 == 1) == validation);
             chosen.map(|(_, line)| line + "\n").collect::<String>()
         };
-        let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::default());
-        packed.write_all(lines(false).as_bytes()).unwrap();
-        place.write(&format!("animals/train.{language}.gz"), packed.finish().unwrap());
+        place.write(&format!("animals/train.{language}.gz"), gzip(lines(false).as_bytes()));
         place.write(&format!("animals/val.{language}"), lines(true));
         place.write(&format!("animals/test.{language}"), lines(true));
     }

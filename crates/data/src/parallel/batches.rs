@@ -102,6 +102,7 @@ impl PairBatches {
     pub fn epoch(&self, seed: u64, epoch: u64) -> PairEpoch {
         let mut pairs = permutation(seed, epoch, self.pairs.len());
         pairs.sort_by_key(|&pair| length(&self.pairs[pair]));
+        // The complement of the seed has numbers of its own, so the order of batches says nothing about that of pairs.
         PairEpoch { pairs, batches: permutation(!seed, epoch, self.batches.len()) }
     }
 

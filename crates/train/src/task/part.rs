@@ -106,9 +106,9 @@ enum Source {
 impl Source {
     fn find(config: &DataConfig, data: &DataDir) -> Result<Self, TaskError> {
         if let Some(path) = &config.path {
-            return Ok(Source::File(files::find(path, data)?));
+            return Ok(Source::File(data.named(path, None)?));
         }
-        let folder = files::find(config.name.as_deref().ok_or(TaskError::Kind)?, data)?;
+        let folder = data.folder(config.name.as_deref().ok_or(TaskError::Kind)?, None)?;
         let names = PartNames {
             train: config.train.as_deref(),
             validation: config.validation.as_deref(),

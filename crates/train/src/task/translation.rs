@@ -46,7 +46,7 @@ fn find(config: &DataConfig, data: &DataDir, part: Part) -> Result<[PathBuf; 2],
         Part::Validation => &config.validation,
         Part::Test => &config.test,
     };
-    Ok(parallel::find(&files::find(name, data)?, [source, target], part, file.as_deref())?)
+    Ok(parallel::find(&data.folder(name, None)?, [source, target], part, file.as_deref())?)
 }
 
 impl TranslationTraining {
