@@ -8,6 +8,8 @@ use anther_train::task::TextSplit;
 use clap::{ArgGroup, Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::commands::train::seeds::Seeds;
+
 /// Invent, train and compare attention mechanisms on a CPU.
 #[derive(Debug, Parser)]
 #[command(name = "anther", version, max_term_width = 100, arg_required_else_help = true)]
@@ -115,6 +117,10 @@ pub struct TrainArgs {
     /// Seed of the initial values and of the data, the same as --set train.seed=N
     #[arg(long, value_name = "N", conflicts_with = "resume")]
     pub seed: Option<u64>,
+    /// One run for each of these seeds, such as 1..5 (both included) or 1,2,7, and their mean and standard deviation; the runs go into DIR/seed-N of
+    /// --out [default: the next free runs/RECIPE-seeds-N], and the same command goes on where it was stopped
+    #[arg(long, value_name = "SEEDS", conflicts_with_all = ["resume", "seed"])]
+    pub seeds: Option<Seeds>,
     /// End with one line of JSON on the standard output
     #[arg(long)]
     pub json: bool,

@@ -8,6 +8,7 @@
 //! | `progress` | what a training run says while it goes |
 //! | `memory` | whether a recipe can fit the machine |
 //! | `signals`, `compute` | what the process is told: to stop, how many threads, which instructions |
+//! | `cost`, `scores` | what results have in common: what they took, and how near translations are |
 //! | `failure`, `input`, `output` | exit codes, texts that are given, the error stream, the result stream |
 //!
 //! The result goes to the standard output and nothing else does; everything a person watches goes to the error stream.
@@ -16,6 +17,7 @@
 mod cli;
 mod commands;
 mod compute;
+mod cost;
 mod failure;
 mod heat_map;
 mod input;

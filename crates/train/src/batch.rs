@@ -184,6 +184,15 @@ impl Part {
         self.weights = weights(predicted, &rows);
     }
 
+    /// The places that something is predicted at, padding included; of examples to be classified, all that the model sees, `context` each.
+    #[must_use]
+    pub fn places(&self, context: usize) -> usize {
+        match self.inputs {
+            Inputs::Examples { .. } => self.targets.data().len() * context,
+            Inputs::Sequences(_) | Inputs::Pairs { .. } => self.targets.data().len(),
+        }
+    }
+
     /// The sum of the weights.
     #[must_use]
     pub fn weight(&self) -> f64 {

@@ -2,6 +2,7 @@
 
 use anther_kernels::row_argmax;
 use anther_tensor::{Parameters, Tape};
+use anther_transformer::Measure;
 
 use crate::batch::{Batch, Part};
 use crate::model::Model;
@@ -18,6 +19,10 @@ pub struct Evaluation {
     pub counted: f64,
     /// The share of the targets that count that are among the five likeliest classes, where classes are told and there are more than five.
     pub top5: Option<f64>,
+    /// Places of the batches that something is predicted at, padding included; of examples to be classified, all places that the model sees.
+    pub tokens: usize,
+    /// Floating-point operations of the products.
+    pub flops: u64,
 }
 
 impl Evaluation {
@@ -65,10 +70,13 @@ impl EvaluationSet {
     /// If a batch does not fit the model.
     pub fn measure(&mut self, model: &Model, parameters: &Parameters<f32>) -> Evaluation {
         let (mut loss, mut right, mut near, mut total, mut places) = (0.0, 0.0, 0.0, 0.0, 0);
+        let (mut tokens, mut flops) = (0, 0);
         for part in &self.batches {
             let Part { targets, weights, .. } = part;
             let tape = Tape::inference(parameters);
             let logits = model.logits(&tape, part);
+            flops += tape.flops();
+            tokens += part.places(model.context());
             let weight = part.weight();
             loss += weight * f64::from(logits.cross_entropy(targets, Some(weights), 0.0).value().item());
             self.likeliest.resize(targets.data().len(), 0);
@@ -87,7 +95,7 @@ impl EvaluationSet {
         #[expect(clippy::cast_precision_loss, reason = "places are below 2^53")]
         let counted = total / places as f64;
         let top5 = (model.tells_classes() && model.vocabulary() > FEW).then(|| near / total);
-        Evaluation { loss: loss / total, accuracy: right / total, counted, top5 }
+        Evaluation { loss: loss / total, accuracy: right / total, counted, top5, tokens, flops }
     }
 }
 

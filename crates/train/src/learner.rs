@@ -2,7 +2,7 @@
 
 use anther_kernels::first_non_finite;
 use anther_tensor::{Gradients, Parameters, Randomness, Tape, Tensor};
-use anther_transformer::{ConfigError, Measure};
+use anther_transformer::{ConfigError, Measure, TRAINING_COST};
 
 use crate::batch::{Batch, Part};
 use crate::evaluate::{Evaluation, EvaluationSet};
@@ -63,6 +63,8 @@ pub struct StepResult {
     pub gradient_norm: f64,
     /// Places of the batch that something is predicted at, padding included; of examples to be classified, all places that the model sees.
     pub tokens: usize,
+    /// Floating-point operations of the products, forward and backward; parts whose targets do not count are not computed.
+    pub flops: u64,
 }
 
 /// A model, its optimiser and its data.
@@ -139,7 +141,7 @@ impl Learner {
         self.task.batch(self.steps, &mut self.batch)?;
         self.gradients.clear();
         let (parts, rows) = (self.config.accumulate, self.batch.rows());
-        let (mut loss, mut total) = (0.0, 0.0);
+        let (mut loss, mut total, mut flops) = (0.0, 0.0, 0);
         for i in 0..parts {
             // A batch of fewer rows than usual has parts of unequal sizes.
             let range = i * rows / parts..(i + 1) * rows / parts;
@@ -163,16 +165,17 @@ impl Learner {
             let mean = self.model.loss(&tape, part, self.config.label_smoothing);
             loss += weight * f64::from(mean.value().item());
             total += weight;
+            flops += TRAINING_COST * tape.flops();
             #[expect(clippy::cast_possible_truncation, reason = "tokens of a batch are below 2^26")]
             let cotangent = Tensor::full(mean.shape(), weight as f32);
             tape.backward(&mean, Some(cotangent), &mut self.gradients);
         }
         let mean = if total == 0.0 { 0.0 } else { 1.0 / total };
-        self.apply(loss * mean, mean)
+        self.apply(loss * mean, mean, flops)
     }
 
     /// The second half of a step: changes the parameters along `mean · gradients`.
-    fn apply(&mut self, loss: f64, mean: f64) -> Result<StepResult, LearnError> {
+    fn apply(&mut self, loss: f64, mean: f64, flops: u64) -> Result<StepResult, LearnError> {
         let step = self.steps + 1;
         let norm = gradient_norm(&self.parameters, &mut self.gradients).map_err(|cause| LearnError::NotFinite {
             step,
@@ -193,7 +196,7 @@ impl Learner {
         }
         let places = || self.batch.rows() * self.model.context();
         let tokens = self.batch.predicted().map_or_else(places, |batch| batch.inputs.len());
-        Ok(StepResult { step, loss, learning_rate, gradient_norm: norm, tokens })
+        Ok(StepResult { step, loss, learning_rate, gradient_norm: norm, tokens, flops })
     }
 
     /// Measures the model on the batches of the task's evaluation: the moving average of the weights if the recipe keeps one.

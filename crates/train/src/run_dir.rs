@@ -59,6 +59,30 @@ pub enum RunDirError {
     },
 }
 
+/// Makes the first free directory `<parent>/<name>-<n>`, `n` from 1. Characters of the name other than letters, digits, `.`, `_` and `-` become `-`.
+///
+/// # Errors
+/// Whatever the file system says.
+pub fn create_numbered_dir(parent: &Path, name: &str) -> Result<PathBuf, FsError> {
+    std::fs::create_dir_all(parent).map_err(FsError::at("create the directory", parent))?;
+    let plain = |c: char| {
+        if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '-' }
+    };
+    let name: String = name.chars().take(80).map(plain).collect();
+    let taken = Disk.list(parent).map_err(FsError::at("list", parent))?;
+    let number = |taken: &String| taken.strip_prefix(&name)?.strip_prefix('-')?.parse::<u64>().ok();
+    let mut next = taken.iter().filter_map(number).max().unwrap_or(0).saturating_add(1);
+    loop {
+        let path = parent.join(format!("{name}-{next}"));
+        match Disk.create_dir(&path) {
+            Ok(()) => return Ok(path),
+            // Another process was faster.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && next < u64::MAX => next += 1,
+            Err(error) => return Err(FsError::at("create the directory", &path)(error)),
+        }
+    }
+}
+
 /// A directory that holds a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RunDir {
@@ -77,8 +101,7 @@ impl RunDir {
         Self::start(path, recipe, facts)
     }
 
-    /// Starts a run in the first free directory `<parent>/<name>-<n>`, `n` from 1. Characters of the name other than
-    /// letters, digits, `.`, `_` and `-` become `-`.
+    /// Starts a run in a [numbered directory](create_numbered_dir).
     ///
     /// # Errors
     /// As [`RunDir::create`].
@@ -88,23 +111,7 @@ impl RunDir {
         recipe: &str,
         facts: &BTreeMap<String, String>,
     ) -> Result<Self, RunDirError> {
-        std::fs::create_dir_all(parent).map_err(FsError::at("create the directory", parent))?;
-        let plain = |c: char| {
-            if c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-') { c } else { '-' }
-        };
-        let name: String = name.chars().take(80).map(plain).collect();
-        let taken = Disk.list(parent).map_err(FsError::at("list", parent))?;
-        let number = |taken: &String| taken.strip_prefix(&name)?.strip_prefix('-')?.parse::<u64>().ok();
-        let mut next = taken.iter().filter_map(number).max().unwrap_or(0).saturating_add(1);
-        loop {
-            let path = parent.join(format!("{name}-{next}"));
-            match Disk.create_dir(&path) {
-                Ok(()) => return Self::start(&path, recipe, facts),
-                // Another process was faster.
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists && next < u64::MAX => next += 1,
-                Err(error) => return Err(FsError::at("create the directory", &path)(error).into()),
-            }
-        }
+        Self::start(&create_numbered_dir(parent, name)?, recipe, facts)
     }
 
     fn start(path: &Path, recipe: &str, facts: &BTreeMap<String, String>) -> Result<Self, RunDirError> {

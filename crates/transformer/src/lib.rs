@@ -49,4 +49,4 @@ pub use encoder_decoder::{
 pub use feed_forward::FeedForward;
 pub use masked_lm::{MaskedLm, MaskedLmConfig};
 pub use norm::Norm;
-pub use summary::{Measure, ModelSummary, ParameterRow};
+pub use summary::{Measure, ModelSummary, ParameterRow, TRAINING_COST};

@@ -7,6 +7,10 @@ use crate::classifier::{Classifier, ExampleForm, Examples};
 use crate::encoder_decoder::{EncoderDecoder, Sentences};
 use crate::masked_lm::MaskedLm;
 
+/// How many times the products of a forward pass a training step costs: the backward pass has two products for each. What `train.recompute` runs a second time
+/// is not counted, as is usual.
+pub const TRAINING_COST: u64 = 3;
+
 /// One parameter in a [`ModelSummary`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct ParameterRow {
@@ -27,7 +31,7 @@ pub struct ModelSummary {
     pub parameter_bytes: usize,
     /// Floating-point operations of a forward pass at full context, divided by the tokens that it predicts (of an encoder–decoder, those of the target; of a classifier, all
     /// that its blocks see).
-    /// Products only; training costs three times as much.
+    /// Products only; training costs [`TRAINING_COST`] times as much.
     pub forward_flops_per_token: u64,
     /// The most bytes of tensors that are alive at once in a training step of the given batch, beside parameters, gradients and
     /// optimiser state.

@@ -1,5 +1,7 @@
 //! `anther eval`: what a trained model reaches on data it was not trained on.
 
+use std::time::Instant;
+
 use anther_data::DataDir;
 use anther_train::evaluate::Evaluation;
 use anther_train::perplexity::{Perplexity, Protocol};
@@ -8,9 +10,11 @@ use anther_train::task::{Metric, TextSplit};
 use anther_train::trained::{TrainedModel, Which};
 use serde_json::json;
 
+use super::train::of_test;
 use super::{DONE, data_dir};
 use crate::cli::{CheckpointArgs, EvalArgs, ProtocolArg, SplitArg};
 use crate::compute::Compute;
+use crate::cost::Cost;
 use crate::failure::Failure;
 use crate::output;
 
@@ -20,16 +24,25 @@ pub fn run(args: &EvalArgs) -> Result<u8, Failure> {
     let trained = load(&args.run, &args.checkpoint)?;
     let data = data_dir(&args.data);
     let text = of_text(args, &trained, &data)?;
+    let began;
     let (metric, evaluation, test) = match (trained.recipe.data.task, args.split) {
         (TaskKind::MaskedText, Some(split)) => {
+            began = Instant::now();
             (Metric::MaskedPerplexity, trained.masked_evaluation(&data, split.into())?, None)
         }
         // What is measured during training says nothing about the test part.
         (TaskKind::Text, Some(SplitArg::Test)) => return print_text(args, &trained, text.as_ref()),
         _ => {
             let task = trained.task(&data)?;
+            began = Instant::now();
             (task.metric(), trained.measure(&*task)?, trained.test(&*task)?)
         }
+    };
+    let tokens = evaluation.tokens + test.map_or(0, |test| test.tokens);
+    let cost = Cost {
+        parameters: trained.parameters.count(),
+        flops_per_token: evaluation.flops / evaluation.tokens.max(1) as u64,
+        tokens_per_second: tokens as f64 / began.elapsed().as_secs_f64(),
     };
     if args.json {
         let mut answer = json!({
@@ -48,14 +61,12 @@ pub fn run(args: &EvalArgs) -> Result<u8, Failure> {
             answer["top5_accuracy"] = top5.into();
         }
         if let Some(test) = test {
-            answer["test"] = json!({ "loss": test.loss, "accuracy": test.accuracy });
-            if let Some(top5) = test.top5 {
-                answer["test"]["top5_accuracy"] = top5.into();
-            }
+            answer["test"] = of_test(&test);
         }
+        cost.add_to(&mut answer);
         output::print_json(&answer)?;
     } else {
-        let Evaluation { loss, accuracy, counted, top5 } = evaluation;
+        let Evaluation { loss, accuracy, counted, top5, .. } = evaluation;
         let mut lines = vec![format!("step: {}", trained.step)];
         match (metric, trained.recipe.data.task) {
             (Metric::MaskedPerplexity, _) => lines.push(format!(
@@ -85,6 +96,7 @@ pub fn run(args: &EvalArgs) -> Result<u8, Failure> {
             lines.push(format!("test loss: {:.4}\ntest accuracy: {:.4}", test.loss, test.accuracy));
             lines.extend(test.top5.map(|top5| format!("test top-5 accuracy: {top5:.4}")));
         }
+        lines.push(cost.line());
         output::print(&lines.join("\n"))?;
     }
     Ok(DONE)

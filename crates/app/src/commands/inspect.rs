@@ -10,7 +10,7 @@ use anther_train::optim::Optimizer;
 use anther_train::recipe::{Presets, Recipe};
 use anther_train::task;
 use anther_train::trained::{TrainedModel, Which};
-use anther_transformer::{Measure, ModelSummary};
+use anther_transformer::{Measure, ModelSummary, TRAINING_COST};
 use serde_json::{Value, json};
 
 use super::{DONE, data_dir};
@@ -21,9 +21,6 @@ use crate::memory;
 use crate::output;
 use crate::progress::grouped;
 use crate::recipes::Source;
-
-/// A training step costs a forward pass and a backward pass of twice that.
-const TRAINING: u64 = 3;
 
 /// Builds the model, runs one step of it on zeros and tells what that took.
 pub fn run(args: &InspectArgs) -> Result<u8, Failure> {
@@ -132,7 +129,7 @@ impl Cost {
             "vocabulary": self.vocabulary,
             "context": self.context,
             "batch": self.batch,
-            "flops_per_token": { "forward": forward, "training": TRAINING * forward },
+            "flops_per_token": { "forward": forward, "training": TRAINING_COST * forward },
             "memory": memory,
         })
     }
@@ -145,7 +142,7 @@ impl Cost {
         let forward = self.summary.forward_flops_per_token;
         lines.push("floating-point operations a token, at full context".to_owned());
         lines.push(row("forward", grouped(forward)));
-        lines.push(row("training", grouped(TRAINING * forward)));
+        lines.push(row("training", grouped(TRAINING_COST * forward)));
         let (batch, context) = (self.batch, self.context);
         lines.push(format!("bytes of a training step with {batch} x {context} tokens"));
         lines.extend(self.memory().map(|(name, bytes)| row(name, grouped(bytes as u64))));

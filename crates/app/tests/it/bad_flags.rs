@@ -17,6 +17,8 @@ const CASES: &[(&[&str], &[&str])] = &[
     (&["train", "nt-dot", "--simd", ""], &["--simd", "unknown SIMD level"]),
     (&["train", "nt-dot", "--seed", "-3"], &["-3"]),
     (&["train", "nt-dot", "--seed", "18446744073709551615"], &["train.seed"]),
+    (&["train", "nt-dot", "--seeds", "5..1"], &["5..1", "--seeds", "before it begins"]),
+    (&["train", "nt-dot", "--seeds", "1,2", "--seed", "1"], &["cannot be used with"]),
     (&["generate", "x", "--temperature", "-0.5"], &["temperature", "-0.5", "at least 0"]),
     (&["generate", "x", "--temperature", "NaN"], &["temperature", "NaN"]),
     (&["generate", "x", "--temperature", "inf"], &["temperature", "inf"]),

@@ -105,6 +105,15 @@ fn images_are_learned_measured_and_resumed() {
     let eval = last_json(&place.ok(&["eval", "whole", "--json"]));
     assert_eq!(eval["metric"]["value"], whole["metric"]["value"]);
     assert!(eval["top5_accuracy"].as_f64() >= eval["accuracy"].as_f64() && eval.get("test").is_none(), "{eval}");
+    assert!(whole["test"].is_null(), "the test part is what was measured all along: {whole}");
+    for told in [&whole, &eval] {
+        for cost in ["parameters", "flops_per_token", "tokens_per_second"] {
+            assert!(told[cost].as_f64().is_some_and(|cost| cost > 0.0), "{cost}: {told}");
+        }
+        assert_eq!(told["parameters"], eval["parameters"]);
+    }
+    let trained = whole["flops_per_token"].as_u64().unwrap();
+    assert_eq!(trained, 3 * eval["flops_per_token"].as_u64().unwrap(), "images of one size cost the same each time");
     let shown = place.ok(&["eval", "whole"]).stdout;
     assert!(shown.contains("\naccuracy: ") && shown.contains("\ntop-5 accuracy: "), "{shown}");
 
@@ -145,6 +154,9 @@ fn held_out_examples_are_validated_on_and_the_test_is_told_beside() {
     let eval = last_json(&place.ok(&["eval", "run", "--json"]));
     assert_eq!(eval["accuracy"], report["metric"]["value"]);
     assert!(eval["test"]["accuracy"].as_f64().unwrap() >= 0.8, "{eval}");
+    // Training ends with the test of what was best on the held-out part.
+    let best = last_json(&place.ok(&["eval", "run", "--best", "--json"]));
+    assert_eq!((&best["test"], &best["step"]), (&report["test"], &report["best"]["step"]));
     assert!(eval.get("top5_accuracy").is_none(), "{eval}");
     assert!(place.ok(&["eval", "run"]).stdout.contains("\ntest accuracy: "));
     // Other attentions, a folder by its path, and the other ways to one vector.

@@ -20,6 +20,7 @@ mod pairs;
 mod prune;
 mod recipes;
 mod resume;
+mod seeds;
 mod shakespeare;
 mod signals;
 mod support;

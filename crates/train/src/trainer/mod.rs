@@ -43,6 +43,7 @@ pub use snapshot::AVERAGE;
 pub(crate) use snapshot::restore_weights;
 
 use crate::checkpoint::{LoadError, Loaded, Store};
+use crate::evaluate::{Evaluation, EvaluationSet};
 use crate::fs::{Disk, Fs, FsError};
 use crate::learner::{Learner, StepResult};
 use crate::lock::RunLock;
@@ -283,16 +284,32 @@ impl Trainer {
             self.save(false, observer)?;
         }
         self.reports.draw(&self.run)?;
+        let is_over = !matches!(reason, Reason::Signal(_));
         Ok(Outcome {
             steps: self.learner.steps(),
             metric_name: self.metric().name(),
             last: self.progress.last,
             best: self.progress.best,
+            test: if is_over { self.test()? } else { None },
             tokens_per_second: self.clock.tokens_per_second(),
+            flops_per_token: self.clock.flops_per_token(),
             parameters: self.learner.parameters().count(),
             run_dir: self.run.path().to_path_buf(),
             stopped: reason,
         })
+    }
+
+    /// What the best model reaches on the test part.
+    fn test(&self) -> Result<Option<Evaluation>, TrainError> {
+        let Some(batches) = self.learner.task().test()? else {
+            return Ok(None);
+        };
+        if self.progress.best.is_none() {
+            return Ok(None);
+        }
+        let mut parameters = self.learner.parameters().clone();
+        restore_weights(self.run.path(), &mut parameters, &self.store.load_best()?)?;
+        Ok(Some(EvaluationSet::new(batches).measure(self.learner.model(), &parameters)))
     }
 
     /// One step with what is due after it: evaluation, log, checkpoint.
@@ -300,7 +317,7 @@ impl Trainer {
         let result = {
             let began = std::time::Instant::now();
             let result = self.learner.step()?;
-            self.clock.add(began.elapsed(), result.tokens);
+            self.clock.add(began.elapsed(), &result);
             result
         };
         self.progress.step = result.step;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::progress::Measured;
+use crate::evaluate::Evaluation;
 
 /// A signal that asks a run to end early.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,8 +49,12 @@ pub struct Outcome {
     pub last: Option<Measured>,
     /// The best evaluation, if there was one.
     pub best: Option<Measured>,
+    /// What the best model reaches on the test part, for data that have one beside what evaluations look at. Measured once, when the run is over.
+    pub test: Option<Evaluation>,
     /// Tokens a second in the steps of this process; 0 if there were none.
     pub tokens_per_second: f64,
+    /// Floating-point operations of the products of this process's steps, forward and backward, divided by their tokens; 0 if there were none.
+    pub flops_per_token: u64,
     /// Number of parameters.
     pub parameters: usize,
     /// The run directory.

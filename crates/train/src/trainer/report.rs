@@ -80,13 +80,15 @@ pub(super) struct Clock {
     elapsed: Duration,
     steps: u32,
     tokens: usize,
+    flops: u64,
 }
 
 impl Clock {
-    pub fn add(&mut self, time: Duration, tokens: usize) {
+    pub fn add(&mut self, time: Duration, result: &StepResult) {
         self.elapsed += time;
         self.steps = self.steps.saturating_add(1);
-        self.tokens += tokens;
+        self.tokens += result.tokens;
+        self.flops += result.flops;
     }
 
     /// Tokens a second; 0 before the first step.
@@ -94,6 +96,11 @@ impl Clock {
     pub fn tokens_per_second(&self) -> f64 {
         let seconds = self.elapsed.as_secs_f64();
         if seconds > 0.0 { self.tokens as f64 / seconds } else { 0.0 }
+    }
+
+    /// Floating-point operations a token; 0 before the first step.
+    pub fn flops_per_token(&self) -> u64 {
+        self.flops / (self.tokens as u64).max(1)
     }
 
     /// The time of so many more steps.

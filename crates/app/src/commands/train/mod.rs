@@ -1,11 +1,14 @@
 //! `anther train`: a new run, or the rest of one.
 
+mod report;
+pub mod seeds;
+
 use std::path::{Path, PathBuf};
 
-use anther_train::memory::peak_rss_bytes;
-use anther_train::recipe::Presets;
-use anther_train::trainer::{Measured, Out, Outcome, Reason, ResumeOptions, StartOptions, Trainer};
-use serde_json::{Value, json};
+use anther_train::recipe::{Presets, Recipe};
+use anther_train::trainer::{Out, Outcome, Reason, ResumeOptions, StartOptions, Trainer};
+
+pub use report::of_test;
 
 use super::{DONE, data_dir};
 use crate::cli::TrainArgs;
@@ -13,7 +16,7 @@ use crate::compute::Compute;
 use crate::failure::Failure;
 use crate::memory;
 use crate::output;
-use crate::progress::{Progress, grouped};
+use crate::progress::Progress;
 use crate::recipes::Source;
 use crate::signals::{self, Signals};
 
@@ -28,13 +31,36 @@ const STEPS: &str = "train.steps";
 pub fn run(args: &TrainArgs) -> Result<u8, Failure> {
     Compute::set_up(&args.compute)?;
     let signals = Signals::listen()?;
-    let (name, mut trainer) = match (&args.resume, &args.recipe) {
-        (Some(run), _) => resume(args, run)?,
-        (None, Some(recipe)) => start(args, recipe)?,
-        (None, None) => {
+    let (name, mut trainer) = match (&args.resume, &args.recipe, &args.seeds) {
+        (Some(run), ..) => resume(args, run)?,
+        (None, Some(recipe), Some(seeds)) => return seeds::run(args, recipe, seeds, &signals),
+        (None, Some(recipe), None) => {
+            let source = Source::find(recipe)?;
+            let out = match &args.out {
+                Some(directory) => Out::Directory(directory.clone()),
+                None => Out::Numbered { parent: PathBuf::from(RUNS), name: source.name.clone() },
+            };
+            let trainer = start(args, &source, resolve(args, &source, args.seed)?, out)?;
+            (source.name, trainer)
+        }
+        (None, None, _) => {
             return Err(Failure::usage(anyhow::anyhow!("name a recipe, or with --resume a run to go on with")));
         }
     };
+    let outcome = finish(&mut trainer, args, &signals)?;
+    if args.json {
+        output::print_json(&report::report(&name, &outcome))?;
+    } else {
+        output::print(&report::summary(&outcome))?;
+    }
+    Ok(match outcome.stopped {
+        Reason::Signal(signal) => signal.exit_code(),
+        Reason::Finished | Reason::Target | Reason::EarlyStopping => DONE,
+    })
+}
+
+/// Trains until the run is over or a signal comes.
+fn finish(trainer: &mut Trainer, args: &TrainArgs, signals: &Signals) -> Result<Outcome, Failure> {
     let mut progress = Progress::new(args.quiet);
     let outcome = trainer.run(&mut progress, &|| signals.received());
     progress.finish();
@@ -44,35 +70,27 @@ pub fn run(args: &TrainArgs) -> Result<u8, Failure> {
         let place = outcome.run_dir.display();
         output::tell(&format!("{signal}: saved after step {steps}; go on with `--resume {place}`"));
     }
-    if args.json {
-        output::print_json(&report(&name, &outcome))?;
-    } else {
-        output::print(&summary(&outcome))?;
-    }
-    Ok(match outcome.stopped {
-        Reason::Signal(signal) => signal.exit_code(),
-        Reason::Finished | Reason::Target | Reason::EarlyStopping => DONE,
-    })
+    Ok(outcome)
 }
 
-fn start(args: &TrainArgs, recipe: &str) -> Result<(String, Trainer), Failure> {
-    let source = Source::find(recipe)?;
+/// The recipe with everything that the flags change.
+fn resolve(args: &TrainArgs, source: &Source, seed: Option<u64>) -> Result<Recipe, Failure> {
     let mut edits = args.set.clone();
-    edits.extend(args.seed.map(|seed| format!("train.seed={seed}")));
-    let resolved =
-        source.resolve(Presets { model: args.model.as_deref(), attention: args.attention.as_deref() }, &edits)?;
-    memory::check(&resolved)?;
-    let out = match &args.out {
-        Some(directory) => Out::Directory(directory.clone()),
-        None => Out::Numbered { parent: PathBuf::from(RUNS), name: source.name.clone() },
-    };
+    edits.extend(seed.map(|seed| format!("train.seed={seed}")));
+    let presets = Presets { model: args.model.as_deref(), attention: args.attention.as_deref() };
+    let recipe = source.resolve(presets, &edits)?;
+    memory::check(&recipe)?;
+    Ok(recipe)
+}
+
+fn start(args: &TrainArgs, source: &Source, recipe: Recipe, out: Out) -> Result<Trainer, Failure> {
     let options = StartOptions { out, data: data_dir(&args.data), command: command() };
-    let trainer = Trainer::new(resolved, &options)?;
+    let trainer = Trainer::new(recipe, &options)?;
     let run = trainer.run_dir();
     let mut facts = run.read_facts()?;
     facts.insert(RECIPE_NAME.to_owned(), source.name.clone());
     run.write_facts(&facts)?;
-    Ok((source.name, trainer))
+    Ok(trainer)
 }
 
 fn resume(args: &TrainArgs, run: &Path) -> Result<(String, Trainer), Failure> {
@@ -80,13 +98,17 @@ fn resume(args: &TrainArgs, run: &Path) -> Result<(String, Trainer), Failure> {
     for edit in &args.set {
         steps = Some(steps_of(edit)?);
     }
-    let options = ResumeOptions { data: data_dir(&args.data), strict: false, steps };
-    let trainer = Trainer::resume(run, &options)?;
+    let trainer = resumed(args, run, steps)?;
     // A run whose facts were lost can still go on; it is then called after its directory.
     let named = trainer.run_dir().read_facts().ok();
     let name = named.and_then(|mut facts| facts.remove(RECIPE_NAME));
     let directory = || run.file_name().unwrap_or_default().to_string_lossy().into_owned();
     Ok((name.unwrap_or_else(directory), trainer))
+}
+
+fn resumed(args: &TrainArgs, run: &Path, steps: Option<u64>) -> Result<Trainer, Failure> {
+    let options = ResumeOptions { data: data_dir(&args.data), strict: false, steps };
+    Ok(Trainer::resume(run, &options)?)
 }
 
 /// The steps that `--set train.steps=N` asks for.
@@ -103,56 +125,6 @@ fn steps_of(edit: &str) -> Result<u64, Failure> {
 pub(super) fn command() -> String {
     let words: Vec<_> = std::env::args_os().skip(1).map(|word| word.to_string_lossy().into_owned()).collect();
     format!("anther {}", words.join(" "))
-}
-
-fn summary(outcome: &Outcome) -> String {
-    let why = match outcome.stopped {
-        Reason::Finished => "all steps taken",
-        Reason::Target => "the target is reached",
-        Reason::EarlyStopping => "no improvement any more",
-        Reason::Signal(signal) => signals::name(signal),
-    };
-    let name = outcome.metric_name;
-    let shown = |measured: &Option<Measured>| match measured {
-        Some(Measured { step, value }) => format!("{value:.4} after step {step}"),
-        None => "not measured".to_owned(),
-    };
-    format!(
-        "{name}: {} (best {})\nsteps: {} ({why})\nspeed: {} tokens/s with {} parameters\nrun: {}",
-        shown(&outcome.last),
-        shown(&outcome.best),
-        grouped(outcome.steps),
-        grouped(outcome.tokens_per_second as u64),
-        grouped(outcome.parameters as u64),
-        outcome.run_dir.display()
-    )
-}
-
-fn report(recipe: &str, outcome: &Outcome) -> Value {
-    let measured = |measured: &Option<Measured>| {
-        json!({
-            "name": outcome.metric_name,
-            "value": measured.map(|measured| measured.value),
-            "step": measured.map(|measured| measured.step),
-        })
-    };
-    let stopped = match outcome.stopped {
-        Reason::Finished => "finished",
-        Reason::Target => "target",
-        Reason::EarlyStopping => "early-stopping",
-        Reason::Signal(signal) => signals::name(signal),
-    };
-    json!({
-        "recipe": recipe,
-        "steps": outcome.steps,
-        "stopped": stopped,
-        "metric": measured(&outcome.last),
-        "best": measured(&outcome.best),
-        "tokens_per_second": outcome.tokens_per_second,
-        "parameters": outcome.parameters,
-        "peak_rss_bytes": peak_rss_bytes(),
-        "run_dir": outcome.run_dir.to_string_lossy(),
-    })
 }
 
 #[cfg(test)]
