@@ -1,8 +1,9 @@
 //! The recipes that are compiled in.
 
-use crate::support::{Place, idx, last_json};
+use crate::sample_data::{class_data, texts};
+use crate::support::{Place, last_json};
 
-const NAMES: [&str; 24] = [
+pub const NAMES: [&str; 24] = [
     "nt-expressive",
     "nt-dot",
     "nt-multitask",
@@ -31,14 +32,19 @@ const NAMES: [&str; 24] = [
 
 /// What makes the model of a recipe in the size of a paper one for a test.
 fn small(name: &str) -> Vec<&'static str> {
+    if name.ends_with("-paper") { narrow(name) } else { Vec::new() }
+}
+
+/// What makes the model of any recipe as small as it can be without being another one.
+pub fn narrow(name: &str) -> Vec<&'static str> {
     let more: &[&str] = match name {
         "image-cifar10-paper" => &["train.batch=2", "data.size=32"],
-        "listops-paper" => &["train.batch=2", "data.shortest=10", "data.longest=50"],
+        "listops" | "listops-paper" => &["train.batch=16", "data.shortest=4", "data.longest=20", "data.examples=32"],
         "series-uea-paper" => &["train.batch=2"],
         _ if name.ends_with("-paper") => &["model.context=16"],
-        _ => return Vec::new(),
+        _ => &[],
     };
-    let layers: &[&str] = match name.starts_with("translate") {
+    let layers: &[&str] = match name.starts_with("translate") || name == "reverse-map" {
         true => &["model.encoder_layers=1", "model.decoder_layers=1"],
         false => &["model.layers=1"],
     };
@@ -84,66 +90,6 @@ fn the_recipes_of_papers_tell_what_they_cost() {
     for name in NAMES.into_iter().filter(|name| name.ends_with("-paper")) {
         let cost = last_json(&place.ok(&["inspect", name, "--json", "--set", "train.batch=1"]));
         assert!(cost["parameters"].as_u64().unwrap() > 50_000, "{name}: {cost}");
-    }
-}
-
-/// Texts of the recipes of language and translation, as small as they can be.
-fn texts(place: &Place) {
-    std::fs::create_dir_all(place.path("datasets/tinyshakespeare")).unwrap();
-    place.write("datasets/tinyshakespeare/input.txt", "To be, or not to be, that is the question.\n".repeat(40));
-    let texts: [(&str, &[&str]); 10] = [
-        ("us-presidential", &["state_union.train.txt.gz", "state_union.valid.txt.gz"]),
-        ("wikitext-2", &["wiki.train.tokens", "wiki.valid.tokens"]),
-        ("wikitext-2-raw", &["wiki.train.raw", "wiki.valid.raw"]),
-        ("wikitext-103", &["wiki.train.tokens", "wiki.valid.tokens"]),
-        ("wikitext-103-raw", &["wiki.train.raw", "wiki.valid.raw"]),
-        ("multi30k", &["train.de.gz", "train.en.gz", "val.de.gz", "val.en.gz"]),
-        ("wmt-en-de-10k", &["train.de.gz", "train.en.gz", "valid.de.gz", "valid.en.gz"]),
-        ("wmt14", &["train.de", "train.en", "newstest2013.de", "newstest2013.en"]),
-        ("debian-l10n/cs", &["train.cs.gz", "train.en.gz", "valid.cs.gz", "valid.en.gz"]),
-        (
-            "iwslt2017/de-en",
-            &[
-                "train.tags.de-en.de",
-                "train.tags.de-en.en",
-                "IWSLT17.TED.dev2010.de-en.de.xml",
-                "IWSLT17.TED.dev2010.de-en.en.xml",
-            ],
-        ),
-    ];
-    for (folder, parts) in texts {
-        std::fs::create_dir_all(place.path(&format!("datasets/{folder}"))).unwrap();
-        for part in parts {
-            let line = " To be , or not to be , that is <unk> .\n";
-            place.write(&format!("datasets/{folder}/{part}"), line.repeat(110));
-        }
-    }
-}
-
-/// Data sets of the recipes that tell classes, as small as they can be.
-fn class_data(place: &Place) {
-    let folder = |name: &str| std::fs::create_dir_all(place.path(name)).unwrap();
-    let pixels: Vec<u8> = (0..6 * 784).map(|i| (i * 37 % 251) as u8).collect();
-    folder("datasets/mnist");
-    for part in ["train", "t10k"] {
-        place.write(&format!("datasets/mnist/{part}-images-idx3-ubyte"), idx(&[6, 28, 28], &pixels));
-        place.write(&format!("datasets/mnist/{part}-labels-idx1-ubyte"), idx(&[6], &[0, 1, 2, 0, 1, 2]));
-    }
-    let record = |labels: &[u8]| [labels.to_vec(), (0..3072).map(|i| (i * 7 % 253) as u8).collect()].concat();
-    folder("datasets/cifar10");
-    folder("datasets/cifar100");
-    for file in ["data_batch_1", "test_batch"] {
-        place.write(&format!("datasets/cifar10/{file}.bin"), [record(&[1]), record(&[7])].concat());
-    }
-    for file in ["train", "test"] {
-        place.write(&format!("datasets/cifar100/{file}.bin"), [record(&[1, 20]), record(&[2, 99])].concat());
-    }
-    folder("datasets/uea/JapaneseVowels");
-    for part in ["TRAIN", "TEST"] {
-        place.write(
-            &format!("datasets/uea/JapaneseVowels/JapaneseVowels_{part}.ts"),
-            "@data\n1,2,3:4,5,6:a\n3,1:2,0:b\n",
-        );
     }
 }
 

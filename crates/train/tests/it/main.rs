@@ -14,6 +14,7 @@ mod fail_at;
 mod generate;
 mod lock;
 mod log;
+mod one_batch;
 mod optim;
 mod pairs;
 mod recipe;

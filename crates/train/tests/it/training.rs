@@ -2,8 +2,6 @@
 
 use std::fs;
 
-use anther_data::nt::{NtConfig, NtRule, NtTask};
-use anther_data::{SequenceBatch, Split};
 use anther_tensor::Tensor;
 use anther_train::batch::Batch;
 use anther_train::generate::Sampling;
@@ -17,69 +15,6 @@ use crate::runs::{data, digest, finish, recipe, resume, start};
 
 fn learner(recipe: &Recipe) -> Learner {
     Learner::new(recipe, task::of_recipe(recipe, &data()).unwrap()).unwrap()
-}
-
-/// The same training and validation batch for ever.
-struct OneBatch {
-    batch: SequenceBatch,
-    symbols: Symbols,
-}
-
-impl OneBatch {
-    fn boxed(recipe: &Recipe) -> Box<dyn Task> {
-        // Random sequences can only be learned by heart.
-        let task = NtTask::new(NtConfig { noise: 0.9, ..NtConfig::single(NtRule::Sum, recipe.data.n, 2) }).unwrap();
-        let mut batch = task.batch(3, Split::Train, 0, recipe.train.batch, recipe.model.context()).unwrap();
-        batch.weights.fill(1.0);
-        Box::new(OneBatch { batch, symbols: Symbols::Numbers(recipe.data.n) })
-    }
-}
-
-impl Task for OneBatch {
-    fn metric(&self) -> Metric {
-        Metric::Loss
-    }
-    fn symbols(&self) -> &Symbols {
-        &self.symbols
-    }
-    fn batch(&self, _: u64, batch: &mut Batch) -> Result<(), TaskError> {
-        batch.sequences_mut().clone_from(&self.batch);
-        Ok(())
-    }
-    fn evaluation(&self) -> Result<Vec<Batch>, TaskError> {
-        Ok(vec![Batch::Sequences(self.batch.clone())])
-    }
-    fn fixed_embedding(&self, _: usize) -> Result<Tensor<f64>, TaskError> {
-        Err(TaskError::Kind)
-    }
-    fn fingerprint(&self) -> String {
-        "one batch".into()
-    }
-}
-
-#[test]
-fn one_batch_is_learned_by_heart() {
-    for weighing in ["softmax", "expressive"] {
-        let weighing = format!("model.attention.weighing={weighing}");
-        let recipe = recipe(&[
-            &weighing,
-            "train.batch=4",
-            "train.steps=200",
-            "train.ema=0",
-            "train.weight_decay=0",
-            "model.width=32",
-            "model.dropout=0",
-            "model.attention.dropout=0",
-        ]);
-        let mut learner = Learner::new(&recipe, OneBatch::boxed(&recipe)).unwrap();
-        let first = learner.evaluate();
-        for _ in 0..200 {
-            learner.step().unwrap();
-        }
-        let last = learner.evaluate();
-        // The first input token of equal prefixes cannot be told apart, so some loss stays.
-        assert!(last.loss < 0.25 * first.loss && last.accuracy > 0.85, "{weighing}: {first:?} {last:?}");
-    }
 }
 
 #[test]

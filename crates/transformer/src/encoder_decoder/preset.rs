@@ -98,7 +98,8 @@ impl EncoderDecoderConfig {
     pub fn with_preset(&self, name: &str) -> Result<Self, ConfigError> {
         let Some((_, set)) = PRESETS.iter().find(|(known, _)| *known == name) else {
             let known: Vec<_> = EncoderDecoderConfig::preset_names().collect();
-            let reason = format!("there is no model called {name}; the names are {}", known.join(", "));
+            let shown: String = name.chars().take(40).flat_map(char::escape_debug).collect();
+            let reason = format!("there is no preset `{shown}`; choose from {}", known.join(", "));
             return Err(ConfigError::new("model", reason));
         };
         let mut config = self.clone();
