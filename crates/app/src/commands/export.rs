@@ -1,15 +1,24 @@
-//! `anther export`: the weights of a trained model as one safetensors file.
+//! `anther export`: the weights of a trained model as one safetensors file, or the model for another program.
 
 use anther_train::export::export;
+use anther_train::hugging_face;
 
 use super::{DONE, eval::load};
-use crate::cli::ExportArgs;
+use crate::cli::{ExportArgs, ExportHfArgs, ExportTo, ExportWeightsArgs};
 use crate::failure::Failure;
 use crate::output;
 use crate::progress::grouped;
 
 /// Loads, writes, says how much.
 pub fn run(args: &ExportArgs) -> Result<u8, Failure> {
+    match (&args.to, &args.weights) {
+        (Some(ExportTo::Hf(args)), _) => to_hugging_face(args),
+        (None, Some(args)) => weights(args),
+        (None, None) => Err(Failure::usage(anyhow::anyhow!("name a run and the safetensors file to write"))),
+    }
+}
+
+fn weights(args: &ExportWeightsArgs) -> Result<u8, Failure> {
     let trained = load(&args.run, &args.checkpoint)?;
     let written = export(&trained, &args.file, args.dense)?;
     output::print(&format!(
@@ -17,6 +26,24 @@ pub fn run(args: &ExportArgs) -> Result<u8, Failure> {
         written.tensors,
         grouped(written.numbers as u64),
         args.file.display()
+    ))?;
+    Ok(DONE)
+}
+
+fn to_hugging_face(args: &ExportHfArgs) -> Result<u8, Failure> {
+    let trained = load(&args.run, &args.checkpoint)?;
+    let exported = hugging_face::export(&trained, &args.dir, args.dense)?;
+    if !exported.tokenizer && !trained.model.tells_classes() {
+        output::warn(
+            "there is no tokenizer.json: the tokens of this run are none of the library of Hugging Face, which data.tokenizer.kind = \"bpe\" makes",
+        );
+    }
+    output::print(&format!(
+        "{} with {} tensors and {} numbers in {}",
+        exported.architecture.name(),
+        exported.written.tensors,
+        grouped(exported.written.numbers as u64),
+        args.dir.display()
     ))?;
     Ok(DONE)
 }

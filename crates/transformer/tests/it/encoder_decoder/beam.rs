@@ -60,7 +60,7 @@ fn a_wide_beam_finds_the_best_target() {
         let (model, parameters) = build::<f64>(&config, 2);
         let tape = Tape::inference(&parameters);
         for penalty in [0.0, 1.0] {
-            let how = BeamSearch { width: 64, length_penalty: penalty };
+            let how = BeamSearch { width: 64, length_penalty: penalty, never: None };
             let found = model.beam(&tape, &Sentences::padded(&sources, 0), [START, END], 3, &how);
             for (source, found) in sources.iter().zip(&found) {
                 let mut best = (f64::NEG_INFINITY, Vec::new());
@@ -77,7 +77,10 @@ fn a_wide_beam_finds_the_best_target() {
 fn targets_do_not_depend_on_the_sources_beside_them() {
     let sources = [vec![1, 2, 3], vec![5, 4, 3, 2, 1, 0, 2], vec![4], vec![0, 1, 0, 1, 5]];
     for config in every_preset() {
-        for how in [BeamSearch { width: 3, length_penalty: 0.6 }, BeamSearch { width: 1, ..BeamSearch::default() }] {
+        for how in [
+            BeamSearch { width: 3, length_penalty: 0.6, never: None },
+            BeamSearch { width: 1, ..BeamSearch::default() },
+        ] {
             let (model, parameters) = build::<f64>(&config, 3);
             let tape = Tape::inference(&parameters);
             let search =
@@ -86,6 +89,22 @@ fn targets_do_not_depend_on_the_sources_beside_them() {
             let alone: Vec<_> = sources.iter().map(|source| search(std::slice::from_ref(source)).remove(0)).collect();
             assert_eq!(together, alone, "{:?}", config.attention);
         }
+    }
+}
+
+#[test]
+fn a_token_that_is_ruled_out_is_in_no_target() {
+    let sources = Sentences::padded(&[vec![1, 2, 3], vec![5, 4, 3, 2, 1, 0, 2], vec![4]], 0);
+    let (model, parameters) = build::<f64>(&super::tiny(), 3);
+    let tape = Tape::inference(&parameters);
+    for width in [1, 4] {
+        let how = BeamSearch { width, ..BeamSearch::default() };
+        let found = model.beam(&tape, &sources, [START, END], 6, &how);
+        let usual = found.iter().flatten().copied().next().unwrap();
+        let how = BeamSearch { never: Some(usual), ..how };
+        let without = model.beam(&tape, &sources, [START, END], 6, &how);
+        assert!(without.iter().flatten().all(|&token| token != usual), "{usual} in {without:?}");
+        assert_ne!(found, without);
     }
 }
 
