@@ -451,7 +451,7 @@ pub struct ImportHfArgs {
 
 /// `anther export`
 #[derive(Args, Debug)]
-#[command(args_conflicts_with_subcommands = true)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 #[command(after_help = "\
 Examples:
   anther export runs/mine model.safetensors
@@ -461,9 +461,18 @@ pub struct ExportArgs {
     /// For another program.
     #[command(subcommand)]
     pub to: Option<ExportTo>,
-    /// What to write.
+    /// Directory of a run
+    #[arg(value_name = "RUN", required = true)]
+    pub run: Option<PathBuf>,
+    /// The safetensors file to write; must not exist
+    #[arg(value_name = "FILE", required = true)]
+    pub file: Option<PathBuf>,
+    /// Write weights that are tensor chains as dense matrices
+    #[arg(long)]
+    pub dense: bool,
+    /// Which checkpoint.
     #[command(flatten)]
-    pub weights: Option<ExportWeightsArgs>,
+    pub checkpoint: CheckpointArgs,
 }
 
 /// Programs that models can be written for.
@@ -486,23 +495,6 @@ pub struct ExportHfArgs {
     /// The directory to write; must not exist
     #[arg(value_name = "DIR")]
     pub dir: PathBuf,
-    /// Write weights that are tensor chains as dense matrices
-    #[arg(long)]
-    pub dense: bool,
-    /// Which checkpoint.
-    #[command(flatten)]
-    pub checkpoint: CheckpointArgs,
-}
-
-/// `anther export RUN FILE`
-#[derive(Args, Debug)]
-pub struct ExportWeightsArgs {
-    /// Directory of a run
-    #[arg(value_name = "RUN")]
-    pub run: PathBuf,
-    /// The safetensors file to write; must not exist
-    #[arg(value_name = "FILE")]
-    pub file: PathBuf,
     /// Write weights that are tensor chains as dense matrices
     #[arg(long)]
     pub dense: bool,

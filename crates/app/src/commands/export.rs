@@ -4,28 +4,25 @@ use anther_train::export::export;
 use anther_train::hugging_face;
 
 use super::{DONE, eval::load};
-use crate::cli::{ExportArgs, ExportHfArgs, ExportTo, ExportWeightsArgs};
+use crate::cli::{ExportArgs, ExportHfArgs, ExportTo};
 use crate::failure::Failure;
 use crate::output;
 use crate::progress::grouped;
 
 /// Loads, writes, says how much.
 pub fn run(args: &ExportArgs) -> Result<u8, Failure> {
-    match (&args.to, &args.weights) {
-        (Some(ExportTo::Hf(args)), _) => to_hugging_face(args),
-        (None, Some(args)) => weights(args),
-        (None, None) => Err(Failure::usage(anyhow::anyhow!("name a run and the safetensors file to write"))),
-    }
-}
-
-fn weights(args: &ExportWeightsArgs) -> Result<u8, Failure> {
-    let trained = load(&args.run, &args.checkpoint)?;
-    let written = export(&trained, &args.file, args.dense)?;
+    let (run, file) = match (&args.to, &args.run, &args.file) {
+        (Some(ExportTo::Hf(args)), ..) => return to_hugging_face(args),
+        (None, Some(run), Some(file)) => (run, file),
+        _ => return Err(Failure::usage(anyhow::anyhow!("name a run and the safetensors file to write"))),
+    };
+    let trained = load(run, &args.checkpoint)?;
+    let written = export(&trained, file, args.dense)?;
     output::print(&format!(
         "{} tensors with {} numbers in {}",
         written.tensors,
         grouped(written.numbers as u64),
-        args.file.display()
+        file.display()
     ))?;
     Ok(DONE)
 }

@@ -38,17 +38,21 @@ pub fn read_checkpoint(dir: &Path) -> Result<(Form, Vec<ForeignTensor>, Vec<Stri
         warnings.push(format!(
             "{} has keys that are not known and were not looked at: {}",
             path.display(),
-            unknown.join(", ")
+            shown(&unknown)
         ));
     }
     if !unused.is_empty() {
-        warnings.push(format!(
-            "{} has tensors that the model here does not use: {}",
-            file.display(),
-            unused.join(", ")
-        ));
+        warnings.push(format!("{} has tensors that the model here does not use: {}", file.display(), shown(&unused)));
     }
     Ok((form, tensors, warnings))
+}
+
+/// The first few names, and how many there are besides.
+fn shown(names: &[String]) -> String {
+    match names.split_at_checked(4) {
+        Some((first, more)) if !more.is_empty() => format!("{} and {} more", first.join(", "), more.len()),
+        _ => names.join(", "),
+    }
 }
 
 fn json(path: &Path) -> Result<Value, HuggingFaceError> {

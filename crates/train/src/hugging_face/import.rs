@@ -130,7 +130,13 @@ impl Import {
         let beside = self.dir.join(TOKENIZER_FILE);
         let tokenizer = self.tokenizer.clone().or_else(|| beside.is_file().then_some(beside));
         let tokenizer_file = tokenizer.filter(|_| task != TaskKind::Images).map(|path| path.display().to_string());
-        let data = DataConfig { task, decoder_start, tokenizer_file, ..DataConfig::default() };
+        let data = DataConfig {
+            task,
+            joint: task == TaskKind::Translation,
+            decoder_start,
+            tokenizer_file,
+            ..DataConfig::default()
+        };
         let recipe = Recipe { data, model: form.model.clone().into(), ..Recipe::default() };
         let recipe = Recipe::read_of_model(&recipe.to_toml()?, ORIGIN, &self.edits)?;
         if recipe.data.task != task {

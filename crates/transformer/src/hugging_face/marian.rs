@@ -60,12 +60,11 @@ pub(super) fn bind(
     fields.fixed("tie_word_embeddings", true)?;
     fields.fixed("is_encoder_decoder", true)?;
     fields.formerly("static_position_embeddings", true)?;
-    fields.formerly("extra_pos_embeddings", 0)?;
     fields.formerly("normalize_before", false)?;
     fields.formerly("normalize_embedding", false)?;
     fields.formerly("add_final_layer_norm", false)?;
     fields.fixed("is_decoder", false)?;
-    fields.left_alone(&["add_bias_logits"]);
+    fields.left_alone(&["add_bias_logits", "extra_pos_embeddings"]);
     fields.tokens(tokens)?;
     fields.token("decoder_start_token_id", &mut tokens.start)?;
     fields.left_alone(&["forced_eos_token_id", "forced_bos_token_id"]);

@@ -7,8 +7,9 @@ use anther_attention::{AttentionConfig, Position};
 use anther_tensor::{Element, Ids, ParamSet, Parameters, Tape, Tensor};
 use anther_transformer::hugging_face::{Architecture, ForeignTensor, Form, ModelConfig, Numbers, TokenIds};
 use anther_transformer::{
-    Activation, CausalLm, CausalLmConfig, Classifier, ClassifierConfig, EncoderDecoder, EncoderDecoderConfig,
-    ExampleForm, Examples, MaskedLm, MaskedLmConfig, NormKind, NormPosition, OutputKind, Pooling, Sentences,
+    Activation, CausalLm, CausalLmConfig, Classifier, ClassifierConfig, Embeddings, EncoderDecoder,
+    EncoderDecoderConfig, ExampleForm, Examples, MaskedLm, MaskedLmConfig, NormKind, NormPosition, OutputKind, Pooling,
+    Sentences,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -364,7 +365,7 @@ fn a_model_without_a_form_there_is_refused_with_the_key_of_its_recipe() {
     );
     let shared = EncoderDecoderConfig { norm_eps: 1e-5, output_bias: true, ..marian() };
     Form::of(shared.clone().into(), TokenIds::default()).unwrap();
-    refused(shared.with_preset("kgv").unwrap(), &["model.embeddings: \"separate\""]);
+    refused(EncoderDecoderConfig { embeddings: Embeddings::Separate, ..shared }, &["model.embeddings: \"separate\""]);
 
     let images = ExampleForm::Images { shape: [3, 8, 8] };
     let vit =
