@@ -46,7 +46,7 @@ fn failure(error: HuggingFaceError) -> Failure {
     match error {
         HuggingFaceError::Edit { .. } => Failure::usage(error),
         HuggingFaceError::Recipe(error) => error.into(),
-        HuggingFaceError::Train(error) => error.into(),
+        HuggingFaceError::Train(error) => (*error).into(),
         error => error.into(),
     }
 }

@@ -78,11 +78,23 @@ pub enum HuggingFaceError {
     Settings(#[from] SettingsError),
     /// The data or the tokenizer.
     #[error(transparent)]
-    Task(#[from] TaskError),
+    Task(Box<TaskError>),
     /// The model cannot be built.
     #[error(transparent)]
     Learn(#[from] LearnError),
     /// The run.
     #[error(transparent)]
-    Train(#[from] TrainError),
+    Train(Box<TrainError>),
+}
+
+impl From<TaskError> for HuggingFaceError {
+    fn from(error: TaskError) -> Self {
+        HuggingFaceError::Task(Box::new(error))
+    }
+}
+
+impl From<TrainError> for HuggingFaceError {
+    fn from(error: TrainError) -> Self {
+        HuggingFaceError::Train(Box::new(error))
+    }
 }
