@@ -5,7 +5,7 @@
 //! `config.json` can say is found by writing one and reading it again, so no list of refusals can be forgotten.
 //!
 //! ```
-//! use anther_transformer::hugging_face::{Form, ModelConfig, TokenIds};
+//! use anther_transformer::hugging_face::{Form, TokenIds};
 //! use anther_transformer::{Activation, CausalLmConfig, NormKind};
 //!
 //! let config = CausalLmConfig { vocab_size: 50, activation: Activation::GeluTanh, tied: true, ..CausalLmConfig::default() };
