@@ -42,7 +42,9 @@ pub enum Command {
     Prune(PruneArgs),
     /// Parameters, operations and memory of a model
     Inspect(InspectArgs),
-    /// Write the weights of a model into a safetensors file
+    /// Make a run of a model of another program
+    Import(ImportArgs),
+    /// Write the weights of a model into a safetensors file, or a model for another program
     Export(ExportArgs),
     /// Score lines of translations against references: BLEU and chrF, as sacreBLEU has them
     Bleu(BleuArgs),
@@ -404,19 +406,101 @@ pub struct BleuArgs {
     pub json: bool,
 }
 
-/// `anther export`
+/// `anther import`
+#[derive(Args, Debug)]
+pub struct ImportArgs {
+    /// From where.
+    #[command(subcommand)]
+    pub from: ImportFrom,
+}
+
+/// Programs whose models can be read.
+#[derive(Debug, Subcommand)]
+pub enum ImportFrom {
+    /// A checkpoint of Hugging Face: GPT-2, RoBERTa, Marian, ViT or DeiT
+    Hf(ImportHfArgs),
+}
+
+/// `anther import hf`
 #[derive(Args, Debug)]
 #[command(after_help = "\
 Examples:
+  anther import hf models/gpt2 --out runs/gpt2
+  anther import hf models/gpt2 --out runs/tuned --set data.path=book.txt --set train.steps=500
+  anther import hf models/opus-mt-de-en --tokenizer tokenizer.json
+
+The run begins with a checkpoint of step 0: generate, translate, eval, export and train --resume take it like any other;
+eval and train need data, which --set data.name or data.path gives.")]
+pub struct ImportHfArgs {
+    /// Directory with config.json, model.safetensors and, for text, tokenizer.json
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
+    /// Directory of the run; must not hold one yet [default: the next free runs/DIR-N]
+    #[arg(long, value_name = "RUN")]
+    pub out: Option<PathBuf>,
+    /// A tokenizer.json in the place of the one in DIR
+    #[arg(long, value_name = "FILE")]
+    pub tokenizer: Option<PathBuf>,
+    /// Change a key of the recipe, of data or train; may be given several times
+    #[arg(long = "set", value_name = "KEY=VALUE")]
+    pub set: Vec<String>,
+    /// Answer with one line of JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Where data sets are.
+    #[command(flatten)]
+    pub data: DataArgs,
+    /// How to compute.
+    #[command(flatten)]
+    pub compute: ComputeArgs,
+}
+
+/// `anther export`
+#[derive(Args, Debug)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(after_help = "\
+Examples:
   anther export runs/mine model.safetensors
-  anther export runs/small model.safetensors --dense")]
+  anther export runs/small model.safetensors --dense
+  anther export hf runs/mine models/mine")]
 pub struct ExportArgs {
+    /// For another program.
+    #[command(subcommand)]
+    pub to: Option<ExportTo>,
+    /// Directory of a run
+    #[arg(value_name = "RUN", required = true)]
+    pub run: Option<PathBuf>,
+    /// The safetensors file to write; must not exist
+    #[arg(value_name = "FILE", required = true)]
+    pub file: Option<PathBuf>,
+    /// Write weights that are tensor chains as dense matrices
+    #[arg(long)]
+    pub dense: bool,
+    /// Which checkpoint.
+    #[command(flatten)]
+    pub checkpoint: CheckpointArgs,
+}
+
+/// Programs that models can be written for.
+#[derive(Debug, Subcommand)]
+pub enum ExportTo {
+    /// A directory that Hugging Face's transformers loads
+    Hf(ExportHfArgs),
+}
+
+/// `anther export hf`
+#[derive(Args, Debug)]
+#[command(after_help = "\
+Examples:
+  anther export hf runs/mine models/mine
+  anther export hf runs/small models/small --dense")]
+pub struct ExportHfArgs {
     /// Directory of a run
     #[arg(value_name = "RUN")]
     pub run: PathBuf,
-    /// The safetensors file to write; must not exist
-    #[arg(value_name = "FILE")]
-    pub file: PathBuf,
+    /// The directory to write; must not exist
+    #[arg(value_name = "DIR")]
+    pub dir: PathBuf,
     /// Write weights that are tensor chains as dense matrices
     #[arg(long)]
     pub dense: bool,

@@ -63,6 +63,7 @@ fn run(command: Command) -> Result<u8, Failure> {
         Command::Translate(args) => commands::translate::run(&args),
         Command::Bleu(args) => commands::bleu::run(&args),
         Command::Prune(args) => commands::prune::run(&args),
+        Command::Import(args) => commands::import::run(&args),
         Command::Export(args) => commands::export::run(&args),
         Command::Inspect(args) => commands::inspect::run(&args),
         Command::Recipes(args) => commands::recipes::run(&args),

@@ -64,6 +64,12 @@ impl EvaluationSet {
         EvaluationSet { batches: batches.into_iter().map(ready).collect(), likeliest: Vec::new() }
     }
 
+    /// Whether there is nothing to measure on.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.batches.is_empty()
+    }
+
     /// Runs the model over all batches, each target weighted as its batch says. NaN for all numbers if no target counts.
     ///
     /// # Panics

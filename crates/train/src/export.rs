@@ -62,20 +62,20 @@ pub fn export(trained: &TrainedModel, path: &Path, dense: bool) -> Result<Writte
 }
 
 /// A tensor and its shape, by name.
-type Tensors = Vec<(String, (Tensor<f32>, Vec<usize>))>;
+pub(crate) type Tensors = Vec<(String, (Tensor<f32>, Vec<usize>))>;
 
 fn with_shape(tensor: Tensor<f32>) -> (Tensor<f32>, Vec<usize>) {
     let shape = tensor.shape().to_vec();
     (tensor, shape)
 }
 
-fn own_tensors(trained: &TrainedModel) -> Tensors {
+pub(crate) fn own_tensors(trained: &TrainedModel) -> Tensors {
     let parameters = &trained.parameters;
     parameters.ids().map(|id| (parameters.spec(id).name.clone(), with_shape(parameters.tensor(id)))).collect()
 }
 
 /// The tensors of the same model without chains.
-fn dense_tensors(trained: &TrainedModel) -> Result<Tensors, LearnError> {
+pub(crate) fn dense_tensors(trained: &TrainedModel) -> Result<Tensors, LearnError> {
     let mut dense = ParamSet::new();
     trained.define(&mut dense.root())?;
     let found = survey(trained)?;

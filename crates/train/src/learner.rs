@@ -91,7 +91,8 @@ impl Learner {
     /// [`LearnError::Config`] for a recipe that is not valid or does not fit the data, [`LearnError::Task`] if the data cannot
     /// give the batches of a step or of an evaluation.
     pub fn new(recipe: &Recipe, task: Box<dyn Task>) -> Result<Self, LearnError> {
-        recipe.validate()?;
+        // The task is there, whether or not the recipe says where its data are.
+        recipe.validate_without_data()?;
         let config = recipe.train.clone();
         let (model, parameters) =
             Model::build(&recipe.model, task.symbols().form(), |width| task.fixed_embedding(width), config.seed)?;
@@ -203,6 +204,11 @@ impl Learner {
     pub fn evaluate(&mut self) -> Evaluation {
         let parameters = self.ema.as_ref().map_or(&self.parameters, Ema::parameters);
         self.evaluation.measure(&self.model, parameters)
+    }
+
+    /// Whether the task has something to measure the model on.
+    pub(crate) fn can_evaluate(&self) -> bool {
+        !self.evaluation.is_empty()
     }
 
     /// The first parameter whose value holds an infinity or NaN.

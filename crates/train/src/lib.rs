@@ -12,6 +12,7 @@
 //! | [`perplexity`] | how well a text is predicted, by the protocols of papers |
 //! | [`trainer`] | the loop: log, evaluations, checkpoints, signals, resumption |
 //! | [`export`] | the weights of a trained model for other programs |
+//! | [`hugging_face`] | checkpoints of `transformers` as runs and back |
 //! | [`prune`] | a trained model with tensor chains in the place of weights |
 //! | [`trained`], [`generate`] | a model out of a run, texts out of a model |
 //! | [`checkpoint`], [`codec`], [`fs`], [`lock`], [`log`], [`run_dir`] | what is on the disk |
@@ -29,6 +30,7 @@ pub mod export;
 pub mod form;
 pub mod fs;
 pub mod generate;
+pub mod hugging_face;
 pub mod learner;
 pub mod lock;
 pub mod log;

@@ -66,7 +66,7 @@ impl TrainedModel {
             Which::Step(step) => store.load_step(step),
         }?;
         let origin = format!("the recipe of {}", dir.display());
-        let recipe = Recipe::read(&loaded.recipe, &origin, &[] as &[&str])?;
+        let recipe = Recipe::read_of_model(&loaded.recipe, &origin, &[] as &[&str])?;
         let symbols = symbols(dir, &recipe, &loaded)?;
         let (model, mut parameters) =
             Model::build(&recipe.model, symbols.form(), |width| fixed_vectors(&recipe, width), recipe.train.seed)?;

@@ -28,6 +28,7 @@ mod decoder_block;
 mod embedder;
 mod encoder_decoder;
 mod feed_forward;
+pub mod hugging_face;
 mod masked_lm;
 mod norm;
 mod positions;

@@ -6,6 +6,7 @@ pub mod eval;
 pub mod export;
 pub mod fetch;
 pub mod generate;
+pub mod import;
 pub mod inspect;
 pub mod prune;
 pub mod recipes;

@@ -25,7 +25,7 @@ pub fn run(args: &TranslateArgs) -> Result<u8, Failure> {
     if !(penalty.is_finite() && penalty >= 0.0) {
         return Err(Failure::usage(anyhow::anyhow!("--length-penalty {penalty} is not a finite number of at least 0")));
     }
-    let how = BeamSearch { width: args.beam as usize, length_penalty: penalty };
+    let how = BeamSearch { width: args.beam as usize, length_penalty: penalty, never: None };
     let trained = load(&args.run, &args.checkpoint)?;
     if let Some(part) = args.score {
         return score(args, &trained, part, &how);

@@ -62,6 +62,7 @@ fn every_key_of_a_recipe_is_explained_with_its_default() {
         ("data", "source"),
         ("data", "target"),
         ("data", "joint"),
+        ("data", "decoder_start"),
         ("data", "max_tokens"),
         ("data", "train"),
         ("data", "validation"),
@@ -152,7 +153,7 @@ fn every_command_of_the_readme_parses() {
 #[test]
 fn every_command_of_the_pages_parses() {
     let mut checked = 0;
-    for page in ["docs/tasks.md", "docs/results.md", "docs/runs.md"] {
+    for page in ["docs/tasks.md", "docs/results.md", "docs/runs.md", "docs/hugging-face.md"] {
         let text = document(page);
         let commands = text.lines().filter_map(|line| line.strip_prefix("    anther "));
         for command in commands.map(|line| line.split(" < ").next().expect("split gives at least one part")) {

@@ -12,6 +12,7 @@ mod determinism;
 mod diverged;
 mod docs;
 mod fetch;
+mod hugging_face;
 mod inspect;
 mod json;
 mod kill;

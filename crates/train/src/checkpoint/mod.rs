@@ -44,7 +44,7 @@ pub use snapshot::{
     STATE_LIMIT, Snapshot,
 };
 pub use store::Store;
-pub use tensor_file::{HEADER_LIMIT, TensorFileError, decode_tensors, encode_tensors};
+pub use tensor_file::{HEADER_LIMIT, TensorFileError, decode_foreign_tensors, decode_tensors, encode_tensors};
 
 /// Name of the manifest inside a checkpoint.
 pub const MANIFEST_FILE: &str = "manifest.json";

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use anther_transformer::hugging_face::{ForeignTensor, Numbers};
 use safetensors::{Dtype, SafeTensorError, SafeTensors, View};
 use serde::de::{Deserializer, IgnoredAny, MapAccess, Visitor};
 
@@ -108,6 +109,62 @@ pub fn encode_tensors(tensors: &[NamedTensor]) -> Result<Vec<u8>, TensorFileErro
 /// # Errors
 /// See [`TensorFileError`]. No input panics, and memory stays within the size of the input and of its header.
 pub fn decode_tensors(bytes: &[u8], what: &Path) -> Result<Vec<LoadedTensor>, TensorFileError> {
+    let float = |entry: Entry<'_>| match numbers(entry.dtype, entry.raw) {
+        Some(data) if entry.dtype == Dtype::F32 => Ok(LoadedTensor { name: entry.name, shape: entry.shape, data }),
+        _ => Err(TensorFileError::Dtype {
+            path: what.to_path_buf(),
+            name: entry.name,
+            found: format!("{:?}", entry.dtype),
+        }),
+    };
+    entries(bytes, what)?.into_iter().map(float).collect()
+}
+
+/// As [`decode_tensors`] for a file of another program: numbers of 16 bits are widened, which is exact, and tensors of other types come without numbers.
+///
+/// # Errors
+/// As [`decode_tensors`], but for types.
+pub fn decode_foreign_tensors(bytes: &[u8], what: &Path) -> Result<Vec<ForeignTensor>, TensorFileError> {
+    let foreign = |Entry { name, shape, dtype, raw }: Entry<'_>| {
+        let numbers = numbers(dtype, raw).map_or_else(|| Numbers::Other(format!("{dtype:?}")), Numbers::F32);
+        ForeignTensor { name, shape, numbers }
+    };
+    Ok(entries(bytes, what)?.into_iter().map(foreign).collect())
+}
+
+/// A tensor as it lies in a file.
+struct Entry<'a> {
+    name: String,
+    shape: Vec<usize>,
+    dtype: Dtype,
+    raw: &'a [u8],
+}
+
+/// Numbers of 32 or 16 bits.
+fn numbers(dtype: Dtype, raw: &[u8]) -> Option<Vec<f32>> {
+    let (words, (halves, _)) = (raw.as_chunks::<4>().0, raw.as_chunks::<2>());
+    Some(match dtype {
+        Dtype::F32 => words.iter().map(|&number| f32::from_le_bytes(number)).collect(),
+        Dtype::BF16 => halves.iter().map(|&[low, high]| f32::from_le_bytes([0, 0, low, high])).collect(),
+        Dtype::F16 => halves.iter().map(|&half| widened(u16::from_le_bytes(half))).collect(),
+        _ => return None,
+    })
+}
+
+/// The number that 16 bits of IEEE 754 say: a sign, five bits of exponent, ten of fraction.
+fn widened(half: u16) -> f32 {
+    let (exponent, fraction) = (half >> 10 & 31, half & 1023);
+    let magnitude = match exponent {
+        0 => f32::from(fraction) * 2f32.powi(-24),
+        31 if fraction == 0 => f32::INFINITY,
+        31 => f32::NAN,
+        _ => f32::from(1024 + fraction) * 2f32.powi(i32::from(exponent) - 25),
+    };
+    if half >> 15 == 1 { -magnitude } else { magnitude }
+}
+
+/// The tensors of a file, sorted by name.
+fn entries<'a>(bytes: &'a [u8], what: &Path) -> Result<Vec<Entry<'a>>, TensorFileError> {
     let path = || what.to_path_buf();
     let invalid = |reason: String| TensorFileError::Invalid { path: path(), reason };
     let length = header_length(bytes).ok_or_else(|| invalid(SafeTensorError::HeaderTooSmall.to_string()))?;
@@ -132,14 +189,9 @@ pub fn decode_tensors(bytes: &[u8], what: &Path) -> Result<Vec<LoadedTensor>, Te
     let mut tensors = Vec::new();
     for name in table.offset_keys() {
         let info = table.info(&name).ok_or_else(|| invalid(format!("the tensor {name:?} is not described")))?;
-        if info.dtype != Dtype::F32 {
-            return Err(TensorFileError::Dtype { path: path(), name, found: format!("{:?}", info.dtype) });
-        }
         let (start, end) = info.data_offsets;
         let raw = data.get(start..end).ok_or_else(|| invalid(format!("the tensor {name:?} ends past the file")))?;
-        let (numbers, _) = raw.as_chunks::<4>();
-        let data = numbers.iter().map(|&number| f32::from_le_bytes(number)).collect();
-        tensors.push(LoadedTensor { name, shape: info.shape.clone(), data });
+        tensors.push(Entry { name, shape: info.shape.clone(), dtype: info.dtype, raw });
     }
     tensors.sort_by(|a, b| a.name.cmp(&b.name));
     Ok(tensors)

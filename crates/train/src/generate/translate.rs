@@ -110,7 +110,10 @@ impl TrainedModel {
     /// Answers to sources in tokens that fit the context. Sources of one length are searched together, so that little is padding.
     fn answers(&self, sources: Vec<Vec<u32>>, how: &BeamSearch) -> Result<Vec<String>, TranslateError> {
         let model = self.model.encoder_decoder().ok_or(TranslateError::Kind)?;
-        let PairTokens { padding, begin, end } = self.symbols.pair_tokens().ok_or(TranslateError::Kind)?;
+        let PairTokens { padding, begin, end } =
+            self.symbols.pair_tokens(&self.recipe.data).ok_or(TranslateError::Kind)?;
+        // Where padding is read first it means nothing as an answer.
+        let how = &BeamSearch { never: (begin == padding).then_some(padding), ..*how };
         let mut answers = vec![String::new(); sources.len()];
         let mut asked: Vec<(usize, Vec<u32>)> =
             sources.into_iter().enumerate().filter(|(_, tokens)| !tokens.is_empty()).collect();

@@ -38,6 +38,17 @@ impl TaskKind {
     }
 }
 
+/// What a decoder reads before the first token of a target.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum DecoderStart {
+    /// The token that begins a sequence.
+    #[default]
+    Begin,
+    /// The token that fills a row up, as in the Marian models of Hugging Face; then no answer has it.
+    Padding,
+}
+
 /// What to train on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -65,6 +76,9 @@ pub struct DataConfig {
     /// `translation`: whether both sides have the same tokens, made from both.
     #[serde(skip_serializing_if = "is_false")]
     pub joint: bool,
+    /// `translation`: what the decoder reads first.
+    #[serde(skip_serializing_if = "is_begin")]
+    pub decoder_start: DecoderStart,
     /// `translation`: the most tokens of a batch on either side, padding included, in the place of `train.batch`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub max_tokens: Option<usize>,
@@ -131,6 +145,7 @@ impl Default for DataConfig {
             source: None,
             target: None,
             joint: false,
+            decoder_start: DecoderStart::Begin,
             max_tokens: None,
             tokenizer: TokenizerConfig::default(),
             tokenizer_file: None,
@@ -158,6 +173,11 @@ impl Default for DataConfig {
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
 fn is_false(flag: &bool) -> bool {
     !flag
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
+fn is_begin(start: &DecoderStart) -> bool {
+    *start == DecoderStart::Begin
 }
 
 fn is_default(tokenizer: &TokenizerConfig) -> bool {

@@ -33,7 +33,7 @@ mod validate;
 use anther_transformer::ConfigError;
 use serde::{Deserialize, Serialize};
 
-pub use data::{DataConfig, TaskKind};
+pub use data::{DataConfig, DecoderStart, TaskKind};
 pub use model::ModelConfig;
 pub use train::TrainConfig;
 
@@ -82,9 +82,20 @@ impl Recipe {
     /// # Errors
     /// [`RecipeError`]: a text or an edit that cannot be understood, or values that do not make a run.
     pub fn read(text: &str, origin: &str, edits: &[impl AsRef<str>]) -> Result<Self, RecipeError> {
+        let recipe = Recipe::read_of_model(text, origin, edits)?;
+        recipe.validate().map_err(|mistake| RecipeError::Invalid { origin: origin.to_owned(), mistake })?;
+        Ok(recipe)
+    }
+
+    /// As [`Recipe::read`] for a model that is there already, and that can be used without data: one that was imported has none until its recipe names some.
+    ///
+    /// # Errors
+    /// As [`Recipe::read`].
+    pub fn read_of_model(text: &str, origin: &str, edits: &[impl AsRef<str>]) -> Result<Self, RecipeError> {
         let mut recipe: Recipe = settings::read(text, origin, edits)?;
         recipe.data.resolve();
-        recipe.validate().map_err(|mistake| RecipeError::Invalid { origin: origin.to_owned(), mistake })?;
+        let checked = recipe.validate_without_data();
+        checked.map_err(|mistake| RecipeError::Invalid { origin: origin.to_owned(), mistake })?;
         Ok(recipe)
     }
 

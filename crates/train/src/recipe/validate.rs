@@ -18,6 +18,13 @@ const MAX_STEPS: u64 = 1 << 40;
 
 type Checked = Result<(), ConfigError>;
 
+/// Whether a recipe must say where its data are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Source {
+    Needed,
+    Optional,
+}
+
 fn refuse(key: &str, reason: impl Into<String>) -> Checked {
     Err(ConfigError::new(key, reason))
 }
@@ -28,7 +35,20 @@ impl Recipe {
     /// # Errors
     /// The first mistake, with its key.
     pub fn validate(&self) -> Checked {
-        self.data.validate()?;
+        self.data.validate(Source::Needed)?;
+        self.validate_tables()
+    }
+
+    /// The same, but that the recipe may name no data.
+    ///
+    /// # Errors
+    /// As [`Recipe::validate`].
+    pub fn validate_without_data(&self) -> Checked {
+        self.data.validate(Source::Optional)?;
+        self.validate_tables()
+    }
+
+    fn validate_tables(&self) -> Checked {
         if self.data.task.tells_classes() || matches!(self.model, ModelConfig::Classifier(_)) {
             return self.validate_classes();
         }
@@ -146,7 +166,17 @@ impl Recipe {
 }
 
 impl DataConfig {
-    fn validate(&self) -> Checked {
+    /// Checks that the table says where the data are, and all else that can be known of it.
+    pub(crate) fn validate_source(&self) -> Checked {
+        self.validate(Source::Needed)
+    }
+
+    /// Whether the table says where the data are, as far as its task has to.
+    pub(crate) fn has_source(&self) -> bool {
+        self.name.is_some() || self.path.is_some()
+    }
+
+    fn validate(&self, source: Source) -> Checked {
         let of_classes = self.hold_out != 0.0 || self.size.is_some() || self.augment != Augment::default();
         if of_classes && !self.task.tells_classes() {
             return refuse(
@@ -155,15 +185,15 @@ impl DataConfig {
             );
         }
         match self.task {
-            TaskKind::Text | TaskKind::MaskedText => self.validate_text(),
-            TaskKind::Images | TaskKind::Series | TaskKind::Listops => self.validate_classes(),
+            TaskKind::Text | TaskKind::MaskedText => self.validate_text(source),
+            TaskKind::Images | TaskKind::Series | TaskKind::Listops => self.validate_classes(source),
             TaskKind::Nt => self.validate_nt(),
             TaskKind::ReverseMap => self.validate_reverse_map(),
-            TaskKind::Translation => self.validate_translation(),
+            TaskKind::Translation => self.validate_translation(source),
         }
     }
 
-    fn validate_classes(&self) -> Checked {
+    fn validate_classes(&self, source: Source) -> Checked {
         if self.path.is_some() {
             return refuse("data.path", "the task reads the files of a folder; name the folder with data.name");
         }
@@ -172,7 +202,7 @@ impl DataConfig {
         }
         match self.name.as_deref() {
             Some("") => return refuse("data.name", "the name of the data set is empty; name its folder"),
-            None if self.task != TaskKind::Listops => {
+            None if self.task != TaskKind::Listops && source == Source::Needed => {
                 return refuse("data.name", "the task needs data; name their folder");
             }
             _ => {}
@@ -228,10 +258,11 @@ impl DataConfig {
         }
     }
 
-    fn validate_translation(&self) -> Checked {
+    fn validate_translation(&self, source: Source) -> Checked {
         let needed = [("data.name", &self.name), ("data.source", &self.source), ("data.target", &self.target)];
+        let named = source == Source::Needed || needed.iter().any(|(_, value)| value.is_some());
         for (key, value) in needed {
-            if value.as_deref().is_none_or(str::is_empty) {
+            if named && value.as_deref().is_none_or(str::is_empty) {
                 let reason = "the task translation needs a folder of files (data.name) and two languages (data.source and data.target); name it";
                 return refuse(key, reason);
             }
@@ -242,7 +273,7 @@ impl DataConfig {
                 "the task translation reads two files a part; name their folder with data.name",
             );
         }
-        if self.source == self.target {
+        if self.source == self.target && self.source.is_some() {
             return refuse("data.target", "source and target have the same language; their files would be the same");
         }
         if self.rule.is_some() || !self.rules.is_empty() {
@@ -277,9 +308,9 @@ impl DataConfig {
         refuse("data.table_seed", format!("{} is over {}, the largest number of TOML", self.table_seed, i64::MAX))
     }
 
-    fn validate_text(&self) -> Checked {
+    fn validate_text(&self, source: Source) -> Checked {
         match (self.path.as_deref(), self.name.as_deref()) {
-            (None, None) => {
+            (None, None) if source == Source::Needed => {
                 return refuse(
                     "data.path",
                     "the task text needs a file; name one, or a folder of parts with data.name",

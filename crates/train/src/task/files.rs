@@ -6,7 +6,7 @@ use anther_data::{DataDir, read_packed_text};
 use super::TaskError;
 
 /// The tokenizer in a file.
-pub(super) fn tokenizer(path: &str, data: &DataDir) -> Result<Tokenizer, TaskError> {
+pub(crate) fn tokenizer(path: &str, data: &DataDir) -> Result<Tokenizer, TaskError> {
     let path = data.named(path, None)?;
     let json = read_packed_text(&path, MAX_JSON_BYTES as u64)?;
     Ok(Tokenizer::from_json(&json, &path.display().to_string())?)

@@ -7,6 +7,7 @@ mod files;
 mod fingerprint;
 mod masked_text;
 mod metric;
+mod no_data;
 mod nt;
 mod part;
 mod reverse_map;
@@ -24,10 +25,12 @@ use anther_data::series::SeriesError;
 use anther_data::tokenizer::TokenizerError;
 use anther_data::{BatchError, DataDir, DataError, ReadError};
 use anther_tensor::Tensor;
+use anther_transformer::ConfigError;
 
 pub use classes::ClassTraining;
 pub use masked_text::MaskedTextTraining;
 pub use metric::Metric;
+pub(crate) use no_data::NoData;
 pub use nt::NtTraining;
 pub use part::{TextPart, TextSplit};
 pub use reverse_map::ReverseMapTraining;
@@ -35,6 +38,8 @@ pub use symbols::{SymbolError, Symbols};
 pub use text::TextTraining;
 pub use translation::TranslationTraining;
 pub(crate) use translation::translation_sentences;
+
+pub(crate) use files::tokenizer;
 
 use crate::batch::Batch;
 use crate::recipe::{Recipe, TaskKind};
@@ -95,6 +100,9 @@ pub enum TaskError {
     /// The lists cannot be read or drawn.
     #[error(transparent)]
     ListOps(#[from] ListOpsError),
+    /// A model that was imported without data.
+    #[error("the model has no data ({0}); import it once more and name some, with --set data.name=FOLDER")]
+    NoData(ConfigError),
     /// A recipe of another kind of task.
     #[error("the recipe does not describe a task of this kind; set data.task and data.path")]
     Kind,
@@ -148,6 +156,7 @@ pub trait Task {
 /// # Errors
 /// [`TaskError`] if a file is missing or unusable, or the values do not make a task.
 pub fn of_recipe(recipe: &Recipe, data: &DataDir) -> Result<Box<dyn Task>, TaskError> {
+    recipe.data.validate_source().map_err(TaskError::NoData)?;
     Ok(match recipe.data.task {
         TaskKind::Nt => Box::new(NtTraining::new(recipe)?),
         TaskKind::Text => Box::new(TextTraining::new(recipe, data)?),

@@ -105,6 +105,7 @@ enum Source {
 
 impl Source {
     fn find(config: &DataConfig, data: &DataDir) -> Result<Self, TaskError> {
+        config.validate_source().map_err(TaskError::NoData)?;
         if let Some(path) = &config.path {
             return Ok(Source::File(data.named(path, None)?));
         }

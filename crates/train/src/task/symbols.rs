@@ -8,7 +8,7 @@ use anther_transformer::ExampleForm;
 
 use crate::codec::CodecError;
 use crate::form::Form;
-use crate::recipe::{Recipe, TaskKind};
+use crate::recipe::{DataConfig, DecoderStart, Recipe, TaskKind};
 
 /// The file of a checkpoint that holds the vocabulary of a text, a JSON string of its characters in order.
 const VOCABULARY_FILE: &str = "vocabulary.json";
@@ -127,14 +127,18 @@ impl Symbols {
     }
 
     /// What begins, ends and fills up a sequence on either side, if these symbols have tokens for it.
-    pub(crate) fn pair_tokens(&self) -> Option<PairTokens> {
-        match self {
+    pub(crate) fn pair_tokens(&self, config: &DataConfig) -> Option<PairTokens> {
+        let tokens = match self {
             Symbols::Characters(_) | Symbols::Examples { .. } => None,
             Symbols::Numbers(_) => Some(SPECIAL),
             Symbols::Text(tokenizer) => of_text(tokenizer),
             // Those that are trained here have the same special tokens.
             Symbols::Sides(sides) => of_text(&sides[1]),
-        }
+        }?;
+        Some(match config.decoder_start {
+            DecoderStart::Begin => tokens,
+            DecoderStart::Padding => PairTokens { begin: tokens.padding, ..tokens },
+        })
     }
 
     /// The tokens of a text that is to be predicted; [`Symbols::encode`] is for what is read.

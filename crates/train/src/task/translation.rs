@@ -38,6 +38,7 @@ pub(crate) fn translation_sentences(
 }
 
 fn find(config: &DataConfig, data: &DataDir, part: Part) -> Result<[PathBuf; 2], TaskError> {
+    config.validate_source().map_err(TaskError::NoData)?;
     let (Some(name), Some(source), Some(target)) = (&config.name, &config.source, &config.target) else {
         return Err(TaskError::Kind);
     };
@@ -68,7 +69,7 @@ impl TranslationTraining {
     pub fn of_texts(recipe: &Recipe, symbols: Symbols, texts: [&ParallelText; 2]) -> Result<Self, TaskError> {
         let (context, config) = (recipe.model.context(), &recipe.train);
         let limit = recipe.data.max_tokens.map_or(BatchLimit::Rows(config.batch), BatchLimit::Tokens);
-        let tokens = symbols.pair_tokens().ok_or(TaskError::Kind)?;
+        let tokens = symbols.pair_tokens(&recipe.data).ok_or(TaskError::Kind)?;
         let mut digest = Fingerprint::default();
         let mut batches = |part: Part, text: &ParallelText| {
             let pairs = encoded(text, &symbols)?;

@@ -157,10 +157,29 @@ impl Trainer {
         parameters: &Parameters<f32>,
         options: &StartOptions,
     ) -> Result<Self, TrainError> {
-        let mut trainer = Trainer::new(recipe, options)?;
+        let task = task::of_recipe(&recipe, &options.data)?;
+        Trainer::with_task_and_parameters(recipe, task, parameters, options)
+    }
+
+    /// As [`Trainer::with_parameters`] with data that the caller made; see [`Trainer::with_task`]. What has nothing to be measured on is not measured.
+    ///
+    /// # Errors
+    /// As [`Trainer::with_parameters`].
+    ///
+    /// # Panics
+    /// As [`Trainer::with_parameters`].
+    pub fn with_task_and_parameters(
+        recipe: Recipe,
+        task: Box<dyn Task>,
+        parameters: &Parameters<f32>,
+        options: &StartOptions,
+    ) -> Result<Self, TrainError> {
+        let mut trainer = Trainer::with_task(recipe, task, options)?;
         trainer.learner.start_from(parameters);
-        let (metric, evaluation) = (trainer.metric(), trainer.learner.evaluate());
-        trainer.progress.note(metric, Measured { step: 0, value: evaluation.of(metric) });
+        if trainer.learner.can_evaluate() {
+            let (metric, evaluation) = (trainer.metric(), trainer.learner.evaluate());
+            trainer.progress.note(metric, Measured { step: 0, value: evaluation.of(metric) });
+        }
         trainer.save(true, &mut ())?;
         Ok(trainer)
     }

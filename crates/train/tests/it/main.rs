@@ -12,6 +12,7 @@ mod codec;
 mod determinism;
 mod fail_at;
 mod generate;
+mod hugging_face;
 mod lock;
 mod log;
 mod one_batch;

@@ -12,7 +12,7 @@ use anther_transformer::BeamSearch;
 use crate::runs::{data, digest, finish, resume, start, stop_after};
 
 /// Token by token.
-const GREEDY: BeamSearch = BeamSearch { width: 1, length_penalty: 1.0 };
+const GREEDY: BeamSearch = BeamSearch { width: 1, length_penalty: 1.0, never: None };
 
 /// Dropout, accumulation and a moving average, so that all of them are resumed.
 const TINY: &str = r#"

@@ -71,6 +71,9 @@ pub struct ClassifierConfig {
     pub patch: usize,
     /// How the hidden states become one vector.
     pub pooling: Pooling,
+    /// Whether a second learned vector stands behind the class token, which the blocks see and no class is told from (as in DeiT, arXiv 2012.12877);
+    /// only with `class-token`.
+    pub distillation_token: bool,
     /// Units of a hidden layer with ReLU before the classes; without it there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub head_hidden: Option<usize>,
@@ -119,6 +122,7 @@ impl Default for ClassifierConfig {
             width: 32,
             patch: 4,
             pooling: Pooling::Mean,
+            distillation_token: false,
             head_hidden: None,
             scale_input: false,
             feed_forward: None,
@@ -172,6 +176,10 @@ impl ClassifierConfig {
         if self.classes == 0 {
             return refuse("classes", "there are no classes to tell".to_owned());
         }
+        if self.distillation_token && self.pooling != Pooling::ClassToken {
+            let reason = "it stands behind a class token; set model.pooling to \"class-token\" or this to false";
+            return refuse("model.distillation_token", reason.to_owned());
+        }
         if !(0.0..1.0).contains(&self.drop_path) {
             return refuse("model.drop_path", format!("{} is not in [0, 1)", self.drop_path));
         }
@@ -191,10 +199,16 @@ impl ClassifierConfig {
         }
     }
 
-    /// The most tokens that the blocks see: the places, and the class token if there is one.
+    /// Learned vectors before the places: the class token and the one for distillation, if there are any.
+    #[must_use]
+    pub fn extra_tokens(&self) -> usize {
+        usize::from(self.pooling == Pooling::ClassToken) + usize::from(self.distillation_token)
+    }
+
+    /// The most tokens that the blocks see: the places and what stands before them.
     #[must_use]
     pub fn positions(&self) -> usize {
-        self.places() + usize::from(self.pooling == Pooling::ClassToken)
+        self.places() + self.extra_tokens()
     }
 
     /// Width inside the feed-forward block.
@@ -251,6 +265,7 @@ mod tests {
             refusal(tokens, |c| c.form = ExampleForm::Tokens { vocabulary: 4, longest: 0 }).starts_with("model.form")
         );
         assert!(refusal(tokens, |c| c.classes = 0).starts_with("classes"));
+        assert!(refusal(tokens, |c| c.distillation_token = true).starts_with("model.distillation_token"));
         assert!(refusal(tokens, |c| c.drop_path = 1.0).starts_with("model.drop_path"));
         assert!(refusal(tokens, |c| c.dropout = -1.0).starts_with("model.dropout"));
         assert!(refusal(tokens, |c| c.head_hidden = Some(0)).starts_with("model.head_hidden"));
@@ -264,5 +279,6 @@ mod tests {
         let form = ExampleForm::Images { shape: [1, 8, 12] };
         let config = ClassifierConfig { form, pooling: Pooling::ClassToken, ..ClassifierConfig::default() };
         assert_eq!((config.places(), config.positions()), (6, 7));
+        assert_eq!(ClassifierConfig { distillation_token: true, ..config }.positions(), 8);
     }
 }

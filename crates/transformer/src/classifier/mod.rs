@@ -19,7 +19,7 @@ use crate::stack::{PerLayer, Stack};
 /// Input layer, class token, positions, blocks in which all see all that is no padding, pooling, and a layer or two for the classes.
 ///
 /// Parameters, each with the prefix `model.`: `embeddings.patch_embeddings.projection` (images), `embeddings.input_projection` (series) or
-/// `embeddings.word_embeddings` (tokens), `embeddings.cls_token`, `embeddings.position_embeddings`, `layers.N` and `norm` (pre-norm); and without it
+/// `embeddings.word_embeddings` (tokens), `embeddings.cls_token`, `embeddings.distillation_token`, `embeddings.position_embeddings`, `layers.N` and `norm` (pre-norm); and without it
 /// `classifier`, or `classifier.dense` and `classifier.out_proj` with a hidden layer.
 ///
 /// Lengths are masks everywhere: padding reaches nothing that counts, not even NaN.
@@ -27,7 +27,8 @@ use crate::stack::{PerLayer, Stack};
 pub struct Classifier {
     config: ClassifierConfig,
     input: Input,
-    class_token: Option<ParamId>,
+    /// What stands before the places.
+    first: Vec<ParamId>,
     positions: Positions,
     embedded: Stream,
     stack: Stack,
@@ -74,8 +75,9 @@ impl Classifier {
                 Input::Tokens(Embedding::new(at, vocabulary, width, block.embedding_init()))
             }
         };
-        let class_token = (config.pooling == Pooling::ClassToken)
-            .then(|| embeddings.param("cls_token", [1, 1, width], Init::Normal { std: config.position_std }));
+        let mut token = |name: &str| embeddings.param(name, [1, 1, width], Init::Normal { std: config.position_std });
+        let first =
+            ["cls_token", "distillation_token"][..config.extra_tokens()].iter().map(|name| token(name)).collect();
         let at = &mut embeddings.child("position_embeddings");
         let positions = Positions::new(at, &config.attention, config.positions(), width, config.position_std);
         let embedded = embeddings.stream("dropout");
@@ -89,7 +91,7 @@ impl Classifier {
                 (Some(linear(head, "dense", states, hidden)), linear(head, "out_proj", hidden, config.classes))
             }
         };
-        Ok(Classifier { config: config.clone(), input, class_token, positions, embedded, stack, pooled, dense, output })
+        Ok(Classifier { config: config.clone(), input, first, positions, embedded, stack, pooled, dense, output })
     }
 
     /// The same model, which computes each block a second time in the backward pass if `recompute` is true; see [`CausalLm::recomputing`].
@@ -169,12 +171,11 @@ impl Classifier {
             _ => panic!("the model reads {:?}, which these examples are not", self.config.form),
         };
         let x = if self.config.scale_input { x.scale((self.config.width as f64).sqrt()) } else { x };
-        let x = match self.class_token {
-            None => x,
-            Some(token) => {
-                let first = tape.constant(Tensor::zeros([examples.batch(), 1, self.config.width])) + tape.param(token);
-                tape.concat(1, &[&first, &x])
-            }
+        let zeros = || tape.constant(Tensor::zeros([examples.batch(), 1, self.config.width]));
+        let first: Vec<_> = self.first.iter().map(|&token| zeros() + tape.param(token)).collect();
+        let x = match &first[..] {
+            [] => x,
+            first => tape.concat(1, &first.iter().chain([&x]).collect::<Vec<_>>()),
         };
         let [length, most] = [x.shape()[1], self.config.positions()];
         assert!(length <= most, "{length} places are more than the {most} that the model has");
@@ -183,7 +184,7 @@ impl Classifier {
 
     /// What the attention of all blocks shares.
     fn contexts<T: Element>(&self, x: &Var<'_, T>, examples: &Examples) -> PerLayer<AttentionContext<T>> {
-        let more = usize::from(self.class_token.is_some());
+        let more = self.first.len();
         let mask = match examples.lengths() {
             // A mask without lengths lets linear attention and statistics take shorter ways.
             Some(lengths) if lengths.iter().any(|&length| length + more < x.shape()[1]) => {

@@ -13,12 +13,14 @@ pub struct BeamSearch {
     /// The exponent α of the length, `end` included, that the log-probability of a target is divided by. 0 prefers short targets, 1 compares the mean
     /// log-probability of a token.
     pub length_penalty: f64,
+    /// A token that no target has, however likely it is.
+    pub never: Option<u32>,
 }
 
 impl Default for BeamSearch {
     /// Five targets, compared by the mean log-probability of a token.
     fn default() -> Self {
-        BeamSearch { width: 5, length_penalty: 1.0 }
+        BeamSearch { width: 5, length_penalty: 1.0, never: None }
     }
 }
 
@@ -100,11 +102,16 @@ impl BeamSearch {
 }
 
 /// The `most` likeliest candidates of a row of logits, the first of equals first, with the log-probability added to `score`.
-fn likeliest<T: Element>(logits: &[T], (row, score): (usize, f64), most: usize, out: &mut Vec<Candidate>) {
+fn likeliest<T: Element>(
+    logits: &[T],
+    (row, score): (usize, f64),
+    (most, never): (usize, Option<u32>),
+    out: &mut Vec<Candidate>,
+) {
     let largest = logits.iter().map(|x| x.to_f64()).fold(f64::NEG_INFINITY, f64::max);
     let log_sum = largest + logits.iter().map(|x| (x.to_f64() - largest).exp()).sum::<f64>().ln();
     let mut best: Vec<(f64, u32)> = Vec::with_capacity(most + 1);
-    for (token, x) in (0u32..).zip(logits) {
+    for (token, x) in (0u32..).zip(logits).filter(|&(token, _)| Some(token) != never) {
         let x = x.to_f64();
         if best.len() == most && best.last().is_some_and(|last| x <= last.0) {
             continue;
@@ -137,7 +144,7 @@ impl EncoderDecoder {
         how: &BeamSearch,
     ) -> Vec<Vec<u32>> {
         assert!(how.width > 0, "beam: a beam of width 0 keeps nothing");
-        if how.width == 1 {
+        if how.width == 1 && how.never.is_none() {
             return self.greedy(tape, source, [start, end], limit);
         }
         let ([batch, _], limit) = (source.axes(), limit.min(self.config.context));
@@ -167,7 +174,7 @@ impl EncoderDecoder {
                 let (first_row, mut candidates) = (row, Vec::new());
                 for open in &search.open {
                     let logits = &logits.data()[row * tokens..][..tokens];
-                    likeliest(logits, (row, open.score), 2 * how.width, &mut candidates);
+                    likeliest(logits, (row, open.score), (2 * how.width, how.never), &mut candidates);
                     row += 1;
                 }
                 candidates.sort_by(|a, b| b.score.total_cmp(&a.score));

@@ -25,7 +25,7 @@ pub enum OutputKind {
     /// A matrix and a bias of its own.
     #[default]
     Dense,
-    /// The table of the target, without a bias: one parameter in two places.
+    /// The table of the target: one parameter in two places.
     Tied,
     /// A copy of the first values of the table of the target, which never changes and is no parameter. For the record only: this is what the program
     /// released with arXiv 2305.10991 does where it says that it ties.
@@ -77,6 +77,8 @@ pub struct EncoderDecoderConfig {
     pub scale_embedding: bool,
     /// What makes logits of hidden states.
     pub output: OutputKind,
+    /// Whether a tied output has a bias (`final_logits_bias` in the Marian models of Hugging Face). A dense one always has.
+    pub output_bias: bool,
     /// The probability of dropout on the embedded tokens and on what each part of a block adds.
     pub dropout: f64,
     /// Standard deviation of the first weights, those of the projections into the residual stream divided by the root of the number of these
@@ -117,6 +119,7 @@ impl Default for EncoderDecoderConfig {
             embeddings: Embeddings::Separate,
             scale_embedding: true,
             output: OutputKind::Dense,
+            output_bias: false,
             dropout: 0.0,
             init_std: None,
             embedding_std: None,
@@ -156,6 +159,11 @@ impl EncoderDecoderConfig {
         if self.output != OutputKind::Dense && self.embedding != EmbeddingKind::Learned {
             let reason = "only a learned table can be the output matrix; use \"dense\"";
             return Err(ConfigError::new("model.output", reason));
+        }
+        if self.output_bias && self.output != OutputKind::Tied {
+            let reason =
+                "only a tied output can be given a bias; a dense one has one, a frozen one none; set it to false";
+            return Err(ConfigError::new("model.output_bias", reason));
         }
         check_std("model.position_std", self.position_std)?;
         check_std("model.embedding_std", self.embedding_std.unwrap_or(1.0))?;
@@ -230,6 +238,8 @@ mod tests {
         assert!(refusal(|c| c.init_std = Some(0.0)).starts_with("model.init_std"));
         assert!(refusal(|c| c.position_std = f64::NAN).starts_with("model.position_std"));
         assert!(refusal(|c| c.embedding_std = Some(-0.1)).starts_with("model.embedding_std"));
+        assert!(refusal(|c| c.output_bias = true).starts_with("model.output_bias"));
+        assert!(refusal(|c| (c.output, c.output_bias) = (OutputKind::Frozen, true)).starts_with("model.output_bias"));
         assert!(refusal(|c| c.norm_eps = -1.0).starts_with("model.norm_eps"));
         for position in [Position::Alibi, Position::Relative, Position::Rotary] {
             assert!(refusal(|c| c.attention.position = position).contains("distances between two sequences"));

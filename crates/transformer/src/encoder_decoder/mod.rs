@@ -31,7 +31,7 @@ use output::Output;
 /// al. 2017); logits of the next token of the target.
 ///
 /// Nothing sees the padding of either side. Parameters `model.shared` or `model.encoder.embed_tokens` and `model.decoder.embed_tokens`, then below
-/// `model.encoder` and `model.decoder` `embed_positions`, `layers.N` and, if pre-norm, `layer_norm`, and `lm_head`: the names of the BART and Marian models
+/// `model.encoder` and `model.decoder` `embed_positions`, `layers.N` and, if pre-norm, `layer_norm`, and `lm_head` or `final_logits_bias`: the names of the BART and Marian models
 /// of Hugging Face, but for `o_proj` where they say `out_proj`.
 ///
 /// ```

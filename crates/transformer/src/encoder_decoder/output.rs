@@ -2,7 +2,7 @@
 
 use anther_attention::ConfigError;
 use anther_tensor::layers::Linear;
-use anther_tensor::{Element, Ids, Parameters, Scope, Tape, Tensor, Var, Weight};
+use anther_tensor::{Element, Ids, Init, ParamId, Parameters, Scope, Tape, Tensor, Var, Weight};
 
 use super::config::{EncoderDecoderConfig, OutputKind};
 
@@ -11,8 +11,8 @@ use super::config::{EncoderDecoderConfig, OutputKind};
 pub(super) enum Output {
     /// `lm_head`, with a bias.
     Dense(Linear),
-    /// The table of the target.
-    Tied(Weight),
+    /// The table of the target, and a bias if there is one.
+    Tied(Weight, Option<ParamId>),
     /// A copy of this table, once it has been taken.
     Frozen(Weight, Option<Tensor<f64>>),
 }
@@ -32,7 +32,11 @@ impl Output {
                 let (width, tokens) = (config.width, config.target_vocabulary);
                 Output::Dense(Linear::with_init(&mut scope.child("lm_head"), width, tokens, true, init))
             }
-            OutputKind::Tied => Output::Tied(table()?),
+            OutputKind::Tied => {
+                let bias =
+                    |scope: &mut Scope<'_>| scope.param("final_logits_bias", [config.target_vocabulary], Init::Zeros);
+                Output::Tied(table()?, config.output_bias.then(|| bias(scope)))
+            }
             OutputKind::Frozen => Output::Frozen(table()?, None),
         })
     }
@@ -49,7 +53,7 @@ impl Output {
     fn weights<'t, T: Element>(&self, x: &Var<'t, T>) -> (Var<'t, T>, Option<Var<'t, T>>) {
         match self {
             Output::Dense(layer) => (x.weight(layer.weight), layer.bias.map(|bias| x.param(bias))),
-            Output::Tied(table) => (x.weight(*table), None),
+            Output::Tied(table, bias) => (x.weight(*table), bias.map(|bias| x.param(bias))),
             Output::Frozen(_, copy) => {
                 let copy = copy.as_ref().expect("a frozen output has no values yet; give it some with `frozen_at`");
                 (x.tape().constant(copy.cast()), None)

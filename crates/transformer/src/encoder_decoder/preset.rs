@@ -41,7 +41,7 @@ fn vaswani(c: &mut EncoderDecoderConfig) {
     (c.norm, c.norm_position, c.norm_affine, c.norm_eps) = (NormKind::LayerNorm, NormPosition::Post, true, 1e-6);
     (c.activation, c.feed_forward, c.bias) = (Activation::Relu, None, true);
     (c.embedding, c.embeddings, c.scale_embedding) = (EmbeddingKind::Learned, Embeddings::Separate, true);
-    c.output = OutputKind::Dense;
+    (c.output, c.output_bias) = (OutputKind::Dense, false);
     c.attention = AttentionConfig {
         position: Position::Sinusoidal,
         sinusoidal_layout: Layout::Halves,

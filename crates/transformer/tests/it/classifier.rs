@@ -75,6 +75,10 @@ fn every_kind_of_model() {
     };
     check_all(&[
         model("images, class token", with(IMAGES, &|c| c.pooling = Pooling::ClassToken)),
+        model(
+            "tokens, class token and one for distillation",
+            with(TOKENS, &|c| (c.pooling, c.distillation_token) = (Pooling::ClassToken, true)),
+        ),
         model("images, mean", tiny(IMAGES)),
         model("images, patches of one pixel, flatten", with(IMAGES, &|c| (c.patch, c.pooling) = (1, Pooling::Flatten))),
         model("series, flatten", with(SERIES, &|c| c.pooling = Pooling::Flatten)),

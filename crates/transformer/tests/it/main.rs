@@ -4,6 +4,7 @@ mod causal_lm;
 mod classifier;
 mod encoder_decoder;
 mod generation;
+mod hugging_face;
 mod layers;
 mod maps;
 mod masked_lm;

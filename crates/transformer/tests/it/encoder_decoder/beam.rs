@@ -60,7 +60,7 @@ fn a_wide_beam_finds_the_best_target() {
         let (model, parameters) = build::<f64>(&config, 2);
         let tape = Tape::inference(&parameters);
         for penalty in [0.0, 1.0] {
-            let how = BeamSearch { width: 64, length_penalty: penalty };
+            let how = BeamSearch { width: 64, length_penalty: penalty, never: None };
             let found = model.beam(&tape, &Sentences::padded(&sources, 0), [START, END], 3, &how);
             for (source, found) in sources.iter().zip(&found) {
                 let mut best = (f64::NEG_INFINITY, Vec::new());
@@ -77,7 +77,10 @@ fn a_wide_beam_finds_the_best_target() {
 fn targets_do_not_depend_on_the_sources_beside_them() {
     let sources = [vec![1, 2, 3], vec![5, 4, 3, 2, 1, 0, 2], vec![4], vec![0, 1, 0, 1, 5]];
     for config in every_preset() {
-        for how in [BeamSearch { width: 3, length_penalty: 0.6 }, BeamSearch { width: 1, ..BeamSearch::default() }] {
+        for how in [
+            BeamSearch { width: 3, length_penalty: 0.6, never: None },
+            BeamSearch { width: 1, ..BeamSearch::default() },
+        ] {
             let (model, parameters) = build::<f64>(&config, 3);
             let tape = Tape::inference(&parameters);
             let search =
@@ -87,6 +90,34 @@ fn targets_do_not_depend_on_the_sources_beside_them() {
             assert_eq!(together, alone, "{:?}", config.attention);
         }
     }
+}
+
+#[test]
+fn a_token_that_is_ruled_out_is_in_no_target() {
+    let sources = Sentences::padded(&[vec![1, 2, 3], vec![5, 4, 3, 2, 1, 0, 2], vec![4]], 0);
+    let mut checked = 0;
+    for (seed, width) in (1..20).flat_map(|seed| [(seed, 1), (seed, 4)]) {
+        let (model, parameters) = build::<f64>(&super::tiny(), seed);
+        let tape = Tape::inference(&parameters);
+        let search = |never| {
+            let how = BeamSearch { width, never, ..BeamSearch::default() };
+            model.beam(&tape, &sources, [START, END], 6, &how)
+        };
+        let found = search(None);
+        let Some(&usual) = found.iter().flatten().next() else { continue };
+        let without = search(Some(usual));
+        assert!(without.iter().flatten().all(|&token| token != usual), "{usual} in {without:?}");
+        // What was never found is not missed.
+        let absent =
+            (0..TARGET_TOKENS).find(|token| *token != END && !found.iter().flatten().any(|found| found == token));
+        if width == 1
+            && let Some(absent) = absent
+        {
+            assert_eq!(search(Some(absent)), found);
+        }
+        checked += 1;
+    }
+    assert!(checked >= 10, "only {checked} searches found something");
 }
 
 #[test]

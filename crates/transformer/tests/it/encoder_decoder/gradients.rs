@@ -71,6 +71,7 @@ fn every_kind_of_model() {
         model("swiglu", with(&|c| (c.activation, c.feed_forward) = (Activation::Swiglu, None))),
         model("tied", with(&|c| c.output = OutputKind::Tied)),
         model("one table, tied", with(&|c| joint(c, OutputKind::Tied))),
+        model("tied with a bias", with(&|c| (c.output, c.output_bias) = (OutputKind::Tied, true))),
         model("one table, frozen", with(&|c| joint(c, OutputKind::Frozen))),
         model("dropout", with(&|c| (c.dropout, c.attention.dropout) = (0.2, 0.3))).training(),
         model("kgv", preset("kgv")),
