@@ -33,6 +33,7 @@ mod with_downloads {
     use crate::cli::FetchArgs;
     use crate::failure::Failure;
     use crate::output;
+    use crate::signals::Signals;
 
     /// Fetches or lists.
     pub fn run(args: &FetchArgs) -> Result<u8, Failure> {
@@ -52,6 +53,8 @@ mod with_downloads {
         // A name that is wrong is told before anything is fetched.
         let manifests: Vec<Manifest> =
             names.iter().map(|name| manifests::named(folder, name)).collect::<Result<_, _>>()?;
+        let _ending =
+            Signals::listen()?.end_at_once("stopped; what has come is kept, and the same command goes on from there");
         let fetcher = Fetcher::new(directory, source).watch(&tell);
         let mut failed = Vec::new();
         for manifest in &manifests {

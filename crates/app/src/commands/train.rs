@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anther_train::memory::peak_rss_bytes;
 use anther_train::recipe::Presets;
-use anther_train::trainer::{Measured, Out, Outcome, Reason, ResumeOptions, StartOptions, Trainer};
+use anther_train::trainer::{Measured, Out, Outcome, Reason, ResumeOptions, StartOptions, TrainError, Trainer};
 use serde_json::{Value, json};
 
 use super::{DONE, data_dir};
@@ -29,8 +29,8 @@ pub fn run(args: &TrainArgs) -> Result<u8, Failure> {
     Compute::set_up(&args.compute)?;
     let signals = Signals::listen()?;
     let (name, mut trainer) = match (&args.resume, &args.recipe) {
-        (Some(run), _) => resume(args, run)?,
-        (None, Some(recipe)) => start(args, recipe)?,
+        (Some(run), _) => resume(args, run, &signals)?,
+        (None, Some(recipe)) => start(args, recipe, &signals)?,
         (None, None) => {
             return Err(Failure::usage(anyhow::anyhow!("name a recipe, or with --resume a run to go on with")));
         }
@@ -55,7 +55,7 @@ pub fn run(args: &TrainArgs) -> Result<u8, Failure> {
     })
 }
 
-fn start(args: &TrainArgs, recipe: &str) -> Result<(String, Trainer), Failure> {
+fn start(args: &TrainArgs, recipe: &str, signals: &Signals) -> Result<(String, Trainer), Failure> {
     let source = Source::find(recipe)?;
     let mut edits = args.set.clone();
     edits.extend(args.seed.map(|seed| format!("train.seed={seed}")));
@@ -67,7 +67,10 @@ fn start(args: &TrainArgs, recipe: &str) -> Result<(String, Trainer), Failure> {
         None => Out::Numbered { parent: PathBuf::from(RUNS), name: source.name.clone() },
     };
     let options = StartOptions { out, data: data_dir(&args.data), command: command() };
-    let trainer = Trainer::new(resolved, &options)?;
+    let reading = signals.end_at_once("stopped while the data were read; nothing was written");
+    let task = anther_train::task::of_recipe(&resolved, &options.data).map_err(TrainError::from)?;
+    drop(reading);
+    let trainer = Trainer::with_task(resolved, task, &options)?;
     let run = trainer.run_dir();
     let mut facts = run.read_facts()?;
     facts.insert(RECIPE_NAME.to_owned(), source.name.clone());
@@ -75,13 +78,16 @@ fn start(args: &TrainArgs, recipe: &str) -> Result<(String, Trainer), Failure> {
     Ok((source.name, trainer))
 }
 
-fn resume(args: &TrainArgs, run: &Path) -> Result<(String, Trainer), Failure> {
+fn resume(args: &TrainArgs, run: &Path, signals: &Signals) -> Result<(String, Trainer), Failure> {
     let mut steps = None;
     for edit in &args.set {
         steps = Some(steps_of(edit)?);
     }
     let options = ResumeOptions { data: data_dir(&args.data), strict: false, steps };
+    // Until the first step a run is as it was, or has its new number of steps: it can be resumed whenever this ends.
+    let reading = signals.end_at_once("stopped while the data were read; the run can be resumed as before");
     let trainer = Trainer::resume(run, &options)?;
+    drop(reading);
     // A run whose facts were lost can still go on; it is then called after its directory.
     let named = trainer.run_dir().read_facts().ok();
     let name = named.and_then(|mut facts| facts.remove(RECIPE_NAME));
