@@ -572,25 +572,25 @@ pub struct CompletionsArgs {
 #[command(after_help = "\
 Examples:
   anther fetch --list
-  anther fetch tinyshakespeare
+  anther fetch multi30k JapaneseVowels
   anther fetch --all --mirror /media/datasets
   anther fetch tinyshakespeare --offline
 
-Every file is checked against the SHA-256 of its manifest. Manifests in datasets/ of the current directory are known too.")]
+Every file is checked against its manifest; an interrupted download goes on where it was. Manifests in datasets/ of the current directory are known too.")]
 pub struct FetchArgs {
-    /// Name of a data set
+    /// Names of data sets
     #[arg(value_name = "NAME", required_unless_present_any = ["list", "all"], conflicts_with_all = ["list", "all"])]
-    pub name: Option<String>,
-    /// List the data sets and whether they are here
+    pub names: Vec<String>,
+    /// List the data sets: whether they are here, bytes to download, bytes unpacked if known, licence
     #[arg(long, conflicts_with = "all")]
     pub list: bool,
-    /// Fetch every data set
+    /// Fetch every data set; one that fails does not keep the others back
     #[arg(long)]
     pub all: bool,
-    /// Take the files from a folder or a server with the same paths
+    /// Take the files from a folder or a server that has them under the paths of the manifests
     #[arg(long, value_name = "DIR|URL", conflicts_with = "offline")]
     pub mirror: Option<String>,
-    /// Only check what is here; never use the network
+    /// Only check what is here, by reading it; never use the network
     #[arg(long)]
     pub offline: bool,
     /// Where data sets are.

@@ -1,13 +1,20 @@
-//! Ctrl-C and `kill` as requests: the step is finished and saved, then the process ends. A second one ends it at once.
+//! Ctrl-C and `kill` as requests: the step is finished and saved, then the process ends. A second one ends it at once, and so does the first while there is
+//! nothing to be saved.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 use anther_train::trainer::Signal;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 
 use crate::failure::Failure;
+use crate::output;
+
+/// How often it is looked whether a signal has come that ends the process: soon for a person, seldom for a CPU.
+const PAUSE: Duration = Duration::from_millis(20);
 
 /// What the process has been told.
 #[derive(Clone, Debug)]
@@ -42,6 +49,42 @@ impl Signals {
             Ok(SIGTERM) => Some(Signal::Terminate),
             _ => None,
         }
+    }
+
+    /// Ends the process at the first signal, with its exit code and a sentence, until what is returned is dropped.
+    #[must_use]
+    pub fn end_at_once(&self, sentence: &'static str) -> Ending {
+        let armed = Arc::new(Mutex::new(true));
+        let (signals, watched) = (self.clone(), Arc::clone(&armed));
+        thread::spawn(move || {
+            loop {
+                // Held while the process ends, so that whoever drops the other half goes on either for good or not at all.
+                let armed = watched.lock().unwrap_or_else(PoisonError::into_inner);
+                match signals.received() {
+                    _ if !*armed => return,
+                    Some(signal) => {
+                        output::tell(&format!("{}: {sentence}", name(signal)));
+                        std::process::exit(signal.exit_code().into());
+                    }
+                    None => {}
+                }
+                drop(armed);
+                thread::sleep(PAUSE);
+            }
+        });
+        Ending { armed }
+    }
+}
+
+/// As long as this lives, a signal ends the process.
+#[derive(Debug)]
+pub struct Ending {
+    armed: Arc<Mutex<bool>>,
+}
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        *self.armed.lock().unwrap_or_else(PoisonError::into_inner) = false;
     }
 }
 

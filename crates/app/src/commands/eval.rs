@@ -17,10 +17,12 @@ use crate::compute::Compute;
 use crate::cost::Cost;
 use crate::failure::Failure;
 use crate::output;
+use crate::signals::Signals;
 
 /// Loads, measures, prints.
 pub fn run(args: &EvalArgs) -> Result<u8, Failure> {
     Compute::set_up(&args.compute)?;
+    let _ending = Signals::listen()?.end_at_once("stopped; an evaluation writes nothing");
     let trained = load(&args.run, &args.checkpoint)?;
     let data = data_dir(&args.data);
     let text = of_text(args, &trained, &data)?;

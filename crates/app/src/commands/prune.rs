@@ -28,6 +28,8 @@ const CALIBRATION: usize = 8;
 /// Prunes or scans.
 pub fn run(args: &PruneArgs) -> Result<u8, Failure> {
     Compute::set_up(&args.compute)?;
+    let signals = Signals::listen()?;
+    let pruning_only = signals.end_at_once("stopped before a run was made; nothing was written");
     let trained = load(&args.run, &args.checkpoint)?;
     let data = data_dir(&args.data);
     if args.scan {
@@ -45,7 +47,7 @@ pub fn run(args: &PruneArgs) -> Result<u8, Failure> {
     pruned.recipe = fine_tuning(&pruned.recipe, args)?;
     let after = evaluation.measure(&pruned.model, &pruned.parameters);
 
-    let signals = Signals::listen()?;
+    drop(pruning_only);
     let out = match &args.out {
         Some(directory) => Out::Directory(directory.clone()),
         None => Out::Numbered { parent: PathBuf::from(RUNS), name: format!("{}-pruned", name_of(&args.run)) },

@@ -14,6 +14,7 @@ use crate::failure::Failure;
 use crate::input;
 use crate::output;
 use crate::scores::Scores;
+use crate::signals::Signals;
 
 /// The most bytes that are read, 64 MiB: all lines are checked before the first is answered.
 const LIMIT: u64 = 64 << 20;
@@ -21,6 +22,7 @@ const LIMIT: u64 = 64 << 20;
 /// Loads, reads all lines, answers each.
 pub fn run(args: &TranslateArgs) -> Result<u8, Failure> {
     Compute::set_up(&args.compute)?;
+    let _ending = Signals::listen()?.end_at_once("stopped; what was not printed was not translated");
     let penalty = args.length_penalty;
     if !(penalty.is_finite() && penalty >= 0.0) {
         return Err(Failure::usage(anyhow::anyhow!("--length-penalty {penalty} is not a finite number of at least 0")));

@@ -1,7 +1,146 @@
 //! Being asked to stop.
 #![cfg(unix)]
 
-use crate::support::{Place, last_json};
+use std::fs::{self, File, OpenOptions};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::sync::mpsc::channel;
+use std::thread;
+
+use crate::support::{Place, Ran, Running, last_json};
+
+/// A recipe on lists in files, which are read as they come.
+const LISTS: &str = r#"# Lists in files
+data = { task = "listops", name = "./lists" }
+
+[model]
+kind = "classifier"
+layers = 1
+heads = 2
+width = 16
+
+[train]
+steps = 5
+batch = 2
+"#;
+
+/// The file of it that is put in the place of a pipe.
+const TRAIN: &str = "lists/basic_train.tsv";
+
+fn with_lists() -> Place {
+    let place = Place::new();
+    place.write("lists.toml", LISTS);
+    fs::create_dir(place.path("lists")).unwrap();
+    for part in ["train", "val", "test"] {
+        let lines = "( ( ( [MAX 2 ) 9 ) ] )\t9\n( ( ( [MIN 2 ) 9 ) ] )\t2\n";
+        place.write(&format!("lists/basic_{part}.tsv"), format!("Source\tTarget\n{lines}"));
+    }
+    place
+}
+
+/// Makes a pipe in the place of a file, gives it to `start`, and returns when that has opened it to read: as long as the other end is there, the reader waits.
+fn reading(path: &Path, start: impl FnOnce() -> Running) -> (Running, File) {
+    fs::remove_file(path).unwrap();
+    assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
+    let mut running = start();
+    // Opening the other end waits for the reader, which may never come.
+    let (tell, opened) = channel();
+    let owned = path.to_owned();
+    thread::spawn(move || tell.send(OpenOptions::new().write(true).open(owned)));
+    let mut other_end = None;
+    running.until("the data were opened", || {
+        other_end = opened.try_recv().ok();
+        other_end.is_some()
+    });
+    (running, other_end.unwrap().unwrap())
+}
+
+#[track_caller]
+fn assert_ended(ran: &Ran, code: i32, sentence: &str) {
+    assert_eq!((ran.code, ran.stdout.as_str()), (Some(code), ""), "{ran:?}");
+    assert!(ran.stderr.contains(sentence), "{ran:?}");
+}
+
+#[test]
+fn a_signal_while_the_data_are_read_ends_at_once_and_leaves_nothing() {
+    let place = with_lists();
+    for (signal, code) in [("INT", 130), ("TERM", 143)] {
+        for arguments in [&["train", "lists.toml"][..], &["train", "lists.toml", "--out", "run"]] {
+            let (running, _other_end) = reading(&place.path(TRAIN), || place.spawn(arguments));
+            running.signal(signal);
+            let sentence = format!("SIG{signal}: stopped while the data were read; the run was not begun");
+            assert_ended(&running.wait(), code, &sentence);
+            assert!(!place.path("runs").exists() && !place.path("run").exists());
+        }
+    }
+}
+
+#[test]
+fn a_signal_while_a_run_is_read_leaves_it_as_it_was() {
+    let place = with_lists();
+    place.ok(&["train", "lists.toml", "--quiet", "--out", "run"]);
+    let lists = fs::read(place.path(TRAIN)).unwrap();
+    for (arguments, sentence) in [
+        (&["train", "--resume", "run", "--set", "train.steps=8"][..], "can be resumed as before"),
+        (&["eval", "run"], "an evaluation writes nothing"),
+        (&["prune", "run", "--layers", "*.fc1", "--keep", "0.5"], "nothing was written"),
+    ] {
+        let (running, _other_end) = reading(&place.path(TRAIN), || place.spawn(arguments));
+        running.signal("INT");
+        let ran = running.wait();
+        assert_ended(&ran, 130, "SIGINT: stopped");
+        assert_ended(&ran, 130, sentence);
+    }
+    fs::remove_file(place.path(TRAIN)).unwrap();
+    fs::write(place.path(TRAIN), lists).unwrap();
+    place.ok(&["train", "--resume", "run", "--quiet", "--set", "train.steps=8"]);
+    assert_eq!((place.saved_step("run"), fs::read_dir(place.path("")).unwrap().count()), (8, 3));
+}
+
+#[test]
+fn a_signal_while_lines_are_awaited_ends_a_translation() {
+    let place = Place::new();
+    let tiny = [
+        "--set",
+        "train.steps=1",
+        "--set",
+        "train.batch=2",
+        "--set",
+        "train.eval_batches=1",
+        "--set",
+        "model.width=16",
+    ];
+    place.ok(&[&["train", "reverse-map", "--quiet", "--out", "run"], &tiny[..]].concat());
+    // The first signal must come after the program began to listen, which cannot be seen from outside: if it was too early, try again.
+    for _ in 0..100 {
+        let running = Running::start(place.command(&["translate", "run"]).stdin(Stdio::piped()));
+        thread::sleep(std::time::Duration::from_millis(50));
+        running.signal("INT");
+        let ran = running.wait();
+        if ran.code.is_some() {
+            return assert_ended(&ran, 130, "SIGINT: stopped");
+        }
+    }
+    panic!("no signal was listened to");
+}
+
+#[cfg(feature = "fetch")]
+#[test]
+fn a_signal_keeps_what_has_been_fetched() {
+    use std::io::Write;
+
+    let place = Place::new();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let mut running = place.spawn(&["fetch", "tinyshakespeare", "--mirror", &address, "--data-dir", "data"]);
+    let (mut stream, _) = listener.accept().unwrap();
+    stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 1115394\r\n\r\nFirst Citizen:").unwrap();
+    let part = place.path("data/.fetched/tinyshakespeare/tinyshakespeare+input.txt.part");
+    running.until("a part has come", || fs::metadata(&part).is_ok_and(|found| found.len() == 14));
+    running.signal("INT");
+    assert_ended(&running.wait(), 130, "SIGINT: stopped; what has come is kept");
+    assert_eq!(fs::read(&part).unwrap(), b"First Citizen:");
+}
 
 #[test]
 fn a_signal_saves_and_exits_and_the_run_goes_on_as_if_nothing_had_happened() {

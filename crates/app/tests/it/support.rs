@@ -117,9 +117,7 @@ impl Place {
 
     /// Starts a process whose output nobody reads.
     pub fn spawn(&self, args: &[&str]) -> Running {
-        let mut command = self.command(args);
-        command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        Running { child: command.spawn().unwrap() }
+        Running::start(&mut self.command(args))
     }
 
     /// Whole lines of the log of a run so far.
@@ -147,6 +145,12 @@ pub struct Running {
 }
 
 impl Running {
+    /// Starts a command whose output nobody reads.
+    pub fn start(command: &mut Command) -> Self {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        Running { child: command.spawn().unwrap() }
+    }
+
     /// Waits until something is so, unless the process ends before.
     pub fn until(&mut self, what: &str, mut is_so: impl FnMut() -> bool) {
         let start = Instant::now();

@@ -13,7 +13,7 @@ pub enum Source {
     /// A folder that holds the files under the paths of the manifest.
     MirrorFolder(PathBuf),
     /// A server that holds the files under the paths of the manifest, below this address. Plain http is allowed here, since the user
-    /// chose the server and the SHA-256 is checked.
+    /// chose the server; checksums are checked where there are some.
     MirrorUrl(String),
     /// Nowhere: check what is there, and fail if a file is missing.
     Offline,

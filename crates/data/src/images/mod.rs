@@ -137,23 +137,27 @@ impl ImageSet {
         Ok(ImageSet { shape: [1, size[0], size[1]], pixels, labels })
     }
 
-    /// Mean and standard deviation (of the whole population) of each channel, of pixels from 0 to 1: those of the training part standardise all parts.
+    /// Mean and standard deviation (of the whole population) of each channel, of pixels from 0 to 1, over these images: those that are trained on standardise
+    /// all parts.
+    ///
+    /// # Panics
+    /// If there is no such image.
     #[must_use]
     #[expect(clippy::cast_precision_loss, reason = "numbers of pixels are below 2^53")]
-    pub fn channel_statistics(&self) -> Vec<[f64; 2]> {
+    pub fn channel_statistics(&self, images: impl ExactSizeIterator<Item = usize> + Clone) -> Vec<[f64; 2]> {
         let [channels, rows, columns] = self.shape;
         let area = rows * columns;
         (0..channels)
             .map(|channel| {
                 let (mut sum, mut squares) = (0u64, 0u64);
-                for image in self.pixels.chunks_exact((channels * area).max(1)) {
-                    for &pixel in &image[channel * area..][..area] {
+                for image in images.clone() {
+                    for &pixel in &self.image(image)[channel * area..][..area] {
                         sum += u64::from(pixel);
                         squares += u64::from(pixel).pow(2);
                     }
                 }
                 // The sums are whole numbers, so nothing cancels before the last subtraction.
-                let count = (self.len() * area).max(1) as f64;
+                let count = (images.len() * area).max(1) as f64;
                 let mean = sum as f64 / count;
                 [mean / 255.0, (squares as f64 / count - mean * mean).max(0.0).sqrt() / 255.0]
             })

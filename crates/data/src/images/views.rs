@@ -12,11 +12,14 @@ pub struct ImageViews {
 }
 
 impl ImageViews {
-    /// Images of `size` rows and columns, each channel standardised by its mean and deviation in `train`, `(x − mean) / deviation`; a channel of one value only is
-    /// just shifted. Costs a pass over all pixels.
+    /// Images of `size` rows and columns, each channel standardised by its mean and deviation in the images `train` of `set`, `(x − mean) / deviation`; a channel
+    /// of one value only is just shifted. Costs a pass over their pixels.
+    ///
+    /// # Panics
+    /// If there is no such image.
     #[must_use]
-    pub fn new(train: &ImageSet, size: [usize; 2], augment: Augment) -> Self {
-        let mut scale = train.channel_statistics();
+    pub fn new(set: &ImageSet, train: &[usize], size: [usize; 2], augment: Augment) -> Self {
+        let mut scale = set.channel_statistics(train.iter().copied());
         for [_, deviation] in &mut scale {
             // A step of the 256 that pixels have is 0.004.
             if *deviation < 1e-6 {

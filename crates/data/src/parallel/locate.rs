@@ -7,7 +7,7 @@ use super::ParallelError;
 /// The names before the language that the parts of a data set are looked for under, the first that is there is taken.
 const NAMES: [&[&str]; 3] = [
     &["train", "train.tags", "training"],
-    &["valid", "val", "dev", "IWSLT17.TED.dev2010", "newstest2013", "newsdev2017"],
+    &["valid", "val", "dev", "IWSLT17.TED.dev2010", "newstest2013", "newsdev2017", "newstest2016"],
     &["test", "test_2016_flickr", "IWSLT17.TED.tst2015", "newstest2014", "newstest2017"],
 ];
 

@@ -45,22 +45,31 @@ pub struct SeriesPart {
 
 impl PreparedSeries {
     /// The data set in a folder named `name` (below `uea` in the data directory, or a path): a file `…_TRAIN.ts` and one `…_TEST.ts`, packed with gzip or not.
+    /// `learned` chooses by their classes the training cases that standardise all.
     ///
     /// # Errors
     /// [`SeriesError`], also if the folder does not have just one file of either kind.
-    pub fn load(name: &str, data: &DataDir) -> Result<Self, SeriesError> {
+    pub fn load(name: &str, data: &DataDir, learned: impl Fn(&[u32]) -> Vec<usize>) -> Result<Self, SeriesError> {
         let folder = data.folder(name, Some("uea"))?;
         let [train, test] = [part_file(&folder, "_TRAIN")?, part_file(&folder, "_TEST")?];
         let origins = [train.display().to_string(), test.display().to_string()];
         let [train, test] = [SeriesSet::read(&train)?, SeriesSet::read(&test)?];
-        PreparedSeries::new(train, test, [&origins[0], &origins[1]])
+        PreparedSeries::new(train, test, [&origins[0], &origins[1]], learned)
     }
 
-    /// Prepares two parts; `origins` name them in messages.
+    /// Prepares two parts; `origins` name them in messages, and `learned` chooses by their classes the training cases whose statistics standardise all.
     ///
     /// # Errors
     /// [`SeriesError::Parts`] if they do not belong together, have a case without a single step, or are too large.
-    pub fn new(mut train: SeriesSet, mut test: SeriesSet, origins: [&str; 2]) -> Result<Self, SeriesError> {
+    ///
+    /// # Panics
+    /// If `learned` chooses a case that does not exist.
+    pub fn new(
+        mut train: SeriesSet,
+        mut test: SeriesSet,
+        origins: [&str; 2],
+        learned: impl Fn(&[u32]) -> Vec<usize>,
+    ) -> Result<Self, SeriesError> {
         let refused = |part: usize, reason: String| SeriesError::Parts { origin: origins[part].to_owned(), reason };
         let channels = train.channels;
         if test.channels != channels {
@@ -88,7 +97,9 @@ impl PreparedSeries {
             let reason = format!("{cases} cases of {longest} steps and {channels} channels are too many to be kept");
             return Err(refused(0, reason));
         }
-        let scale: Vec<[f64; 2]> = (0..channels).map(|channel| moments(&train.cases, channel)).collect();
+        let labels: Vec<u32> = train.cases.iter().map(|case| case.class as u32).collect();
+        let cases: Vec<&Series> = learned(&labels).into_iter().map(|case| &train.cases[case]).collect();
+        let scale: Vec<[f64; 2]> = (0..channels).map(|channel| moments(&cases, channel)).collect();
         let [train_part, test_part] = [&train, &test].map(|set| part(&set.cases, longest, &scale));
         Ok(PreparedSeries { channels, longest, classes: train.classes, train: train_part, test: test_part, scale })
     }
@@ -177,7 +188,7 @@ fn interpolate(values: &mut [f32]) {
 
 /// Mean and deviation of a channel over all steps; a deviation of 1 for a channel that never changes.
 #[expect(clippy::cast_precision_loss, reason = "steps are far below 2^53")]
-fn moments(cases: &[Series], channel: usize) -> [f64; 2] {
+fn moments(cases: &[&Series], channel: usize) -> [f64; 2] {
     let values = || cases.iter().flat_map(|case| &case.values[channel]).map(|&value| f64::from(value));
     let count = values().count();
     let mean = values().sum::<f64>() / count.max(1) as f64;

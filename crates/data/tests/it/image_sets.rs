@@ -129,7 +129,8 @@ fn views_have_mean_0_and_deviation_1_over_the_training_part() {
     write("t10k-images-idx3-ubyte", &idx(&[1, 4, 4], &[7; 16]));
     write("t10k-labels-idx1-ubyte", &idx(&[1], &[0]));
     let set = load(root.path(), None).unwrap();
-    let views = ImageViews::new(&set.train, [4, 4], Augment { flip: true, mixup: 1.0, ..Augment::default() });
+    let views =
+        ImageViews::new(&set.train, &[0, 1, 2, 3, 4], [4, 4], Augment { flip: true, mixup: 1.0, ..Augment::default() });
     let mut batch = LabelledBatch::default();
     views.plain(&set.train, &[0, 1, 2, 3, 4], &mut batch);
     let mean = batch.numbers.iter().sum::<f32>() / 80.0;
@@ -145,7 +146,7 @@ fn views_have_mean_0_and_deviation_1_over_the_training_part() {
     assert_eq!(at(1, 5).second_labels, [2, 1, 0]);
     assert_ne!(at(1, 5), at(1, 6));
     assert_ne!(at(1, 5), at(2, 5));
-    let larger = ImageViews::new(&set.train, [6, 6], Augment::default());
+    let larger = ImageViews::new(&set.train, &[0, 1, 2, 3, 4], [6, 6], Augment::default());
     larger.plain(&set.test, &[0], &mut batch);
     assert_eq!((larger.shape(), batch.numbers.len()), ([1, 6, 6], 36));
     assert!(batch.numbers.iter().all(|&x| x == batch.numbers[0]));

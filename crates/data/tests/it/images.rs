@@ -84,9 +84,13 @@ fn cifar_records_have_the_label_that_is_asked_for() {
 #[test]
 fn statistics_are_those_of_each_channel() {
     let set = ImageSet { shape: [2, 1, 2], pixels: vec![0, 255, 51, 51, 255, 0, 51, 51], labels: vec![0, 0] };
-    let [[mean, std], [second, none]] = set.channel_statistics()[..] else { panic!("two channels") };
+    let [[mean, std], [second, none]] = set.channel_statistics(0..2)[..] else { panic!("two channels") };
     assert!((mean - 0.5).abs() < 1e-12 && (std - 0.5).abs() < 1e-12, "{mean} {std}");
     assert!((second - 0.2).abs() < 1e-12 && none == 0.0, "{second} {none}");
+    // What is held out does not count.
+    let more = ImageSet { shape: [2, 1, 2], pixels: [&[9; 4], &set.pixels[..]].concat(), labels: vec![0, 0, 0] };
+    assert_eq!(more.channel_statistics(1..3), set.channel_statistics(0..2));
+    assert_ne!(more.channel_statistics(0..3), set.channel_statistics(0..2));
 }
 
 proptest! {
@@ -115,7 +119,7 @@ fn real_files_have_the_sizes_that_are_known_of_them() {
     let at = |name: &str| data.join("mnist").join(name);
     let train = ImageSet::read_idx(&at("train-images-idx3-ubyte.gz"), &at("train-labels-idx1-ubyte.gz")).unwrap();
     assert_eq!((train.len(), train.shape), (60_000, [1, 28, 28]));
-    let [[mean, std]] = train.channel_statistics()[..] else { panic!("one channel") };
+    let [[mean, std]] = train.channel_statistics(0..train.len())[..] else { panic!("one channel") };
     assert!((mean - 0.1307).abs() < 1e-4 && (std - 0.3081).abs() < 1e-4, "{mean} {std}");
     assert!((0..10).all(|label| train.labels.contains(&label)));
     let ten = data.join("cifar10/cifar-10-batches-bin/data_batch_1.bin.gz");

@@ -6,9 +6,27 @@ use anther_data::{DataDir, LabelledBatch};
 use crate::support::real_data;
 
 fn prepared(train: &str, test: &str) -> Result<PreparedSeries, String> {
+    prepared_by(train, test, all)
+}
+
+fn prepared_by(train: &str, test: &str, learned: impl Fn(&[u32]) -> Vec<usize>) -> Result<PreparedSeries, String> {
     let [train, test] = [("a.ts", train), ("b.ts", test)]
         .map(|(name, text)| SeriesSet::parse(&format!("@data\n{text}"), name).unwrap());
-    PreparedSeries::new(train, test, ["a.ts", "b.ts"]).map_err(|error| error.to_string())
+    PreparedSeries::new(train, test, ["a.ts", "b.ts"], learned).map_err(|error| error.to_string())
+}
+
+fn all(labels: &[u32]) -> Vec<usize> {
+    (0..labels.len()).collect()
+}
+
+#[test]
+fn held_out_cases_do_not_give_the_scale() {
+    let few = prepared("1,3:a\n5,7:b\n", "9:b\n").unwrap();
+    let learned = |labels: &[u32]| (0..labels.len()).filter(|&case| labels[case] < 2).collect();
+    let more = prepared_by("1,3:a\n500,-700:c\n5,7:b\n", "9:b\n", learned).unwrap();
+    assert_eq!((&more.scale, &more.test.values), (&few.scale, &few.test.values));
+    assert_eq!([&more.train.values[..2], &more.train.values[4..]].concat(), few.train.values);
+    assert_ne!(more.scale, prepared("1,3:a\n500,-700:c\n5,7:b\n", "9:b\n").unwrap().scale);
 }
 
 #[test]
@@ -57,7 +75,7 @@ fn folders_are_found_by_name_and_by_path() {
     let folder = root.path().join("uea/Steps");
     std::fs::create_dir_all(&folder).unwrap();
     let data = DataDir::resolve(Some(root.path()), None);
-    let load = |name: &str| PreparedSeries::load(name, &data).map_err(|error| error.to_string());
+    let load = |name: &str| PreparedSeries::load(name, &data, all).map_err(|error| error.to_string());
     assert!(load("Steps").unwrap_err().contains("no file NAME_TRAIN.ts"));
     std::fs::write(folder.join("Steps_TRAIN.ts"), "@data\n1,2:a\n").unwrap();
     assert!(load("Steps").unwrap_err().contains("no file NAME_TEST.ts"));
@@ -82,7 +100,7 @@ fn real_sets_have_the_sizes_of_their_descriptions() {
         ("UWaveGestureLibrary", 120, 320, 3, 315, 8),
         ("PLAID", 537, 537, 1, 1344, 11),
     ] {
-        let set = PreparedSeries::load(name, &data).unwrap();
+        let set = PreparedSeries::load(name, &data, all).unwrap();
         let found = (set.train.len(), set.test.len(), set.channels, set.longest, set.classes.len());
         assert_eq!(found, (train, test, channels, longest, classes), "{name}");
         assert!(set.test.values.iter().all(|value| value.is_finite()));

@@ -82,6 +82,35 @@ fn an_evaluation_is_the_whole_validation_part_and_the_test_is_another() {
 }
 
 #[test]
+fn what_is_held_out_changes_nothing_that_is_learned_from() {
+    let root = tempfile::tempdir().unwrap();
+    let folder = root.path().join("uea/Steps");
+    std::fs::create_dir_all(&folder).unwrap();
+    std::fs::write(folder.join("Steps_TEST.ts"), "@data\n1,2:a\n3,4:b\n").unwrap();
+    let data = anther_data::DataDir::resolve(Some(root.path()), None);
+    let edits = ["data={ task = \"series\", name = \"Steps\", hold_out = 0.25 }", "train.batch=6"];
+    let (_, held_out) = anther_data::hold_out(&[0, 0, 0, 0, 1, 1, 1, 1], 0.25, 5);
+    let of_outlier = |outlier: usize| {
+        let case = |i: usize| {
+            let value = if i == outlier { 1000 } else { i };
+            format!("{value},{}:{}\n", i * i, if i < 4 { "a" } else { "b" })
+        };
+        let cases: String = (0..8).map(case).collect();
+        std::fs::write(folder.join("Steps_TRAIN.ts"), format!("@data\n{cases}")).unwrap();
+        let task = task::of_recipe(&read(&edits), &data).unwrap();
+        let mut batch = Batch::default();
+        task.batch(0, &mut batch).unwrap();
+        (batch, task.evaluation().unwrap())
+    };
+    let (learned, measured) = of_outlier(usize::MAX);
+    let (same, other) = of_outlier(held_out[0]);
+    assert_eq!(learned, same);
+    assert_ne!(measured, other);
+    let in_training = (0..8).find(|case| !held_out.contains(case)).unwrap();
+    assert_ne!(of_outlier(in_training).1, measured);
+}
+
+#[test]
 fn every_attention_lowers_the_loss() {
     for name in AttentionConfig::preset_names() {
         for pooling in ["mean", "class-token"] {

@@ -19,7 +19,33 @@ macro_rules! built_in {
 }
 
 /// Names and texts of the manifests that are compiled in.
-const BUILT_IN: [(&str, &str); 1] = built_in!["tinyshakespeare"];
+const BUILT_IN: [(&str, &str); 25] = built_in![
+    "EthanolConcentration",
+    "FaceDetection",
+    "Handwriting",
+    "Heartbeat",
+    "JapaneseVowels",
+    "PEMS-SF",
+    "SelfRegulationSCP1",
+    "SelfRegulationSCP2",
+    "SpokenArabicDigits",
+    "UWaveGestureLibrary",
+    "cifar10",
+    "cifar100",
+    "iwslt2017",
+    "iwslt2017-tst",
+    "lra-listops",
+    "mnist",
+    "multi30k",
+    "tinyshakespeare",
+    "wikitext-103",
+    "wikitext-103-raw",
+    "wikitext-2",
+    "wikitext-2-raw",
+    "wmt14",
+    "wmt14-statmt",
+    "wmt17",
+];
 
 /// The names of the data sets, in order.
 ///

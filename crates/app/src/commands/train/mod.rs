@@ -6,7 +6,8 @@ pub mod seeds;
 use std::path::{Path, PathBuf};
 
 use anther_train::recipe::{Presets, Recipe};
-use anther_train::trainer::{Out, Outcome, Reason, ResumeOptions, StartOptions, Trainer};
+use anther_train::task;
+use anther_train::trainer::{Out, Outcome, Reason, ResumeOptions, StartOptions, TrainError, Trainer};
 
 pub use report::of_test;
 
@@ -32,7 +33,7 @@ pub fn run(args: &TrainArgs) -> Result<u8, Failure> {
     Compute::set_up(&args.compute)?;
     let signals = Signals::listen()?;
     let (name, mut trainer) = match (&args.resume, &args.recipe, &args.seeds) {
-        (Some(run), ..) => resume(args, run)?,
+        (Some(run), ..) => resume(args, run, &signals)?,
         (None, Some(recipe), Some(seeds)) => return seeds::run(args, recipe, seeds, &signals),
         (None, Some(recipe), None) => {
             let source = Source::find(recipe)?;
@@ -40,7 +41,7 @@ pub fn run(args: &TrainArgs) -> Result<u8, Failure> {
                 Some(directory) => Out::Directory(directory.clone()),
                 None => Out::Numbered { parent: PathBuf::from(RUNS), name: source.name.clone() },
             };
-            let trainer = start(args, &source, resolve(args, &source, args.seed)?, out)?;
+            let trainer = start(args, &source, resolve(args, &source, args.seed)?, out, &signals)?;
             (source.name, trainer)
         }
         (None, None, _) => {
@@ -83,9 +84,12 @@ fn resolve(args: &TrainArgs, source: &Source, seed: Option<u64>) -> Result<Recip
     Ok(recipe)
 }
 
-fn start(args: &TrainArgs, source: &Source, recipe: Recipe, out: Out) -> Result<Trainer, Failure> {
+fn start(args: &TrainArgs, source: &Source, recipe: Recipe, out: Out, signals: &Signals) -> Result<Trainer, Failure> {
     let options = StartOptions { out, data: data_dir(&args.data), command: command() };
-    let trainer = Trainer::new(recipe, &options)?;
+    let reading = signals.end_at_once("stopped while the data were read; the run was not begun");
+    let task = task::of_recipe(&recipe, &options.data).map_err(TrainError::from)?;
+    drop(reading);
+    let trainer = Trainer::with_task(recipe, task, &options)?;
     let run = trainer.run_dir();
     let mut facts = run.read_facts()?;
     facts.insert(RECIPE_NAME.to_owned(), source.name.clone());
@@ -93,12 +97,12 @@ fn start(args: &TrainArgs, source: &Source, recipe: Recipe, out: Out) -> Result<
     Ok(trainer)
 }
 
-fn resume(args: &TrainArgs, run: &Path) -> Result<(String, Trainer), Failure> {
+fn resume(args: &TrainArgs, run: &Path, signals: &Signals) -> Result<(String, Trainer), Failure> {
     let mut steps = None;
     for edit in &args.set {
         steps = Some(steps_of(edit)?);
     }
-    let trainer = resumed(args, run, steps)?;
+    let trainer = resumed(args, run, steps, signals)?;
     // A run whose facts were lost can still go on; it is then called after its directory.
     let named = trainer.run_dir().read_facts().ok();
     let name = named.and_then(|mut facts| facts.remove(RECIPE_NAME));
@@ -106,8 +110,10 @@ fn resume(args: &TrainArgs, run: &Path) -> Result<(String, Trainer), Failure> {
     Ok((name.unwrap_or_else(directory), trainer))
 }
 
-fn resumed(args: &TrainArgs, run: &Path, steps: Option<u64>) -> Result<Trainer, Failure> {
+fn resumed(args: &TrainArgs, run: &Path, steps: Option<u64>, signals: &Signals) -> Result<Trainer, Failure> {
     let options = ResumeOptions { data: data_dir(&args.data), strict: false, steps };
+    // Until the first step a run is as it was, or has its new number of steps: it can be resumed whenever this ends.
+    let _reading = signals.end_at_once("stopped while the data were read; the run can be resumed as before");
     Ok(Trainer::resume(run, &options)?)
 }
 

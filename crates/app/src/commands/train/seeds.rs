@@ -69,7 +69,7 @@ pub fn run(args: &TrainArgs, recipe: &str, seeds: &Seeds, signals: &Signals) -> 
     };
     let mut outcomes = Vec::new();
     for &seed in &seeds.0 {
-        let mut trainer = of_seed(args, &source, seed, directory.join(format!("seed-{seed}")))?;
+        let mut trainer = of_seed(args, &source, seed, directory.join(format!("seed-{seed}")), signals)?;
         let outcome = finish(&mut trainer, args, signals)?;
         if let Reason::Signal(signal) = outcome.stopped {
             output::tell(&format!("the same command with `--out {}` goes on with the seeds", directory.display()));
@@ -90,10 +90,10 @@ pub fn run(args: &TrainArgs, recipe: &str, seeds: &Seeds, signals: &Signals) -> 
 }
 
 /// The run of a seed: a new one, or the rest of one of the same recipe.
-fn of_seed(args: &TrainArgs, source: &Source, seed: u64, out: PathBuf) -> Result<Trainer, Failure> {
+fn of_seed(args: &TrainArgs, source: &Source, seed: u64, out: PathBuf, signals: &Signals) -> Result<Trainer, Failure> {
     let recipe = resolve(args, source, Some(seed))?;
     let Ok(run) = RunDir::open(&out) else {
-        return start(args, source, recipe, Out::Directory(out));
+        return start(args, source, recipe, Out::Directory(out), signals);
     };
     if run.read_recipe()? != recipe.to_toml()? {
         let place = out.display();
@@ -101,7 +101,7 @@ fn of_seed(args: &TrainArgs, source: &Source, seed: u64, out: PathBuf) -> Result
             anyhow::anyhow!("{place} holds a run of another recipe; choose another directory with --out").into()
         );
     }
-    super::resumed(args, &out, None)
+    super::resumed(args, &out, None, signals)
 }
 
 /// A mean and what the values differ from it.

@@ -4,7 +4,7 @@ use anther_data::images::{ImageDataSet, ImageSet, ImageViews};
 use anther_data::{DataDir, LabelledBatch};
 use anther_transformer::ExampleForm;
 
-use super::{Part, Source};
+use super::{Part, Source, Split};
 use crate::recipe::DataConfig;
 use crate::task::TaskError;
 use crate::task::fingerprint::Fingerprint;
@@ -15,12 +15,13 @@ pub(super) struct Images {
 }
 
 impl Images {
-    pub(super) fn new(config: &DataConfig, data: &DataDir) -> Result<Self, TaskError> {
+    pub(super) fn new(config: &DataConfig, data: &DataDir, split: Split<'_>) -> Result<Self, TaskError> {
         let name = config.name.as_deref().ok_or(TaskError::Kind)?;
         let set = ImageDataSet::load(name, config.size, data)?;
         let [_, rows, columns] = set.train.shape;
         let size = config.size.map_or([rows, columns], |size| [size, size]);
-        let views = ImageViews::new(&set.train, size, config.augment);
+        let (learned, _) = split(&labels(&set.train));
+        let views = ImageViews::new(&set.train, &learned, size, config.augment);
         Ok(Images { set, views })
     }
 
@@ -30,6 +31,10 @@ impl Images {
             Part::Test => &self.set.test,
         }
     }
+}
+
+fn labels(set: &ImageSet) -> Vec<u32> {
+    set.labels.iter().map(|&label| label.into()).collect()
 }
 
 impl Source for Images {
@@ -46,7 +51,7 @@ impl Source for Images {
     }
 
     fn labels(&self) -> Vec<u32> {
-        self.set.train.labels.iter().map(|&label| label.into()).collect()
+        labels(&self.set.train)
     }
 
     fn plain(&self, part: Part, examples: &[usize], batch: &mut LabelledBatch) -> Result<(), TaskError> {

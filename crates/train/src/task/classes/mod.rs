@@ -22,7 +22,10 @@ enum Part {
     Test,
 }
 
-/// Where examples come from.
+/// Divides training examples of these classes into those that are learned from and those that are held out.
+type Split<'a> = &'a dyn Fn(&[u32]) -> (Vec<usize>, Vec<usize>);
+
+/// Where examples come from. What standardises them is of those that are learned from, so that nothing held out is known before it is measured.
 trait Source {
     /// What an example is.
     fn form(&self) -> ExampleForm;
@@ -68,15 +71,19 @@ impl ClassTraining {
     /// # Errors
     /// [`TaskError`] if a file is missing, damaged or not what it should be.
     pub fn new(recipe: &Recipe, data: &DataDir) -> Result<Self, TaskError> {
+        let seed = recipe.train.seed;
+        let split = |labels: &[u32]| match recipe.data.hold_out {
+            share if share > 0.0 => hold_out(labels, share, seed),
+            _ => ((0..labels.len()).collect(), Vec::new()),
+        };
         let source: Box<dyn Source> = match recipe.data.task {
-            TaskKind::Images => Box::new(images::Images::new(&recipe.data, data)?),
-            TaskKind::Series => Box::new(series::SeriesSource::new(&recipe.data, data)?),
+            TaskKind::Images => Box::new(images::Images::new(&recipe.data, data, &split)?),
+            TaskKind::Series => Box::new(series::SeriesSource::new(&recipe.data, data, &split)?),
             TaskKind::Listops => listops::source(recipe, data)?,
             _ => return Err(TaskError::Kind),
         };
-        let seed = recipe.train.seed;
         let (train, held_out) = match recipe.data.hold_out {
-            share if share > 0.0 => hold_out(&source.labels(), share, seed),
+            share if share > 0.0 => split(&source.labels()),
             _ => ((0..source.count(Part::Train)).collect(), Vec::new()),
         };
         let mut digest = Fingerprint::default();

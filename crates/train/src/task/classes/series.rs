@@ -4,7 +4,7 @@ use anther_data::series::{PreparedSeries, SeriesPart};
 use anther_data::{DataDir, LabelledBatch};
 use anther_transformer::ExampleForm;
 
-use super::{Part, Source};
+use super::{Part, Source, Split};
 use crate::recipe::DataConfig;
 use crate::task::TaskError;
 use crate::task::fingerprint::Fingerprint;
@@ -12,9 +12,9 @@ use crate::task::fingerprint::Fingerprint;
 pub(super) struct SeriesSource(PreparedSeries);
 
 impl SeriesSource {
-    pub(super) fn new(config: &DataConfig, data: &DataDir) -> Result<Self, TaskError> {
+    pub(super) fn new(config: &DataConfig, data: &DataDir, split: Split<'_>) -> Result<Self, TaskError> {
         let name = config.name.as_deref().ok_or(TaskError::Kind)?;
-        Ok(SeriesSource(PreparedSeries::load(name, data)?))
+        Ok(SeriesSource(PreparedSeries::load(name, data, |labels| split(labels).0)?))
     }
 
     fn part(&self, part: Part) -> &SeriesPart {
