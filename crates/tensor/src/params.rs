@@ -55,6 +55,8 @@ pub struct ParamSpec {
     pub shape: Shape,
     /// How the first value is drawn.
     pub init: Init,
+    /// Whether training changes it by its gradient; false for what layers [observe](crate::Tape::observe), which has none.
+    pub trained: bool,
 }
 
 /// Collects the parameters of a model while its layers are made.
@@ -137,11 +139,25 @@ impl Scope<'_> {
     /// If the name is taken: to tie two layers, give both the same [`ParamId`].
     #[track_caller]
     pub fn param(&mut self, name: &str, shape: impl Into<Shape>, init: Init) -> ParamId {
+        self.define(name, shape.into(), init, true)
+    }
+
+    /// Defines numbers that belong to a layer and are kept with its parameters, but are observed and not trained: running statistics.
+    ///
+    /// # Panics
+    /// As [`Scope::param`].
+    #[track_caller]
+    pub fn statistic(&mut self, name: &str, shape: impl Into<Shape>, init: Init) -> ParamId {
+        self.define(name, shape.into(), init, false)
+    }
+
+    #[track_caller]
+    fn define(&mut self, name: &str, shape: Shape, init: Init, trained: bool) -> ParamId {
         let name = self.full(name);
         let id = ParamId::at(self.set.specs.len());
         let taken = self.set.by_name.insert(name.clone(), id).is_some();
         assert!(!taken, "the parameter {name} is defined twice");
-        self.set.specs.push(ParamSpec { name, shape: shape.into(), init });
+        self.set.specs.push(ParamSpec { name, shape, init, trained });
         id
     }
 
@@ -268,9 +284,9 @@ impl<T: Element> Parameters<T> {
         self.layout.by_name.get(name).copied()
     }
 
-    /// Number of scalar parameters.
+    /// Number of scalar parameters, without statistics that are not trained.
     pub fn count(&self) -> usize {
-        self.layout.specs.iter().map(|spec| spec.shape.numel()).sum()
+        self.layout.specs.iter().filter(|spec| spec.trained).map(|spec| spec.shape.numel()).sum()
     }
 
     /// The place of a parameter in the slab.

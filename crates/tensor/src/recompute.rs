@@ -60,6 +60,7 @@ impl<T: Element> Tape<T> {
             let output = part(&tape, &inputs);
             assert!(ptr::eq(output.tape, &raw const tape), "recomputed: the result belongs to another tape");
             self.count(tape.flops());
+            tape.take_observed().into_iter().for_each(|(statistic, value)| self.observe(statistic, value));
             output.into_value()
         };
         let sources = inputs.iter().map(|input| (input.source, input.shape())).collect();

@@ -41,6 +41,7 @@ pub struct Tape<T: Element> {
     nodes: RefCell<Vec<Node<T>>>,
     spent: Cell<bool>,
     flops: Cell<u64>,
+    observed: RefCell<Vec<(ParamId, Tensor<T>)>>,
 }
 
 /// A recorded op, or an input of the tape (no op).
@@ -103,6 +104,7 @@ impl<T: Element> Tape<T> {
             nodes: RefCell::default(),
             spent: Cell::new(false),
             flops: Cell::new(0),
+            observed: RefCell::default(),
         }
     }
 
@@ -151,6 +153,19 @@ impl<T: Element> Tape<T> {
             Source::Constant
         };
         Var { tape: self, value, source }
+    }
+
+    /// Notes what a statistic of a layer is to become after this step, if this is one: not now, since all layers of a pass see the same parameters. Whoever trains
+    /// takes the notes by [`Tape::take_observed`].
+    pub fn observe(&self, statistic: ParamId, value: Tensor<T>) {
+        if self.is_training() {
+            self.observed.borrow_mut().push((statistic, value));
+        }
+    }
+
+    /// What was observed so far, in the order of the layers; it is gone from the tape then.
+    pub fn take_observed(&self) -> Vec<(ParamId, Tensor<T>)> {
+        self.observed.take()
     }
 
     /// Counts floating-point operations.

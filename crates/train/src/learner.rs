@@ -1,7 +1,9 @@
 //! A model that learns a task step by step, without any disk: the computation inside [`crate::trainer`].
 
+use std::collections::BTreeMap;
+
 use anther_kernels::first_non_finite;
-use anther_tensor::{Gradients, Parameters, Randomness, Tape, Tensor};
+use anther_tensor::{Gradients, ParamId, Parameters, Randomness, Tape, Tensor};
 use anther_transformer::{ConfigError, Measure, TRAINING_COST};
 
 use crate::batch::{Batch, Part};
@@ -81,6 +83,8 @@ pub struct Learner {
     batch: Batch,
     /// The part of the batch that is computed, in memory that the next one takes over.
     part: Option<Part>,
+    /// What running statistics become after this step by each of its parts, summed, and the number of parts.
+    observed: BTreeMap<ParamId, (Vec<f32>, usize)>,
     steps: u64,
 }
 
@@ -105,6 +109,7 @@ impl Learner {
             evaluation,
             batch: Batch::default(),
             part: None,
+            observed: BTreeMap::new(),
             steps: 0,
             model: model.recomputing(config.recompute),
             config,
@@ -141,6 +146,7 @@ impl Learner {
     pub fn step(&mut self) -> Result<StepResult, LearnError> {
         self.task.batch(self.steps, &mut self.batch)?;
         self.gradients.clear();
+        self.observed.clear();
         let (parts, rows) = (self.config.accumulate, self.batch.rows());
         let (mut loss, mut total, mut flops) = (0.0, 0.0, 0);
         for i in 0..parts {
@@ -170,6 +176,9 @@ impl Learner {
             #[expect(clippy::cast_possible_truncation, reason = "tokens of a batch are below 2^26")]
             let cotangent = Tensor::full(mean.shape(), weight as f32);
             tape.backward(&mean, Some(cotangent), &mut self.gradients);
+            for (statistic, value) in tape.take_observed() {
+                note(&mut self.observed, statistic, value.data());
+            }
         }
         let mean = if total == 0.0 { 0.0 } else { 1.0 / total };
         self.apply(loss * mean, mean, flops)
@@ -191,6 +200,10 @@ impl Learner {
         let learning_rate = self.schedule.at(self.steps);
         let scale = mean * clip_factor(norm, self.config.clip);
         self.optimizer.step(&mut self.parameters, &mut self.gradients, learning_rate, scale);
+        for (&statistic, (sum, parts)) in &self.observed {
+            let mean: Vec<f32> = sum.iter().map(|sum| sum / *parts as f32).collect();
+            self.parameters.set(statistic, &mean);
+        }
         self.steps = step;
         if let Some(ema) = &mut self.ema {
             ema.update(&self.parameters, step);
@@ -264,5 +277,18 @@ impl Learner {
     pub(crate) fn set_steps(&mut self, steps: u64) {
         self.steps = steps;
         self.optimizer.set_steps(steps);
+    }
+}
+
+/// Adds what a part of a batch makes of a running statistic.
+fn note(observed: &mut BTreeMap<ParamId, (Vec<f32>, usize)>, statistic: ParamId, value: &[f32]) {
+    match observed.get_mut(&statistic) {
+        Some((sum, parts)) => {
+            sum.iter_mut().zip(value).for_each(|(sum, value)| *sum += value);
+            *parts += 1;
+        }
+        None => {
+            observed.insert(statistic, (value.to_vec(), 1));
+        }
     }
 }

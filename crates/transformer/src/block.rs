@@ -1,7 +1,7 @@
 //! A transformer block: attention and feed-forward around a residual stream.
 
 use anther_attention::{AttentionContext, ConfigError, KeyValueCache, MultiHeadAttention};
-use anther_tensor::{Element, Scope, Var};
+use anther_tensor::{Element, Scope, Tensor, Var};
 
 use crate::block_config::BlockConfig;
 use crate::feed_forward::FeedForward;
@@ -51,14 +51,16 @@ impl Block {
         self.attention.layer().cache(batch, capacity)
     }
 
-    /// `[batch, length, width] → [batch, length, width]`. With a cache, the tokens follow those that it holds.
+    /// `[batch, length, width] → [batch, length, width]`. With a cache, the tokens follow those that it holds. Batch normalisation counts the tokens where `kept`,
+    /// `[1, batch · length]`, is 1; without it all.
     #[track_caller]
     pub fn forward<'t, T: Element>(
         &self,
         x: &Var<'t, T>,
+        kept: Option<&Tensor<T>>,
         context: &AttentionContext<T>,
         cache: Option<&mut KeyValueCache<T>>,
     ) -> Var<'t, T> {
-        self.feed_forward.forward(&self.attention.forward(x, context, cache))
+        self.feed_forward.forward(&self.attention.forward(x, kept, context, cache), kept)
     }
 }

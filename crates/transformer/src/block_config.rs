@@ -24,6 +24,8 @@ pub enum NormKind {
     LayerNorm,
     /// By root mean square.
     RmsNorm,
+    /// Each column by its mean and variance over all tokens of a batch, and by running ones outside training; for classifiers, whose tokens do not wait for each other.
+    BatchNorm,
 }
 
 /// The function between the two linear layers of a feed-forward block.
@@ -78,7 +80,18 @@ pub struct BlockConfig {
 
 impl BlockConfig {
     /// Checks everything that could make building or running a block fail. Every error names its key below `model`.
+    ///
+    /// Batch normalisation is refused: the statistics of a whole batch tell a token what comes after it.
     pub fn validate(&self) -> Result<(), ConfigError> {
+        if self.norm == NormKind::BatchNorm {
+            let reason = "batch normalisation is for classifiers; use \"layer-norm\" or \"rms-norm\"";
+            return Err(ConfigError::new("model.norm", reason));
+        }
+        self.validate_with_batch_norm()
+    }
+
+    /// The same where batch normalisation is at home.
+    pub(crate) fn validate_with_batch_norm(&self) -> Result<(), ConfigError> {
         check_counts(&[("model.width", self.width, 1 << 16), ("model.feed_forward", self.feed_forward, 1 << 20)])?;
         if !(0.0..1.0).contains(&self.dropout) {
             return Err(ConfigError::new("model.dropout", format!("{} is not in [0, 1)", self.dropout)));

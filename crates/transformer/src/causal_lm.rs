@@ -209,7 +209,7 @@ impl CausalLm {
     ) -> Var<'t, T> {
         let past = cache.as_ref().map_or(0, |cache| cache.len());
         let x = self.embedder.forward(tape, ids, past, cache.as_mut().map(|cache| &mut cache.embedded));
-        self.stack.forward(x, contexts, cache.map(|cache| &mut cache.layers[..]))
+        self.stack.forward(x, None, contexts, cache.map(|cache| &mut cache.layers[..]))
     }
 
     fn unembed<'t, T: Element>(&self, hidden: &Var<'t, T>) -> Var<'t, T> {

@@ -62,8 +62,8 @@ impl DecoderBlock {
         context: &DecoderContext<T>,
         cache: Option<&mut KeyValueCache<T>>,
     ) -> Var<'t, T> {
-        let x = self.attention.forward(x, &context.own, cache);
+        let x = self.attention.forward(x, None, &context.own, cache);
         let x = self.across.forward_across(&x, memory, &context.across);
-        self.feed_forward.forward(&x)
+        self.feed_forward.forward(&x, None)
     }
 }

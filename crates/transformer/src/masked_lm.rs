@@ -230,9 +230,9 @@ impl MaskedLm {
         let context = self.config.context;
         assert!(length <= context, "{length} tokens are longer than the context of {context}");
         let x = self.positions.add(self.tokens.forward(tape, ids), 0);
-        let x = self.embedding_norm.map_or_else(|| x.clone(), |norm| norm.forward(&x));
+        let x = self.embedding_norm.map_or_else(|| x.clone(), |norm| norm.forward(&x, None));
         let contexts = self.stack.contexts(&Mask::full(), [batch, length], 0);
-        self.stack.forward(x.dropout(self.config.dropout, self.dropout), &contexts, None)
+        self.stack.forward(x.dropout(self.config.dropout, self.dropout), None, &contexts, None)
     }
 }
 
@@ -258,7 +258,7 @@ impl Head {
     /// What the last matrix is multiplied with.
     #[track_caller]
     fn transformed<'t, T: Element>(&self, hidden: &Var<'t, T>) -> Var<'t, T> {
-        self.norm.forward(&self.dense.forward_activated(hidden, self.activation))
+        self.norm.forward(&self.dense.forward_activated(hidden, self.activation), None)
     }
 
     #[track_caller]

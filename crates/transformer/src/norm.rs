@@ -1,17 +1,19 @@
 //! The norm of a block, as configured.
 
-use anther_tensor::layers::{LayerNorm, RmsNorm};
-use anther_tensor::{Element, Scope, Var};
+use anther_tensor::layers::{BatchNorm, LayerNorm, RmsNorm};
+use anther_tensor::{Element, Scope, Tensor, Var};
 
 use crate::block_config::{BlockConfig, NormKind};
 
-/// Layer normalisation or root-mean-square normalisation.
+/// Layer, root-mean-square or batch normalisation.
 #[derive(Clone, Copy, Debug)]
 pub enum Norm {
     /// By mean and standard deviation.
     Layer(LayerNorm),
     /// By root mean square.
     Rms(RmsNorm),
+    /// By statistics of the batch.
+    Batch(BatchNorm),
 }
 
 impl Norm {
@@ -23,15 +25,17 @@ impl Norm {
             (NormKind::LayerNorm, false) => Norm::Layer(LayerNorm::plain(eps)),
             (NormKind::RmsNorm, true) => Norm::Rms(RmsNorm::new(scope, width, eps)),
             (NormKind::RmsNorm, false) => Norm::Rms(RmsNorm::plain(eps)),
+            (NormKind::BatchNorm, affine) => Norm::Batch(BatchNorm::new(scope, width, affine, eps)),
         }
     }
 
-    /// Normalises each row.
+    /// Normalises each row, or each column by the rows that `kept` (`[1, rows]`) counts.
     #[track_caller]
-    pub fn forward<'t, T: Element>(&self, x: &Var<'t, T>) -> Var<'t, T> {
+    pub fn forward<'t, T: Element>(&self, x: &Var<'t, T>, kept: Option<&Tensor<T>>) -> Var<'t, T> {
         match self {
             Norm::Layer(norm) => norm.forward(x),
             Norm::Rms(norm) => norm.forward(x),
+            Norm::Batch(norm) => norm.forward(x, kept),
         }
     }
 }

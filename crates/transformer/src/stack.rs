@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use anther_attention::{AttentionConfig, AttentionContext, ConfigError, KeyValueCache, Mask};
-use anther_tensor::{Element, Scope, Var};
+use anther_tensor::{Element, Scope, Tensor, Var};
 
 use crate::block::{Block, BlockNames};
 use crate::block_config::{BlockConfig, NormPosition};
@@ -107,27 +107,28 @@ impl Stack {
         })
     }
 
-    /// `[batch, length, width] → [batch, length, width]`. With caches, one a block, the tokens follow those that they hold.
+    /// `[batch, length, width] → [batch, length, width]`. With caches, one a block, the tokens follow those that they hold. `kept` as for a block.
     #[track_caller]
     pub(crate) fn forward<'t, T: Element>(
         &self,
         mut x: Var<'t, T>,
+        kept: Option<&Tensor<T>>,
         contexts: &PerLayer<AttentionContext<T>>,
         mut caches: Option<&mut [KeyValueCache<T>]>,
     ) -> Var<'t, T> {
         for (layer, block) in self.blocks.iter().enumerate() {
             let context = contexts.of(layer);
             x = match caches.as_mut() {
-                Some(caches) => block.forward(&x, context, Some(&mut caches[layer])),
+                Some(caches) => block.forward(&x, kept, context, Some(&mut caches[layer])),
                 None if self.recompute => {
-                    let (block, context) = (block.clone(), Rc::clone(context));
-                    x.tape().recomputed(&[&x], move |_, x| block.forward(&x[0], &context, None))
+                    let (block, context, kept) = (block.clone(), Rc::clone(context), kept.cloned());
+                    x.tape().recomputed(&[&x], move |_, x| block.forward(&x[0], kept.as_ref(), &context, None))
                 }
-                None => block.forward(&x, context, None),
+                None => block.forward(&x, kept, context, None),
             };
         }
         match &self.norm {
-            Some(norm) => norm.forward(&x),
+            Some(norm) => norm.forward(&x, kept),
             None => x,
         }
     }

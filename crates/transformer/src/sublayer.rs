@@ -31,6 +31,7 @@ impl<F> Sublayer<F> {
     fn around<'t, T: Element>(
         &self,
         x: &Var<'t, T>,
+        kept: Option<&Tensor<T>>,
         f: impl FnOnce(&Var<'t, T>, Residual<'_, 't, T>) -> Var<'t, T>,
     ) -> Var<'t, T> {
         let dropout = Some((self.dropout, self.stream));
@@ -38,14 +39,14 @@ impl<F> Sublayer<F> {
             let nothing = x.tape().constant(Tensor::zeros(x.shape()));
             let branch = |x: &Var<'t, T>| f(x, Residual { to: &nothing, dropout });
             return match self.norm_position {
-                NormPosition::Pre => x + self.kept(branch(&self.norm.forward(x))),
-                NormPosition::Post => self.norm.forward(&(x + self.kept(branch(x)))),
+                NormPosition::Pre => x + self.kept(branch(&self.norm.forward(x, kept))),
+                NormPosition::Post => self.norm.forward(&(x + self.kept(branch(x))), kept),
             };
         }
         let residual = Residual { to: x, dropout };
         match self.norm_position {
-            NormPosition::Pre => f(&self.norm.forward(x), residual),
-            NormPosition::Post => self.norm.forward(&f(x, residual)),
+            NormPosition::Pre => f(&self.norm.forward(x, kept), residual),
+            NormPosition::Post => self.norm.forward(&f(x, residual), kept),
         }
     }
 
@@ -82,15 +83,16 @@ impl Sublayer<MultiHeadAttention> {
         &self.f
     }
 
-    /// Self-attention. With a cache, the tokens follow those that it holds.
+    /// Self-attention. With a cache, the tokens follow those that it holds. `kept` says which rows count in the statistics of a batch.
     #[track_caller]
     pub(crate) fn forward<'t, T: Element>(
         &self,
         x: &Var<'t, T>,
+        kept: Option<&Tensor<T>>,
         context: &AttentionContext<T>,
         cache: Option<&mut KeyValueCache<T>>,
     ) -> Var<'t, T> {
-        self.around(x, |x, residual| self.f.forward_residual(x, residual, context, cache))
+        self.around(x, kept, |x, residual| self.f.forward_residual(x, residual, context, cache))
     }
 
     /// Attention to another sequence.
@@ -101,14 +103,14 @@ impl Sublayer<MultiHeadAttention> {
         memory: Memory<'_, 't, T>,
         context: &AttentionContext<T>,
     ) -> Var<'t, T> {
-        self.around(x, |x, residual| self.f.attend_to(x, memory, Some(residual), context))
+        self.around(x, None, |x, residual| self.f.attend_to(x, memory, Some(residual), context))
     }
 }
 
 impl Sublayer<FeedForward> {
     /// The feed-forward block.
     #[track_caller]
-    pub(crate) fn forward<'t, T: Element>(&self, x: &Var<'t, T>) -> Var<'t, T> {
-        self.around(x, |x, residual| self.f.forward_residual(x, residual))
+    pub(crate) fn forward<'t, T: Element>(&self, x: &Var<'t, T>, kept: Option<&Tensor<T>>) -> Var<'t, T> {
+        self.around(x, kept, |x, residual| self.f.forward_residual(x, residual))
     }
 }

@@ -23,7 +23,7 @@ pub struct ParameterRow {
 /// Parameters, operations and memory of a model.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ModelSummary {
-    /// Every parameter in definition order.
+    /// Every parameter in definition order, without running statistics.
     pub rows: Vec<ParameterRow>,
     /// Number of scalar parameters.
     pub parameters: usize,
@@ -123,6 +123,7 @@ impl ModelSummary {
         let rows: Vec<_> = parameters
             .ids()
             .map(|id| parameters.spec(id))
+            .filter(|spec| spec.trained)
             .map(|spec| ParameterRow { name: spec.name.clone(), shape: spec.shape })
             .collect();
         ModelSummary {

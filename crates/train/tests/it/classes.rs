@@ -44,9 +44,14 @@ fn read(edits: &[&str]) -> Recipe {
 #[test]
 fn a_run_that_was_interrupted_equals_one_that_was_not() {
     let temporary = tempfile::tempdir().unwrap();
-    for (i, edits) in [&[][..], &["train.recompute=true", "model.pooling=class-token"], &["model.pooling=flatten"]]
-        .into_iter()
-        .enumerate()
+    for (i, edits) in [
+        &[][..],
+        &["train.recompute=true", "model.pooling=class-token"],
+        &["model.pooling=flatten"],
+        &["model.norm=batch-norm", "model.norm_position=post"],
+    ]
+    .into_iter()
+    .enumerate()
     {
         let at = |name: &str| temporary.path().join(format!("{name}-{i}"));
         let mut whole = start(read(edits), &at("whole")).unwrap();
@@ -153,4 +158,27 @@ fn the_loss_of_mixed_examples_is_that_of_both_classes() {
     let (a, b) = (loss(examples([1, 2], &[], 1.0)), loss(examples([7, 3], &[], 1.0)));
     let mixed = loss(examples([1, 2], &[7, 3], 0.75));
     assert!(a != b && (mixed - (0.75 * a + 0.25 * b)).abs() < 1e-6, "{a} {b} {mixed}");
+}
+
+#[test]
+fn running_statistics_are_those_of_what_was_seen() {
+    let still = ["train.learning_rate=0", "train.ema=0", "model.dropout=0", "model.drop_path=0", "train.warmup=0"];
+    let norm = ["model.norm=batch-norm", "train.batch=48", "train.accumulate=1", "data.examples=64"];
+    let recipe = read(&[&still[..], &norm].concat());
+    let mut learner = Learner::new(&recipe, task::of_recipe(&recipe, &data()).unwrap()).unwrap();
+    let first = learner.parameters().values().to_vec();
+    let trained: Vec<_> = learner.parameters().ids().filter(|&id| learner.parameters().spec(id).trained).collect();
+    let before = learner.evaluate();
+    (0..60).for_each(|_| assert!(learner.step().unwrap().loss.is_finite()));
+    let parameters = learner.parameters();
+    // Nothing learns at a rate of 0, and what is observed moves all the same.
+    assert!(trained.iter().all(|&id| parameters.values()[parameters.range(id)] == first[parameters.range(id)]));
+    let variance = parameters.find("model.layers.0.input_layernorm.running_var").unwrap();
+    assert!(parameters.tensor(variance).data().iter().all(|&one| one > 0.0 && one != 1.0));
+    // With statistics that have settled, an evaluation sees what training sees.
+    let (after, training) = (learner.evaluate(), learner.step().unwrap().loss);
+    assert!(
+        (after.loss - training).abs() < (before.loss - training).abs().max(0.05),
+        "{before:?} {after:?} {training}"
+    );
 }

@@ -57,7 +57,7 @@ fn the_limits_themselves_are_allowed() {
 }
 
 /// Edits of the default recipe, the key that the message must name, and a word of the reason.
-const REFUSED: [(&[&str], &str, &str); 76] = [
+const REFUSED: [(&[&str], &str, &str); 77] = [
     (&["train.steps=0"], "train.steps", "between 1 and"),
     (&["train.batch=0"], "train.batch", "between 1 and"),
     (&["train.accumulate=0"], "train.accumulate", "between 1 and"),
@@ -132,6 +132,7 @@ const REFUSED: [(&[&str], &str, &str); 76] = [
     ),
     (&["model.vocab_size=9"], "model.vocab_size", "unknown key"),
     (&["data.name=x"], "data.name", "reads no file"),
+    (&["model.norm=batch-norm"], "model.norm", "for classifiers"),
     (&["data.hold_out=0.1"], "data", "tasks that tell classes"),
     (&["model.kind=classifier"], "model.kind", "no classes to tell"),
     (&["data.task=images", "data.name=x"], "model.kind", "classifier"),

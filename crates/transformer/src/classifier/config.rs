@@ -183,7 +183,7 @@ impl ClassifierConfig {
         if !(0.0..1.0).contains(&self.drop_path) {
             return refuse("model.drop_path", format!("{} is not in [0, 1)", self.drop_path));
         }
-        self.block().validate()?;
+        self.block().validate_with_batch_norm()?;
         check_std("model.position_std", self.position_std)?;
         self.attention.validate_layers(self.layers)
     }

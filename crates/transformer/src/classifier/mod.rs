@@ -12,6 +12,7 @@ use examples::Content;
 pub use examples::{Examples, patches};
 
 use crate::block::BlockNames;
+use crate::block_config::NormKind;
 use crate::chains;
 use crate::positions::Positions;
 use crate::stack::{PerLayer, Stack};
@@ -117,8 +118,8 @@ impl Classifier {
         let trimmed = (self.config.pooling != Pooling::Flatten).then(|| examples.trimmed());
         let examples = trimmed.as_ref().unwrap_or(examples);
         let x = self.embed(tape, examples);
-        let contexts = self.contexts(&x, examples);
-        let states = self.stack.forward(x, &contexts, None);
+        let (contexts, kept) = (self.contexts(&x, examples), self.kept(&x, examples));
+        let states = self.stack.forward(x, kept.as_ref(), &contexts, None);
         let pooled = self.pool(&states, examples);
         match &self.dense {
             None => self.output.forward(&pooled),
@@ -152,7 +153,7 @@ impl Classifier {
         assert!(!tape.is_recording(), "attention_maps: this is for inference, but the tape records");
         let x = self.embed(tape, examples);
         let contexts = self.contexts(&x, examples).map(AttentionContext::probed);
-        self.stack.forward(x, &contexts, None);
+        self.stack.forward(x, None, &contexts, None);
         contexts.in_order(self.config.layers, AttentionContext::take_maps)
     }
 
@@ -180,6 +181,15 @@ impl Classifier {
         let [length, most] = [x.shape()[1], self.config.positions()];
         assert!(length <= most, "{length} places are more than the {most} that the model has");
         self.positions.add(x, 0).dropout(self.config.dropout, self.embedded)
+    }
+
+    /// Which rows of `x` count in the statistics of a batch, `[1, rows]`; nothing if all of them do.
+    fn kept<T: Element>(&self, x: &Var<'_, T>, examples: &Examples) -> Option<Tensor<T>> {
+        let &[batch, length, _] = &*x.shape() else { unreachable!("states have three axes") };
+        let lengths = examples.lengths().filter(|_| self.config.norm == NormKind::BatchNorm)?;
+        let more = self.first.len();
+        let is_kept = |row: usize| row % length < lengths[row / length] + more;
+        Some(Tensor::from_fn([1, batch * length], |row| if is_kept(row) { T::ONE } else { T::ZERO }))
     }
 
     /// What the attention of all blocks shares.

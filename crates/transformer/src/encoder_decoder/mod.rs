@@ -93,7 +93,7 @@ impl Decoder {
     #[track_caller]
     fn normed<'t, T: Element>(&self, x: Var<'t, T>) -> Var<'t, T> {
         match &self.norm {
-            Some(norm) => norm.forward(&x),
+            Some(norm) => norm.forward(&x, None),
             None => x,
         }
     }
@@ -166,7 +166,7 @@ impl EncoderDecoder {
         self.check_length(0, source.axes()[1]);
         let contexts = self.encoder.contexts(&mask, source.axes(), 0);
         let x = self.source.forward(tape, source.ids(), 0, None);
-        self.encoder.forward(x, &contexts, None)
+        self.encoder.forward(x, None, &contexts, None)
     }
 
     /// Logits of the next token at every position of the target, `[batch, target, tokens]`, for what the decoder reads: a token that says "begin" and the

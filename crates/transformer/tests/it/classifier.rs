@@ -4,7 +4,7 @@ use anther_attention::{AttentionConfig, Position};
 use anther_tensor::{Ids, ParamSet, Parameters, Randomness, Tape, Tensor};
 use anther_testkit::{Case, check_all, function};
 use anther_transformer::{
-    Activation, Classifier, ClassifierConfig, ExampleForm, Examples, NormPosition, Pooling, patches,
+    Activation, Classifier, ClassifierConfig, ExampleForm, Examples, NormKind, NormPosition, Pooling, patches,
 };
 
 const IMAGES: ExampleForm = ExampleForm::Images { shape: [2, 4, 6] };
@@ -62,6 +62,18 @@ fn model(label: &str, config: ClassifierConfig) -> Case {
     case
 }
 
+/// A model with batch normalisation in training: nothing arrives at running statistics, and what shifts whole columns is taken away again by the next norm.
+fn columns_in_training(label: &str, config: ClassifierConfig) -> Case {
+    let (_, set) = build(&config);
+    let pre = config.norm_position == NormPosition::Pre;
+    let cancelled = |name: &str| {
+        ["v_proj.bias", "o_proj.bias", "fc2.bias"].iter().any(|end| name.ends_with(end))
+            || (pre && name == "model.embeddings.input_projection.bias")
+    };
+    let none = set.specs().iter().filter(|spec| !spec.trained || cancelled(&spec.name));
+    none.fold(model(label, config).training(), |case, spec| case.zero_gradient(&spec.name))
+}
+
 #[test]
 fn every_kind_of_model() {
     let with = |form, change: &dyn Fn(&mut ClassifierConfig)| {
@@ -72,6 +84,9 @@ fn every_kind_of_model() {
     let preset = |form, name: &'static str| {
         let attention = AttentionConfig::preset(name).unwrap();
         ClassifierConfig { attention, pooling: Pooling::ClassToken, ..tiny(form) }
+    };
+    let columns = |c: &mut ClassifierConfig| {
+        (c.norm, c.norm_position, c.pooling) = (NormKind::BatchNorm, NormPosition::Post, Pooling::ClassToken);
     };
     check_all(&[
         model("images, class token", with(IMAGES, &|c| c.pooling = Pooling::ClassToken)),
@@ -87,6 +102,10 @@ fn every_kind_of_model() {
             with(SERIES, &|c| (c.scale_input, c.norm_position) = (true, NormPosition::Post)),
         ),
         model("tokens, mean, hidden layer", with(TOKENS, &|c| c.head_hidden = Some(5))),
+        model("series, norms of columns", with(SERIES, &|c| c.norm = NormKind::BatchNorm)),
+        model("images, norms of columns, post-norm", with(IMAGES, &columns)),
+        columns_in_training("series, norms of columns in training", with(SERIES, &|c| c.norm = NormKind::BatchNorm)),
+        columns_in_training("tokens, norms of columns in training, post-norm", with(TOKENS, &columns)),
         model(
             "tokens, class token, sinusoidal",
             with(TOKENS, &|c| (c.pooling, c.attention.position) = (Pooling::ClassToken, Position::Sinusoidal)),
@@ -256,4 +275,32 @@ fn examples_of_another_form_are_refused() {
 #[should_panic(expected = "an example of 7 places does not fit rows of 1 to 6")]
 fn lengths_beyond_the_rows_are_refused() {
     let _ = Examples::tokens(Ids::new([1, 6], vec![0; 6]), vec![7]);
+}
+
+/// What running statistics become in a training pass, whatever lies in the padding, and whether blocks are computed twice or not.
+#[test]
+fn statistics_of_a_batch_know_no_padding() {
+    for position in [NormPosition::Pre, NormPosition::Post] {
+        let config = ClassifierConfig { norm: NormKind::BatchNorm, norm_position: position, ..tiny(SERIES) };
+        let (model, set) = build(&config);
+        let parameters = Parameters::<f64>::initialise(&set, 5);
+        let observed = |model: &Classifier, padding: f32| {
+            let values = Tensor::from_fn([2, 5, 3], |i| if i >= 15 + 9 { padding } else { (i as f32 * 0.7).sin() });
+            let tape = Tape::training(&parameters, Randomness { seed: 1, step: 0 });
+            let loss = model.loss(&tape, &Examples::series(values, vec![5, 3]), &Ids::new([2], vec![2, 0]), None, 0.0);
+            let found: Vec<_> =
+                tape.take_observed().into_iter().map(|(id, value)| (id, value.data().to_vec())).collect();
+            let mut gradients = parameters.gradients();
+            tape.backward(&loss, None, &mut gradients);
+            assert!(tape.take_observed().is_empty(), "a second pass through a block is no second step");
+            (found, loss.value().item())
+        };
+        let zeros = observed(&model, 0.0);
+        // Two norms a block, and one after the last.
+        assert_eq!(zeros.0.len(), 2 * (2 * config.layers + usize::from(position == NormPosition::Pre)));
+        assert_eq!(observed(&model, f32::NAN), zeros);
+        assert_eq!(observed(&model.clone().recomputing(true), 7.0), zeros);
+        let unlike = zeros.0.iter().any(|(id, value)| value[..] != *parameters.tensor(*id).data());
+        assert!(unlike, "statistics move");
+    }
 }
