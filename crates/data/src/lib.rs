@@ -90,7 +90,7 @@ mod vocabulary;
 
 pub use batch::{BatchError, MAX_BATCH_TOKENS, SequenceBatch, Split};
 pub use blocks::{BlockEpochs, RandomBlocks, SequentialBlocks};
-pub use checksum::{sha256_file, sha256_hex};
+pub use checksum::sha256_hex;
 pub use cursor::{Cursor, EpochOrder};
 pub use error::DataError;
 pub use labelled::{LabelledBatch, epoch_batch, hold_out};

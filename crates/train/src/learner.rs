@@ -69,6 +69,9 @@ pub struct StepResult {
     pub flops: u64,
 }
 
+/// What running statistics become after a step by each of its parts, summed, and the number of parts.
+type Observed = BTreeMap<ParamId, (Vec<f32>, usize)>;
+
 /// A model, its optimiser and its data.
 pub struct Learner {
     config: TrainConfig,
@@ -83,8 +86,6 @@ pub struct Learner {
     batch: Batch,
     /// The part of the batch that is computed, in memory that the next one takes over.
     part: Option<Part>,
-    /// What running statistics become after this step by each of its parts, summed, and the number of parts.
-    observed: BTreeMap<ParamId, (Vec<f32>, usize)>,
     steps: u64,
 }
 
@@ -109,7 +110,6 @@ impl Learner {
             evaluation,
             batch: Batch::default(),
             part: None,
-            observed: BTreeMap::new(),
             steps: 0,
             model: model.recomputing(config.recompute),
             config,
@@ -146,9 +146,8 @@ impl Learner {
     pub fn step(&mut self) -> Result<StepResult, LearnError> {
         self.task.batch(self.steps, &mut self.batch)?;
         self.gradients.clear();
-        self.observed.clear();
         let (parts, rows) = (self.config.accumulate, self.batch.rows());
-        let (mut loss, mut total, mut flops) = (0.0, 0.0, 0);
+        let (mut loss, mut total, mut flops, mut observed) = (0.0, 0.0, 0, Observed::new());
         for i in 0..parts {
             // A batch of fewer rows than usual has parts of unequal sizes.
             let range = i * rows / parts..(i + 1) * rows / parts;
@@ -177,15 +176,15 @@ impl Learner {
             let cotangent = Tensor::full(mean.shape(), weight as f32);
             tape.backward(&mean, Some(cotangent), &mut self.gradients);
             for (statistic, value) in tape.take_observed() {
-                note(&mut self.observed, statistic, value.data());
+                note(&mut observed, statistic, value.data());
             }
         }
         let mean = if total == 0.0 { 0.0 } else { 1.0 / total };
-        self.apply(loss * mean, mean, flops)
+        self.apply(loss * mean, mean, flops, &observed)
     }
 
-    /// The second half of a step: changes the parameters along `mean · gradients`.
-    fn apply(&mut self, loss: f64, mean: f64, flops: u64) -> Result<StepResult, LearnError> {
+    /// The second half of a step: changes the parameters along `mean · gradients`, and running statistics to what was observed.
+    fn apply(&mut self, loss: f64, mean: f64, flops: u64, observed: &Observed) -> Result<StepResult, LearnError> {
         let step = self.steps + 1;
         let norm = gradient_norm(&self.parameters, &mut self.gradients).map_err(|cause| LearnError::NotFinite {
             step,
@@ -200,7 +199,7 @@ impl Learner {
         let learning_rate = self.schedule.at(self.steps);
         let scale = mean * clip_factor(norm, self.config.clip);
         self.optimizer.step(&mut self.parameters, &mut self.gradients, learning_rate, scale);
-        for (&statistic, (sum, parts)) in &self.observed {
+        for (&statistic, (sum, parts)) in observed {
             let mean: Vec<f32> = sum.iter().map(|sum| sum / *parts as f32).collect();
             self.parameters.set(statistic, &mean);
         }
@@ -281,7 +280,7 @@ impl Learner {
 }
 
 /// Adds what a part of a batch makes of a running statistic.
-fn note(observed: &mut BTreeMap<ParamId, (Vec<f32>, usize)>, statistic: ParamId, value: &[f32]) {
+fn note(observed: &mut Observed, statistic: ParamId, value: &[f32]) {
     match observed.get_mut(&statistic) {
         Some((sum, parts)) => {
             sum.iter_mut().zip(value).for_each(|(sum, value)| *sum += value);

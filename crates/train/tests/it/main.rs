@@ -1,5 +1,6 @@
 //! The integration tests of the crate, in one binary.
 
+mod altered;
 mod checkpoint_abort;
 mod checkpoint_damage;
 mod checkpoint_faults;

@@ -11,6 +11,7 @@ use anther_train::task::{self, Metric, Symbols, Task, TaskError};
 use anther_train::trained::{TrainedModel, Which};
 use anther_train::trainer::{EvaluationReport, Observer, Out, Reason, StartOptions, StepReport, TrainError, Trainer};
 
+use crate::altered::Altered;
 use crate::runs::{data, digest, finish, recipe, resume, start};
 
 fn learner(recipe: &Recipe) -> Learner {
@@ -227,32 +228,13 @@ fn parameters_that_are_not_finite_are_never_saved() {
     assert_eq!(trainer.run_dir().store().steps().unwrap(), [0; 0]);
 }
 
-/// A task whose fourth batch has a weight that is not a number.
-struct Poisoned(Box<dyn Task>);
-
-impl Task for Poisoned {
-    fn metric(&self) -> Metric {
-        self.0.metric()
+/// The fourth batch has a weight that is not a number.
+fn poisoned(task: &dyn Task, step: u64, batch: &mut Batch) -> Result<(), TaskError> {
+    task.batch(step, batch)?;
+    if step == 3 {
+        batch.sequences_mut().weights[5] = f32::NAN;
     }
-    fn symbols(&self) -> &Symbols {
-        self.0.symbols()
-    }
-    fn batch(&self, step: u64, batch: &mut Batch) -> Result<(), TaskError> {
-        self.0.batch(step, batch)?;
-        if step == 3 {
-            batch.sequences_mut().weights[5] = f32::NAN;
-        }
-        Ok(())
-    }
-    fn evaluation(&self) -> Result<Vec<Batch>, TaskError> {
-        self.0.evaluation()
-    }
-    fn fixed_embedding(&self, width: usize) -> Result<Tensor<f64>, TaskError> {
-        self.0.fixed_embedding(width)
-    }
-    fn fingerprint(&self) -> String {
-        self.0.fingerprint()
-    }
+    Ok(())
 }
 
 #[test]
@@ -262,7 +244,7 @@ fn a_loss_that_is_not_finite_is_never_saved() {
     // The poisoned step would be evaluated and saved, too.
     let recipe = recipe(&["train.checkpoint_every=1"]);
     let out = Out::Directory(dir.clone());
-    let task = Box::new(Poisoned(task::of_recipe(&recipe, &data()).unwrap()));
+    let task = Box::new(Altered { task: task::of_recipe(&recipe, &data()).unwrap(), batch: poisoned });
     let options = StartOptions { out, data: data(), command: String::new() };
     let mut trainer = Trainer::with_task(recipe.clone(), task, &options).unwrap();
     let error = trainer.run(&mut (), &|| None).unwrap_err();
