@@ -66,6 +66,7 @@ mod decode;
 mod dropout;
 mod elementwise;
 mod embedding;
+mod fusion;
 mod lanes;
 mod layout;
 mod level;
@@ -75,6 +76,7 @@ mod norm;
 mod norm_backward;
 mod normalize;
 mod optim;
+mod packed;
 mod plan;
 mod probe;
 mod random;
@@ -103,11 +105,12 @@ pub use decode::{CacheWeights, CachedAttention, attend_cached};
 pub use dropout::{dropout, dropout_from};
 pub use elementwise::{Binary, Broadcast, affine, binary, binary_reversed, copy, scale};
 pub use embedding::{gather_rows, scatter_add_rows};
+pub use fusion::{Epilogue, Prologue};
 pub use lanes::Lanes;
 pub use layout::{copy_columns, swap_middle, transpose_last};
 pub use level::{Level, LevelError, level, parse_level, set_default_level, with_level};
 pub use loss::{cross_entropy, cross_entropy_backward, cross_entropy_in_place};
-pub use matmul::{BatchedMatMul, Epilogue, MatMul, Trans, matmul, matmul_batched, matmul_fused};
+pub use matmul::{BatchedMatMul, MatMul, Trans, matmul, matmul_batched, matmul_fused};
 pub use norm::{
     layer_norm, layer_norm_backward_affine, layer_norm_backward_input, rms_norm, rms_norm_backward_affine,
     rms_norm_backward_input,
@@ -115,6 +118,7 @@ pub use norm::{
 pub use norm_backward::{layer_norm_backward, rms_norm_backward};
 pub use normalize::{normalize, normalize_backward};
 pub use optim::{AdamStep, SgdStep, adam_step, ema_update, sgd_step};
+pub use packed::PackedWeights;
 pub use probe::{PROBE_LEN, multiply_add_probe};
 pub use random::{RandomKey, fill_normal, fill_uniform, philox4x32};
 pub use real::{Plain, Real};

@@ -2,16 +2,17 @@
 
 use std::ops::Range;
 
-use crate::block::{Block, Matrix};
+use crate::block::Matrix;
 use crate::check;
 use crate::dropout::Dropper;
+use crate::fusion::{Apply, Derivative, Epilogue, Finish, Prologue};
+use crate::packed::PackedWeights;
 use crate::plan;
-use crate::random::RandomKey;
 use crate::real::Real;
 use crate::scratch::Scratch;
 use crate::table::{Table, table};
 use crate::threads::{PARALLEL_WORK, blocks, tasks};
-use crate::unary::{Unary, in_place};
+use crate::unary::{Saves, Unary, unary};
 use crate::weights::Weights;
 use crate::write::Write;
 
@@ -26,7 +27,7 @@ pub enum Trans {
 
 /// The operands of `C[m, n] = alpha · op(A)[m, k] · op(B)[k, n]`. All matrices are row-major and contiguous.
 #[derive(Clone, Copy, Debug)]
-pub struct MatMul<'a, T> {
+pub struct MatMul<'a, T: Real> {
     /// A, stored `[m, k]`, or `[k, m]` when transposed.
     pub a: &'a [T],
     /// How A is stored.
@@ -44,6 +45,10 @@ pub struct MatMul<'a, T> {
     pub k: usize,
     /// A factor on the product.
     pub alpha: T,
+    /// What is done to the operands where they are read: `C = alpha · f(op(A)) · g(op(B))`.
+    pub prologue: Prologue,
+    /// op(B) packed before, if it was: the same weights, or the product is another one.
+    pub packed: Option<&'a PackedWeights<T>>,
 }
 
 impl<'a, T: Real> MatMul<'a, T> {
@@ -56,13 +61,14 @@ impl<'a, T: Real> MatMul<'a, T> {
     /// The same with a B that may be held in another precision.
     #[must_use]
     pub fn with_weights(a: &'a [T], b: Weights<'a, T>, m: usize, n: usize, k: usize) -> MatMul<'a, T> {
-        MatMul { a, trans_a: Trans::No, b, trans_b: Trans::No, m, n, k, alpha: T::ONE }
+        let (prologue, packed) = (Prologue::default(), None);
+        MatMul { a, trans_a: Trans::No, b, trans_b: Trans::No, m, n, k, alpha: T::ONE, prologue, packed }
     }
 }
 
 /// A batch of products `C[i] = alpha · op(A[i]) · op(B[i])`.
 #[derive(Clone, Copy, Debug)]
-pub struct BatchedMatMul<'a, T> {
+pub struct BatchedMatMul<'a, T: Real> {
     /// The number of products.
     pub batch: usize,
     /// `args.a` holds one matrix for the whole batch instead of `batch` of them.
@@ -71,21 +77,6 @@ pub struct BatchedMatMul<'a, T> {
     pub b_shared: bool,
     /// The operands, with the sizes of one product.
     pub args: MatMul<'a, T>,
-}
-
-/// What happens to a product before it is left: `C = dropout(f(product + bias)) + residual`.
-#[derive(Debug)]
-pub struct Epilogue<'a, T> {
-    /// `n` numbers that are added to each row.
-    pub bias: Option<&'a [T]>,
-    /// A function that is applied last.
-    pub activation: Option<Unary>,
-    /// Receives the `m · n` values from before the activation, for its backward pass.
-    pub pre_activation: Option<&'a mut [T]>,
-    /// `m · n` numbers that are added after the activation.
-    pub residual: Option<&'a [T]>,
-    /// Which elements are dropped before the residual is added, and with what probability: the same as [`dropout`](crate::dropout) of all of C.
-    pub dropout: Option<(RandomKey, f64)>,
 }
 
 /// Up to this many rows, packing B costs more than reading it in place.
@@ -111,7 +102,7 @@ pub fn matmul<T: Real>(args: MatMul<'_, T>, c: &mut [T], write: Write) {
     product(table(), &args, c, write, None, true);
 }
 
-/// `C = dropout(f(alpha · op(A) · op(B) + bias)) + residual`, with bias, activation, dropout and residual applied while a tile of C is still near.
+/// `C = dropout(f((alpha · op(A) · op(B) + bias) ∘ g′(saved))) + residual`, with all that follows the product applied while a tile of C is still near.
 ///
 /// # Panics
 /// When a length does not fit the sizes or a probability is not in [0, 1].
@@ -121,6 +112,9 @@ pub fn matmul_fused<T: Real>(args: MatMul<'_, T>, c: &mut [T], epilogue: Epilogu
     check_one(KERNEL, &args, 1, false, false, c.len());
     if let Some(bias) = epilogue.bias {
         check::length(KERNEL, "bias", bias.len(), args.n);
+    }
+    if let Some((op, saved)) = epilogue.derivative {
+        check::length(KERNEL, "derivative", saved.len(), if op.saves() == Saves::Neither { 0 } else { c.len() });
     }
     if let Some(pre) = &epilogue.pre_activation {
         check::length(KERNEL, "pre_activation", pre.len(), c.len());
@@ -173,87 +167,12 @@ pub fn matmul_batched<T: Real>(args: BatchedMatMul<'_, T>, c: &mut [T], write: W
 }
 
 /// The work of a product in memory-bound element operations: its arithmetic, or reading B.
-fn work<T>(args: &MatMul<'_, T>) -> usize {
+fn work<T: Real>(args: &MatMul<'_, T>) -> usize {
     let MatMul { m, n, k, .. } = *args;
     if m <= FEW_ROWS {
         return n.saturating_mul(k.max(m));
     }
     m.saturating_mul(n).saturating_mul(k.max(1)) / MULTIPLY_ADDS_PER_WORK
-}
-
-/// What happens to the rectangle of a task when its products are summed.
-pub(crate) struct Finish<'a, T> {
-    /// The kernel of the activation.
-    unary: fn(Unary, &mut [T], &[T], Write),
-    pub(crate) bias: Option<&'a [T]>,
-    activation: Option<Unary>,
-    dropout: Option<Dropper<T>>,
-    residual: Option<&'a [T]>,
-    /// The number of the first element of the rectangle in the whole matrix.
-    start: usize,
-    stride: usize,
-    first_col: usize,
-    pre_activation: Option<Block<'a, T>>,
-}
-
-impl<T: Real> Finish<'_, T> {
-    /// Finishes row `i` of the rectangle, which holds the product.
-    pub(crate) fn row(&mut self, i: usize, c: &mut [T]) {
-        if let Some(bias) = self.bias {
-            c.iter_mut().zip(&bias[self.first_col..]).for_each(|(c, &bias)| *c += bias);
-        }
-        if let Some(pre) = &mut self.pre_activation {
-            pre.row(i).copy_from_slice(c);
-        }
-        if let Some(op) = self.activation {
-            in_place(self.unary, op, c);
-        }
-        let start = self.start + i * self.stride;
-        if let Some(dropper) = &self.dropout {
-            dropper.in_place(c, start);
-        }
-        if let Some(residual) = self.residual {
-            c.iter_mut().zip(&residual[start..]).for_each(|(c, &residual)| *c += residual);
-        }
-    }
-
-    /// Applies the activation to `before`, with `room` to leave the result in. The result is `before` itself if there is none.
-    #[inline(always)]
-    pub(crate) fn activate<'b>(&self, before: &'b [T], room: &'b mut [T]) -> &'b [T] {
-        match self.activation {
-            None => before,
-            Some(op) => {
-                (self.unary)(op, room, before, Write::Set);
-                room
-            }
-        }
-    }
-
-    /// Leaves finished values of a part of a row, which begins at row `i` and column `j` of the rectangle: `before` the activation and
-    /// `after` it.
-    #[inline(always)]
-    pub(crate) fn leave(&mut self, (i, j): (usize, usize), before: &[T], after: &[T], c: &mut [T]) {
-        if let Some(pre) = &mut self.pre_activation {
-            pre.row(i)[j..j + before.len()].copy_from_slice(before);
-        }
-        let start = self.start + i * self.stride + j;
-        match (&self.dropout, self.residual) {
-            (None, None) => c.copy_from_slice(after),
-            (None, Some(residual)) => {
-                c.iter_mut()
-                    .zip(after)
-                    .zip(&residual[start..])
-                    .for_each(|((c, &after), &residual)| *c = after + residual);
-            }
-            (Some(dropper), residual) => {
-                c.copy_from_slice(after);
-                dropper.in_place(c, start);
-                if let Some(residual) = residual {
-                    c.iter_mut().zip(&residual[start..]).for_each(|(c, &residual)| *c += residual);
-                }
-            }
-        }
-    }
 }
 
 /// One product, on several threads if it `may_share` its work and is large enough.
@@ -268,22 +187,28 @@ fn product<T: Real>(
     if c.is_empty() {
         return;
     }
+    let panel = (table.panel_len)(args);
+    let (mut a, mut b) = (Scratch::new(0), Scratch::new(0));
+    let args = &if panel == 0 { applied(args, &mut a, &mut b) } else { *args };
     let (m, n, k) = (args.m, args.n, args.k);
     let work = if may_share { work(args) } else { 0 };
     let c = Matrix::new(c, n);
-    let (bias, activation, residual, pre, dropout) = match epilogue {
-        None => (None, None, None, None, None),
-        Some(e) => (e.bias, e.activation, e.residual, e.pre_activation.map(|pre| Matrix::new(pre, n)), e.dropout),
-    };
+    let apply = |op: Option<Unary>| op.map(|op| Apply { op, kernel: table.unary });
+    let Epilogue { bias, derivative, activation, pre_activation, residual, dropout } =
+        epilogue.unwrap_or(Epilogue::NONE);
+    let derivative = derivative.map(|(op, saved)| Derivative { op, kernel: table.unary_backward, saved });
+    let pre = pre_activation.map(|pre| Matrix::new(pre, n));
     let dropout = dropout.map(|(key, p)| Dropper::new(table, key, p));
-    let finishes = bias.is_some() || activation.is_some() || residual.is_some() || pre.is_some() || dropout.is_some();
+    let finishes = [bias.is_some(), derivative.is_some(), activation.is_some(), pre.is_some()].contains(&true)
+        || residual.is_some()
+        || dropout.is_some();
     let rectangle = |first_col: usize, packed: &[T], rows: Range<usize>, cols: Range<usize>| {
         // SAFETY: the rectangles of a grid do not overlap, nor do the ranges of columns that are packed one after the other.
         let mut block = unsafe { c.block(rows.clone(), cols.clone()) };
         let mut finish = Finish {
-            unary: table.unary,
             bias,
-            activation,
+            derivative,
+            activation: apply(activation),
             dropout,
             residual,
             start: rows.start * n + cols.start,
@@ -300,10 +225,10 @@ fn product<T: Real>(
                 finish.row(i, block.row(i));
             }
         } else {
-            (table.matmul)(args, first_col, packed, &mut block, write, finishes.then_some(&mut finish));
+            let prologue = apply(args.prologue.a);
+            (table.matmul)(args, first_col, packed, &mut block, write, prologue, finishes.then_some(&mut finish));
         }
     };
-    let panel = (table.panel_len)(args);
     if panel == 0 {
         let grid = plan::in_place(m, n, k);
         return tasks(work, grid.len(), |i| {
@@ -313,12 +238,18 @@ fn product<T: Real>(
     }
     let columns = panel / k;
     let chunk = plan::columns_at_once(k, columns);
-    let mut packed = Scratch::new(panel * chunk.min(n).div_ceil(columns));
+    let ready = args.packed.and_then(|packed| packed.panels());
+    let mut packed = Scratch::new(if ready.is_none() { panel * chunk.min(n).div_ceil(columns) } else { 0 });
     for first in (0..n).step_by(chunk) {
         let width = chunk.min(n - first);
-        let packed = &mut packed[..panel * width.div_ceil(columns)];
-        let pack_work = if may_share { packed.len() } else { 0 };
-        blocks(pack_work, packed, panel, |i, out| (table.pack)(args, first + i * columns, out));
+        let len = panel * width.div_ceil(columns);
+        let packed = match ready {
+            Some(panels) => &panels[first / columns * panel..][..len],
+            None => {
+                pack(table, args, first, may_share, &mut packed[..len]);
+                &packed[..len]
+            }
+        };
         let grid = plan::packed(m, width);
         tasks(work / n * width, grid.len(), |i| {
             let (rows, cols) = grid.part(i);
@@ -327,10 +258,47 @@ fn product<T: Real>(
     }
 }
 
+/// Packs op(B) from column `first` on into as many panels as there is room for, on several threads if it `may_share` its work.
+pub(crate) fn pack<T: Real>(table: &Table<T>, args: &MatMul<'_, T>, first: usize, may_share: bool, panels: &mut [T]) {
+    let panel = (table.panel_len)(args);
+    let (columns, prologue) = (panel / args.k, args.prologue.b);
+    let work = if may_share { panels.len() * prologue.map_or(1, Unary::work) } else { 0 };
+    blocks(work, panels, panel, |i, out| {
+        (table.pack)(args, first + i * columns, out);
+        if let Some(op) = prologue {
+            Apply { op, kernel: table.unary }.in_place(out);
+        }
+    });
+}
+
+/// A product without a prologue: that of operands which it has been applied to, in the room for them.
+fn applied<'a, T: Real>(args: &MatMul<'a, T>, a: &'a mut Scratch<T>, b: &'a mut Scratch<T>) -> MatMul<'a, T> {
+    let Prologue { a: of_a, b: of_b } = args.prologue;
+    let mut applied = MatMul { prologue: Prologue::default(), ..*args };
+    if let Some(op) = of_a {
+        *a = Scratch::new(args.a.len());
+        unary(op, a, args.a, Write::Set);
+        applied.a = a;
+    }
+    if let (Some(op), Weights::Full(weights)) = (of_b, args.b) {
+        *b = Scratch::new(weights.len());
+        unary(op, b, weights, Write::Set);
+        applied.b = Weights::Full(b);
+    }
+    applied
+}
+
 #[track_caller]
 fn check_one<T: Real>(kernel: &str, args: &MatMul<'_, T>, batch: usize, a_shared: bool, b_shared: bool, c: usize) {
     let (m, n, k) = (args.m, args.n, args.k);
     check::length(kernel, "a", args.a.len(), check::product(kernel, &[if a_shared { 1 } else { batch }, m, k]));
     check::length(kernel, "b", args.b.len(), check::product(kernel, &[if b_shared { 1 } else { batch }, k, n]));
     check::length(kernel, "c", c, check::product(kernel, &[batch, m, n]));
+    if let Some(packed) = args.packed {
+        packed.check(kernel, args);
+    }
+    assert!(
+        args.prologue.b.is_none() || matches!(args.b, Weights::Full(_)) && args.packed.is_none(),
+        "kernels::{kernel}: a function of B needs B in the element type, not rounded or packed before"
+    );
 }

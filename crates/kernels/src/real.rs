@@ -17,7 +17,9 @@ pub mod sealed {
 
     pub trait Sealed: Sized {
         /// The kernels to run for this type at `level`.
-        fn table(level: Level) -> &'static Table<Self>;
+        fn table(level: Level) -> &'static Table<Self>
+        where
+            Self: super::Real;
         /// The free scratch buffers of this thread.
         fn free() -> &'static Free<Self>
         where

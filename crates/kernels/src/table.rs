@@ -8,8 +8,9 @@ use crate::block::Block;
 use crate::decode::CachedAttention;
 use crate::dropout::Drop;
 use crate::elementwise::{Binary, Broadcast};
+use crate::fusion::{Apply, Finish};
 use crate::level::{Level, level};
-use crate::matmul::{Finish, MatMul};
+use crate::matmul::MatMul;
 use crate::optim::{AdamStep, SgdStep};
 use crate::random::RandomKey;
 use crate::real::Real;
@@ -55,7 +56,7 @@ macro_rules! compile {
 macro_rules! levels {
     ($(fn $name:ident($($arg:ident: $type:ty),* $(,)?) $(-> $result:ty)?;)*) => {
         /// One kernel per field; see the public function of the same name.
-        pub struct Table<T> {
+        pub struct Table<T: Real> {
             $(pub(crate) $name: fn($($type),*) $(-> $result)?,)*
         }
 
@@ -90,7 +91,7 @@ levels! {
     fn reduce(out: &mut [T], first: usize, g: &[T], a: Option<&[T]>, layout: Broadcast, write: Write);
     fn panel_len(args: &MatMul<'_, T>) -> usize;
     fn pack(args: &MatMul<'_, T>, first: usize, panel: &mut [T]);
-    fn matmul(args: &MatMul<'_, T>, first_col: usize, packed: &[T], c: &mut Block<'_, T>, write: Write, finish: Option<&mut Finish<'_, T>>);
+    fn matmul(args: &MatMul<'_, T>, first_col: usize, packed: &[T], c: &mut Block<'_, T>, write: Write, prologue: Option<Apply<T>>, finish: Option<&mut Finish<'_, T>>);
     fn softmax(out: &mut [T], x: &[T], cols: usize, first_row: usize, spans: Option<Spans<'_>>);
     fn softmax_backward(dx: &mut [T], dy: &[T], y: &[T], cols: usize, first_row: usize, spans: Option<Spans<'_>>, write: Write);
     fn normalize(out: &mut [T], sums: &mut [T], w: &[T], cols: usize, first_row: usize, spans: Option<Spans<'_>>, eps: T);

@@ -338,6 +338,21 @@ impl<T: Element> Parameters<T> {
         self
     }
 
+    /// The same parameters with every matrix packed when a product of more than a few rows first reads it as the weights of a linear layer, and kept so until a value changes: for
+    /// inference that multiplies with the same weights often and with so few rows that packing counts. Numbers stay the same to the bit. The slab is copied
+    /// if it is shared. Memory: as much again for what is multiplied with.
+    #[must_use]
+    pub fn with_packed_weights(mut self) -> Self {
+        let precision = self.precision();
+        // Changing nothing makes the slab unique.
+        self.values_mut();
+        self = self.with_precision(precision);
+        let matrices = self.layout.specs.iter().zip(&self.layout.offsets).filter(|(spec, _)| spec.shape.len() == 2);
+        let values = Arc::get_mut(&mut self.values).expect("the slab was made unique above");
+        values.pack(matrices.map(|(_, &offset)| offset));
+        self
+    }
+
     /// How the weights are held.
     pub fn precision(&self) -> Precision {
         if self.values.rounded().is_some() { Precision::Bf16 } else { Precision::F32 }
@@ -364,7 +379,9 @@ impl<T: Element> Parameters<T> {
 
 #[cfg(test)]
 mod tests {
-    use anther_kernels::{Bf16, Weights};
+    use anther_kernels::{Bf16, Unary, Weights};
+
+    use crate::{Tape, Tensor};
 
     use super::*;
 
@@ -421,6 +438,39 @@ mod tests {
         assert_eq!(held.precision(), Precision::F32);
         assert_eq!(tensor.weights().precision(), Precision::Bf16, "a tensor keeps what it had");
         assert_eq!(full.with_precision(Precision::Bf16).with_precision(Precision::F32).precision(), Precision::F32);
+    }
+
+    #[test]
+    fn weights_are_packed_at_the_first_use_until_a_value_changes() {
+        let full = Parameters::<f32>::initialise(&two_layers(false), 3);
+        let id = full.find("a.weight").unwrap();
+        assert!(full.tensor(id).packed_weights(100).is_none());
+        let mut packed = full.clone().with_precision(Precision::Bf16).with_packed_weights();
+        assert_eq!(packed.precision(), Precision::Bf16);
+        let tensor = packed.tensor(id);
+        assert!(tensor.packed_weights(1).is_none(), "a row reads the weights where they are");
+        let first = tensor.packed_weights(100).unwrap();
+        assert!(std::ptr::eq(first, packed.tensor(id).packed_weights(17).unwrap()), "packed once");
+        assert!(packed.tensor(packed.find("b.weight").unwrap()).packed_weights(100).is_none(), "no matrix");
+        packed.set(id, &[1.0; 21]);
+        assert!(packed.tensor(id).packed_weights(100).is_none());
+    }
+
+    #[test]
+    fn layers_with_packed_weights_give_the_same_bits() {
+        let full = Parameters::<f32>::initialise(&two_layers(false), 3);
+        let packed = full.clone().with_packed_weights();
+        for rows in [1, 40] {
+            let run = |parameters: &Parameters<f32>| {
+                let tape = Tape::inference(parameters);
+                let x = tape.constant(Tensor::from_fn([rows, 7], |i| (i as f32 * 0.7).sin()));
+                let weight = tape.param(parameters.find("a.weight").unwrap());
+                let y = x.linear(&weight, None, Some(Unary::Tanh));
+                let sum = x.linear_residual(&weight, None, &y);
+                [y, sum].map(|y| y.value().data().iter().map(|y| y.to_bits()).collect::<Vec<_>>())
+            };
+            assert_eq!(run(&packed), run(&full), "{rows} rows");
+        }
     }
 
     #[test]

@@ -1,10 +1,11 @@
 //! [`Tensor`]: a row-major, contiguous block of numbers with a shape.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::mem;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use anther_kernels::{AlignedVec, Bf16, Weights};
+use anther_kernels::{AlignedVec, Bf16, PackedWeights, Trans, Weights};
 use ndarray::{ArrayD, ArrayViewD, IxDyn};
 
 use crate::pool::Element;
@@ -17,20 +18,27 @@ pub(crate) struct Storage<T: Element> {
     pooled: bool,
     /// The elements of a slab rounded to bf16, for products that read them as weights.
     rounded: Option<AlignedVec<Bf16>>,
+    /// By the place of its first element, each matrix of a slab that is packed once it is multiplied with; none if they are packed for each product.
+    packed: BTreeMap<usize, OnceLock<PackedWeights<T>>>,
 }
 
 impl<T: Element> Storage<T> {
     pub(crate) fn slab(data: AlignedVec<T>) -> Self {
-        Storage { data, pooled: false, rounded: None }
+        Storage::new(data, false)
+    }
+
+    fn new(data: AlignedVec<T>, pooled: bool) -> Self {
+        Storage { data, pooled, rounded: None, packed: BTreeMap::new() }
     }
 
     pub(crate) fn data(&self) -> &[T] {
         &self.data
     }
 
-    /// The elements, to be changed, after which bf16 would be out of date: it is dropped.
+    /// The elements, to be changed, after which what was made of them would be out of date: it is dropped.
     pub(crate) fn data_mut(&mut self) -> &mut [T] {
         self.rounded = None;
+        self.packed.clear();
         &mut self.data
     }
 
@@ -43,6 +51,11 @@ impl<T: Element> Storage<T> {
         let mut rounded = AlignedVec::zeroed(self.data.len());
         anther_kernels::round_to_bf16(&mut rounded, &self.data);
         self.rounded = Some(rounded);
+    }
+
+    /// Packs the matrices that begin at these places when they are first multiplied with, and keeps them so.
+    pub(crate) fn pack(&mut self, places: impl Iterator<Item = usize>) {
+        self.packed = places.map(|place| (place, OnceLock::new())).collect();
     }
 }
 
@@ -90,7 +103,7 @@ impl<T: Element> Tensor<T> {
     /// builds with debug assertions).
     pub fn build(shape: impl Into<Shape>, fill: impl FnOnce(&mut [T])) -> Self {
         let shape = shape.into();
-        let mut storage = Storage { data: T::pool().take(shape.numel()), pooled: true, rounded: None };
+        let mut storage = Storage::new(T::pool().take(shape.numel()), true);
         fill(&mut storage.data[..shape.numel()]);
         Tensor { shape, storage: Arc::new(storage), offset: 0, remade: None }
     }
@@ -202,6 +215,14 @@ impl<T: Element> Tensor<T> {
             Some(rounded) => Weights::Bf16(&rounded[self.offset..self.offset + self.numel()]),
             None => Weights::Full(self.data()),
         }
+    }
+
+    /// A matrix `[out, in]` as a product with `rows` rows reads its transpose: packed, if this is a parameter of
+    /// [`Parameters::with_packed_weights`](crate::Parameters::with_packed_weights) and there are more than a few rows.
+    pub fn packed_weights(&self, rows: usize) -> Option<&PackedWeights<T>> {
+        let &[n, k] = &*self.shape else { return None };
+        let packed = PackedWeights::<T>::serves(rows).then(|| self.storage.packed.get(&self.offset)).flatten()?;
+        Some(packed.get_or_init(|| PackedWeights::new(self.weights(), Trans::Yes, n, k)))
     }
 
     /// What an op keeps of an input that it reads in its backward pass: the tensor, or how to make it again if the op that made it says so

@@ -1,7 +1,8 @@
 //! Twin of the matrix product.
 
 use crate::block::Block;
-use crate::matmul::{Finish, MatMul, Trans};
+use crate::fusion::{Apply, Finish};
+use crate::matmul::{MatMul, Trans};
 use crate::real::Real;
 use crate::scratch::Scratch;
 use crate::weights::Weights;
@@ -23,6 +24,8 @@ pub(crate) fn matmul<T: Real>(
     _packed: &[T],
     c: &mut Block<'_, T>,
     write: Write,
+    // Where nothing is packed it has been applied already.
+    _prologue: Option<Apply<T>>,
     finish: Option<&mut Finish<'_, T>>,
 ) {
     match args.b {

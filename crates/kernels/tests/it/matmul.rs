@@ -1,8 +1,8 @@
 //! Matrix products against a textbook loop.
 
 use anther_kernels::{
-    BatchedMatMul, Epilogue, MatMul, RandomKey, Trans, Unary, Weights, Write, dropout, matmul, matmul_batched,
-    matmul_fused, unary,
+    BatchedMatMul, Epilogue, Level, MatMul, PackedWeights, Prologue, RandomKey, Saves, Trans, Unary, Weights, Write,
+    dropout, matmul, matmul_batched, matmul_fused, round_to_bf16, unary, unary_backward, with_level,
 };
 
 use crate::common::{EPS, Shifted, assert_close, at_each_level, bits, normal, wide};
@@ -114,6 +114,7 @@ fn fused_is_the_separate_steps() {
                         let (mut c, mut pre) = (vec![f32::NAN; m * n], vec![f32::NAN; m * n]);
                         let epilogue = Epilogue {
                             bias: with_bias.then_some(&bias[..]),
+                            derivative: None,
                             activation,
                             pre_activation: keep.then_some(&mut pre[..]),
                             residual: drops.then_some(&residual[..]),
@@ -137,6 +138,116 @@ fn fused_is_the_separate_steps() {
             }
         });
     }
+}
+
+/// Columns that are no whole tile, several strips and slices, few rows, and all that a derivative may read.
+#[test]
+fn a_fused_derivative_is_the_separate_one() {
+    for (m, n, k) in [(1, 5, 3), (40, 16, 20), (130, 77, 400), (4, 0, 2), (20, 33, 0)] {
+        let (a, b, bias, z) = (normal(m * k, 5), normal(k * n, 6), normal(n, 7), normal(m * n, 8));
+        let args = MatMul::new(&a[..], &b[..], m, n, k);
+        at_each_level(|level| {
+            for op in [Unary::GeluTanh, Unary::Relu, Unary::Neg] {
+                let mut y = vec![f32::NAN; m * n];
+                unary(op, &mut y, &z, Write::Set);
+                let saved: &[f32] = match op.saves() {
+                    Saves::Input => &z,
+                    Saves::Output => &y,
+                    Saves::Neither => &[],
+                };
+                let (mut product, mut before, mut want) = (vec![0.0; m * n], vec![0.0; m * n], vec![0.0; m * n]);
+                matmul_fused(args, &mut product, Epilogue { bias: Some(&bias), ..Epilogue::NONE });
+                unary_backward(op, &mut before, &product, &z, &y, Write::Set);
+                unary(Unary::Tanh, &mut want, &before, Write::Set);
+                let (mut got, mut pre) = (vec![f32::NAN; m * n], vec![f32::NAN; m * n]);
+                let epilogue = Epilogue {
+                    bias: Some(&bias),
+                    derivative: Some((op, saved)),
+                    activation: Some(Unary::Tanh),
+                    pre_activation: Some(&mut pre),
+                    ..Epilogue::NONE
+                };
+                matmul_fused(args, &mut got, epilogue);
+                assert_eq!(bits(&pre), bits(&before), "{m}x{n}x{k} {op:?} before the activation at {level}");
+                assert_eq!(bits(&got), bits(&want), "{m}x{n}x{k} {op:?} at {level}");
+            }
+        });
+    }
+}
+
+/// One panel and several, one slice and two, with and without packing, and a function with f(0) ≠ 0 beyond the last column.
+#[test]
+fn a_prologue_is_a_function_before() {
+    for (m, n, k) in [(3, 5, 7), (17, 33, 20), (130, 700, 30), (40, 33, 800), (2, 0, 3), (20, 3, 0)] {
+        let (a, b) = (normal(m * k, 5), normal(k * n, 6));
+        at_each_level(|level| {
+            let (mut fa, mut gb) = (vec![f32::NAN; a.len()], vec![f32::NAN; b.len()]);
+            unary(Unary::GeluTanh, &mut fa, &a, Write::Set);
+            unary(Unary::Sigmoid, &mut gb, &b, Write::Set);
+            for (trans_a, trans_b) in TRANS {
+                for (of_a, of_b) in [(true, false), (false, true), (true, true)] {
+                    let plain = MatMul { trans_a, trans_b, alpha: 0.5, ..MatMul::new(&a[..], &b[..], m, n, k) };
+                    let prologue = Prologue { a: of_a.then_some(Unary::GeluTanh), b: of_b.then_some(Unary::Sigmoid) };
+                    let before = MatMul {
+                        a: if of_a { &fa } else { &a },
+                        b: Weights::Full(if of_b { &gb } else { &b }),
+                        ..plain
+                    };
+                    let (mut got, mut want) = (vec![0.5f32; m * n], vec![0.5f32; m * n]);
+                    matmul(before, &mut want, Write::Add);
+                    matmul(MatMul { prologue, ..plain }, &mut got, Write::Add);
+                    let what = format!("{m}x{n}x{k} {trans_a:?} {trans_b:?} {prologue:?} at {level}");
+                    assert_eq!(bits(&got), bits(&want), "{what}");
+                }
+            }
+        });
+    }
+}
+
+#[test]
+fn weights_that_were_packed_before_give_the_same_bits() {
+    for (n, k) in [(5, 3), (33, 40), (700, 20), (130, 800), (0, 4), (4, 0)] {
+        let weights = normal(k * n, 6);
+        let mut rounded = vec![anther_kernels::Bf16::default(); weights.len()];
+        round_to_bf16(&mut rounded, &weights);
+        at_each_level(|level| {
+            for trans_b in [Trans::No, Trans::Yes] {
+                for b in [Weights::Full(&weights[..]), Weights::Bf16(&rounded)] {
+                    let packed = PackedWeights::new(b, trans_b, n, k);
+                    for m in [0, 1, 16, 17, 130] {
+                        let a = normal(m * k, 5);
+                        let (mut got, mut want) = (vec![f32::NAN; m * n], vec![f32::NAN; m * n]);
+                        let args = MatMul { trans_b, ..MatMul::with_weights(&a, b, m, n, k) };
+                        matmul(args, &mut want, Write::Set);
+                        matmul(MatMul { packed: Some(&packed), ..args }, &mut got, Write::Set);
+                        assert_eq!(bits(&got), bits(&want), "{m}x{n}x{k} {trans_b:?} at {level}");
+                        // Panels for another level are not those of this one.
+                        let scalar = with_level(Level::Scalar, || PackedWeights::new(b, trans_b, n, k)).unwrap();
+                        matmul(MatMul { packed: Some(&scalar), ..args }, &mut got, Write::Set);
+                        assert_eq!(bits(&got), bits(&want), "{m}x{n}x{k} {trans_b:?}, packed at another level");
+                    }
+                }
+            }
+        });
+    }
+}
+
+#[test]
+#[should_panic(expected = "op(B) is 4 × 3 (No), but 3 × 4 (No) was packed")]
+fn weights_that_were_packed_for_other_sizes_are_refused() {
+    let weights = normal(12, 1);
+    let packed = PackedWeights::new(Weights::Full(&weights[..]), Trans::No, 4, 3);
+    let args = MatMul { packed: Some(&packed), ..MatMul::new(&weights[..8], &weights[..], 2, 3, 4) };
+    matmul(args, &mut [0.0; 6], Write::Set);
+}
+
+#[test]
+#[should_panic(expected = "a function of B needs B in the element type")]
+fn a_function_of_rounded_weights_is_refused() {
+    let b = [anther_kernels::Bf16::default(); 2];
+    let prologue = Prologue { a: None, b: Some(Unary::Relu) };
+    let args = MatMul { prologue, ..MatMul::with_weights(&[1.0f32], Weights::Bf16(&b), 1, 2, 1) };
+    matmul(args, &mut [0.0; 2], Write::Set);
 }
 
 #[test]

@@ -50,15 +50,19 @@ fn outputs<T: Real>() -> Vec<(&'static str, Vec<u64>)> {
     let square = &mut vec![T::ONE; rows * rows];
     matmul(MatMul { trans_b: Trans::Yes, ..MatMul::new(&x, &y, rows, rows, cols) }, square, Write::Add);
     keep("matmul", square);
-    let bias = Epilogue {
-        bias: Some(&per_row),
-        activation: Some(Unary::Silu),
-        pre_activation: None,
-        residual: None,
-        dropout: Some((key, 0.5)),
-    };
-    matmul_fused(MatMul { trans_b: Trans::Yes, ..MatMul::new(&x, &y, rows, rows, cols) }, square, bias);
+    let bias =
+        Epilogue { bias: Some(&per_row), activation: Some(Unary::Silu), dropout: Some((key, 0.5)), ..Epilogue::NONE };
+    let product = MatMul { trans_b: Trans::Yes, ..MatMul::new(&x, &y, rows, rows, cols) };
+    matmul_fused(product, square, bias);
     keep("matmul_fused", square);
+    let products = square.to_vec();
+    let derivative = Epilogue { derivative: Some((Unary::Silu, &products)), ..Epilogue::NONE };
+    let prologue = Prologue { a: Some(Unary::Gelu), b: Some(Unary::Tanh) };
+    matmul_fused(MatMul { prologue, ..product }, square, derivative);
+    keep("matmul_fused, prologue and derivative", square);
+    let packed = PackedWeights::new(product.b, Trans::Yes, rows, cols);
+    matmul(MatMul { packed: Some(&packed), ..product }, square, Write::Set);
+    keep("PackedWeights", square);
     let args = MatMul { trans_b: Trans::Yes, ..MatMul::new(&x[..47 * 11 * 300], &y[..47 * 11 * 300], 47, 47, 11) };
     let mut products = vec![T::NAN; 300 * 47 * 47];
     matmul_batched(BatchedMatMul { batch: 300, a_shared: false, b_shared: false, args }, &mut products, Write::Set);

@@ -163,9 +163,8 @@ fn fused_and_batched_products_are_those_of_the_rounded_weights() {
             let epilogue = || Epilogue {
                 bias: Some(&bias[..]),
                 activation: Some(Unary::GeluTanh),
-                pre_activation: None,
                 residual: Some(&residual[..]),
-                dropout: None,
+                ..Epilogue::NONE
             };
             matmul_fused(full, &mut want, epilogue());
             matmul_fused(MatMul { b: Weights::Bf16(&b[..k * n]), ..full }, &mut got, epilogue());

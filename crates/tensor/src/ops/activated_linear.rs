@@ -1,10 +1,10 @@
 //! A linear layer behind a function of one number whose result is not kept: `y = f(z) Wᵀ + b`, or `r + dropout(f(z) Wᵀ + b)`.
 //!
 //! `z` is `[.., in]`, `W` is `[out, in]`, `b` is `[out]`, `r` and `y` are `[.., out]`. Keeps `z` alone, where `z.unary(f)` and a linear layer
-//! after it keep `f(z)` as well, and takes `f(z)` again in the backward pass, which costs little beside the products. With `a = f(z)`:
-//! `dW = dyᵀ a`, `db = Σ_rows dy`, `dz = f'(z) (dy W)`, `dr = dy`. Cost 2·rows·in·out. The memory of `a` becomes that of `dz`.
+//! after it keep `f(z)` as well. With `a = f(z)`: `dW = dyᵀ a`, `db = Σ_rows dy`, `dz = f'(z) (dy W)`, `dr = dy`. The products take `f` of what they
+//! pack of `z`, and `f'` of `z` where they leave `dz`, so `a` is never in memory; only where `f'` is written in `f(z)` the backward pass makes it. Cost 2·rows·in·out.
 
-use anther_kernels::{self as kernels, MatMul, Saves, Trans, Unary, Write};
+use anther_kernels::{self as kernels, Epilogue, MatMul, Prologue, Saves, Trans, Unary, Write};
 
 use super::linear::{bias_backward, check_linear};
 use super::linear_residual::{Dropping, Residual, add_product, drop_backward};
@@ -21,12 +21,6 @@ struct ActivatedLinear {
     dropping: Dropping,
 }
 
-impl ActivatedLinear {
-    fn activated<T: Element>(&self, z: &Tensor<T>) -> Tensor<T> {
-        Tensor::build(z.shape(), |a| kernels::unary(self.activation, a, z.data(), Write::Set))
-    }
-}
-
 impl<T: Element> Op<T> for ActivatedLinear {
     /// `z` and `W`.
     type Saved = (Tensor<T>, Tensor<T>);
@@ -39,31 +33,36 @@ impl<T: Element> Op<T> for ActivatedLinear {
         let (z, weight) = (inputs[0], inputs[1]);
         let bias = self.biased.then(|| inputs[2]);
         let residual = self.residual.then(|| inputs[inputs.len() - 1]);
-        (add_product(residual, &self.activated(z), weight, bias, self.dropping), (z.clone(), weight.clone()))
+        (add_product(residual, (Some(self.activation), z), weight, bias, self.dropping), (z.clone(), weight.clone()))
     }
 
     fn backward(&self, (z, weight): &Self::Saved, dy: &Tensor<T>, into: &mut Backward<'_, T>) {
         let (rows, k, n) = (z.shape().rows(), z.shape().last_dim(), weight.shape()[0]);
-        let mut a = self.activated(z);
+        let f = self.activation;
         let sum = dy;
         let dy = &drop_backward(self.dropping, dy);
+        let a = match f.saves() {
+            Saves::Output => Some(Tensor::build(z.shape(), |a| kernels::unary(f, a, z.data(), Write::Set))),
+            Saves::Input | Saves::Neither => None,
+        };
         into.accumulate(1, |dw, write| {
-            let product = MatMul { trans_a: Trans::Yes, ..MatMul::new(dy.data(), a.data(), n, k, rows) };
+            let (of_z, b) = a.as_ref().map_or((Some(f), z), |a| (None, a));
+            let prologue = Prologue { a: None, b: of_z };
+            let product = MatMul { trans_a: Trans::Yes, prologue, ..MatMul::new(dy.data(), b.data(), n, k, rows) };
             kernels::matmul(product, dw, write);
         });
         if self.biased {
             bias_backward(dy, into, 2);
         }
-        if into.wants(0) {
-            let y = matches!(self.activation.saves(), Saves::Output).then(|| a.clone());
-            if y.is_some() {
-                a = Tensor::build(z.shape(), |_| ());
-            }
-            kernels::matmul(MatMul::new(dy.data(), weight.data(), rows, k, n), a.data_mut(), Write::Set);
-            let y = y.as_ref().map_or(&[] as &[T], Tensor::data);
-            kernels::unary_backward_in_place(self.activation, a.data_mut(), z.data(), y);
-            into.pass(0, || a);
-        }
+        into.pass(0, || {
+            let saved = match f.saves() {
+                Saves::Neither => &[],
+                Saves::Input | Saves::Output => a.as_ref().unwrap_or(z).data(),
+            };
+            let epilogue = Epilogue { derivative: Some((f, saved)), ..Epilogue::NONE };
+            let product = MatMul::new(dy.data(), weight.data(), rows, k, n);
+            Tensor::build(z.shape(), |dz| kernels::matmul_fused(product, dz, epilogue))
+        });
         if self.residual {
             into.pass(into.sources.len() - 1, || sum.clone());
         }

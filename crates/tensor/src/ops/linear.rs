@@ -34,16 +34,15 @@ impl<T: Element> Op<T> for LinearOp {
 
     fn forward(&self, inputs: &[&Tensor<T>]) -> (Tensor<T>, Self::Saved) {
         let (x, weight, bias) = (inputs[0], inputs[1], inputs.get(2));
-        let (rows, k, n) = (x.shape().rows(), x.shape().last_dim(), weight.shape()[0]);
-        let shape = x.shape().with_last(n);
+        let shape = x.shape().with_last(weight.shape()[0]);
         let saves = self.activation.map(Unary::saves);
-        let product = MatMul { trans_b: Trans::Yes, ..MatMul::with_weights(x.data(), weight.weights(), rows, n, k) };
+        let product = linear_product(x, weight);
         let run = |y: &mut [T], pre_activation: Option<&mut [T]>| {
             let bias = bias.map(|b| b.data());
             kernels::matmul_fused(
                 product,
                 y,
-                Epilogue { bias, activation: self.activation, pre_activation, residual: None, dropout: None },
+                Epilogue { bias, activation: self.activation, pre_activation, ..Epilogue::NONE },
             );
         };
         let mut pre = None;
@@ -75,6 +74,13 @@ impl<T: Element> Op<T> for LinearOp {
     fn flops(&self, inputs: &[&Tensor<T>]) -> u64 {
         2 * (inputs[0].numel() * inputs[1].shape()[0]) as u64
     }
+}
+
+/// `x Wᵀ`.
+pub(super) fn linear_product<'a, T: Element>(x: &'a Tensor<T>, weight: &'a Tensor<T>) -> MatMul<'a, T> {
+    let (rows, k, n) = (x.shape().rows(), x.shape().last_dim(), weight.shape()[0]);
+    let product = MatMul::with_weights(x.data(), weight.weights(), rows, n, k);
+    MatMul { trans_b: Trans::Yes, packed: weight.packed_weights(rows), ..product }
 }
 
 /// `dz = f'(z) dy` from what `f` saves, and with it the gradient of the bias, which is input number 2 if there is one.

@@ -76,7 +76,7 @@ impl<T: Element> Op<T> for LinearCrossEntropy<T> {
                 let logits = &mut logits[..count * classes];
                 let product = MatMul::with_weights(block, weight.weights(), count, classes, width);
                 let product = MatMul { trans_b: Trans::Yes, ..product };
-                let epilogue = Epilogue { bias, activation: None, pre_activation: None, residual: None, dropout: None };
+                let epilogue = Epilogue { bias, ..Epilogue::NONE };
                 kernels::matmul_fused(product, logits, epilogue);
                 self.losses(first, logits, &mut loss[first..][..count], scale.data(), classes);
                 if let Some(dh) = &mut dh {

@@ -3,9 +3,9 @@
 //! `r` and `y` are `[.., out]`, `x` is `[.., in]`, `W` is `[out, in]`, `b` is `[out]`. Cost 2·rows·in·out. Backward is that of
 //! [`Var::linear`] of what dropout leaves of `dy`, whose mask is computed again, and `dr = dy` is handed on without a copy.
 
-use anther_kernels::{self as kernels, Epilogue, MatMul, RandomKey, Trans, Write};
+use anther_kernels::{self as kernels, Epilogue, MatMul, Prologue, RandomKey, Unary, Write};
 
-use super::linear::{bias_backward, check_linear, product_backward};
+use super::linear::{bias_backward, check_linear, linear_product, product_backward};
 use crate::op::{Backward, Op};
 use crate::params::Stream;
 use crate::pool::Element;
@@ -74,7 +74,7 @@ impl<T: Element> Op<T> for LinearResidual {
 
     fn forward(&self, inputs: &[&Tensor<T>]) -> (Tensor<T>, Self::Saved) {
         let (residual, x, weight, bias) = (inputs[0], inputs[1], inputs[2], inputs.get(3).copied());
-        (add_product(Some(residual), x, weight, bias, self.dropping), (x.keep(), weight.clone()))
+        (add_product(Some(residual), (None, x), weight, bias, self.dropping), (x.keep(), weight.clone()))
     }
 
     fn backward(&self, (x, weight): &Self::Saved, dy: &Tensor<T>, into: &mut Backward<'_, T>) {
@@ -97,19 +97,18 @@ pub(super) fn drop_backward<T: Element>(dropping: Dropping, dy: &Tensor<T>) -> T
     }
 }
 
-/// `r + dropout(x Wᵀ + b)` of whatever there is.
+/// `r + dropout(f(x) Wᵀ + b)` of whatever there is.
 pub(super) fn add_product<T: Element>(
     residual: Option<&Tensor<T>>,
-    x: &Tensor<T>,
+    (f, x): (Option<Unary>, &Tensor<T>),
     weight: &Tensor<T>,
     bias: Option<&Tensor<T>>,
     dropout: Dropping,
 ) -> Tensor<T> {
-    let (rows, k, n) = (x.shape().rows(), x.shape().last_dim(), weight.shape()[0]);
-    let product = MatMul { trans_b: Trans::Yes, ..MatMul::with_weights(x.data(), weight.weights(), rows, n, k) };
-    Tensor::build(x.shape().with_last(n), |y| {
+    let product = MatMul { prologue: Prologue { a: f, b: None }, ..linear_product(x, weight) };
+    Tensor::build(x.shape().with_last(weight.shape()[0]), |y| {
         let (bias, residual) = (bias.map(Tensor::data), residual.map(Tensor::data));
-        kernels::matmul_fused(product, y, Epilogue { bias, activation: None, pre_activation: None, dropout, residual });
+        kernels::matmul_fused(product, y, Epilogue { bias, dropout, residual, ..Epilogue::NONE });
     })
 }
 

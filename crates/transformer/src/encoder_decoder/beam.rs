@@ -1,5 +1,6 @@
 //! The search for likely targets that keeps several of them open.
 
+use anther_kernels::cross_entropy;
 use anther_tensor::{Element, Ids, Tape};
 
 use super::EncoderDecoder;
@@ -101,15 +102,23 @@ impl BeamSearch {
     }
 }
 
-/// The `most` likeliest candidates of a row of logits, the first of equals first, with the log-probability added to `score`.
+/// `log Σ e^logits` of each row of `classes` logits.
+fn log_sums<T: Element>(logits: &[T], classes: usize) -> Vec<T> {
+    let rows = logits.len() / classes;
+    let (mut losses, mut sums) = (vec![T::ZERO; rows], vec![T::ZERO; rows]);
+    // The losses of any targets, for the sums that they are made of.
+    cross_entropy(&mut losses, &mut sums, logits, &vec![0; rows], classes, T::ZERO);
+    sums
+}
+
+/// The `most` likeliest candidates of a row of logits with this [sum](log_sums), the first of equals first, with the log-probability added to `score`.
 fn likeliest<T: Element>(
-    logits: &[T],
+    (logits, log_sum): (&[T], T),
     (row, score): (usize, f64),
     (most, never): (usize, Option<u32>),
     out: &mut Vec<Candidate>,
 ) {
-    let largest = logits.iter().map(|x| x.to_f64()).fold(f64::NEG_INFINITY, f64::max);
-    let log_sum = largest + logits.iter().map(|x| (x.to_f64() - largest).exp()).sum::<f64>().ln();
+    let log_sum = log_sum.to_f64();
     let mut best: Vec<(f64, u32)> = Vec::with_capacity(most + 1);
     for (token, x) in (0u32..).zip(logits).filter(|&(token, _)| Some(token) != never) {
         let x = x.to_f64();
@@ -168,13 +177,14 @@ impl EncoderDecoder {
             let rows: usize = searches.iter().map(|search| search.open.len()).sum();
             let logits = self.decode(tape, &Ids::new([rows, unseen.len() / rows], unseen), &mut cache);
             let tokens = logits.shape().last_dim();
+            let log_sums = log_sums(logits.data(), tokens);
             let mut going_on = Vec::new();
             let mut row = 0;
             for search in &mut searches {
                 let (first_row, mut candidates) = (row, Vec::new());
                 for open in &search.open {
                     let logits = &logits.data()[row * tokens..][..tokens];
-                    likeliest(logits, (row, open.score), (2 * how.width, how.never), &mut candidates);
+                    likeliest((logits, log_sums[row]), (row, open.score), (2 * how.width, how.never), &mut candidates);
                     row += 1;
                 }
                 candidates.sort_by(|a, b| b.score.total_cmp(&a.score));

@@ -14,7 +14,8 @@ use std::ops::Range;
 
 use super::Isa;
 use crate::block::{Block, share};
-use crate::matmul::{FEW_ROWS, Finish, MatMul};
+use crate::fusion::{Apply, Finish};
+use crate::matmul::{FEW_ROWS, MatMul};
 use crate::scratch::Scratch;
 use crate::weights::{Bf16, Weights};
 use crate::write::Write;
@@ -56,6 +57,7 @@ pub(crate) fn matmul<I: Isa>(
     packed: &[f32],
     c: &mut Block<'_, f32>,
     write: Write,
+    prologue: Option<Apply<f32>>,
     finish: Option<&mut Finish<'_, f32>>,
 ) {
     if packed.is_empty() {
@@ -69,7 +71,7 @@ pub(crate) fn matmul<I: Isa>(
             }
         }
     } else {
-        tiles::<I>(args, first_col, packed, c, write, finish);
+        tiles::<I>(args, first_col, packed, c, write, prologue, finish);
     }
 }
 
@@ -84,6 +86,7 @@ fn tiles<I: Isa>(
     packed: &[f32],
     c: &mut Block<'_, f32>,
     write: Write,
+    prologue: Option<Apply<f32>>,
     mut finish: Option<&mut Finish<'_, f32>>,
 ) {
     let (k, rows, cols) = (args.k, c.rows.len(), c.cols.clone());
@@ -93,7 +96,7 @@ fn tiles<I: Isa>(
     let kept = if keep { k } else { k.div_ceil(slices) };
     // Rows are written in whole registers, the last ones beyond their end.
     let mut a = Scratch::new(rows * kept + I::LANES);
-    let mut finished = Scratch::new(if finish.is_some() { 2 * I::ROWS * width::<I>() } else { 0 });
+    let mut finished = Scratch::new(if finish.is_some() { 4 * I::ROWS * width::<I>() } else { 0 });
     for first in cols.clone().step_by(PIECE) {
         let piece = first..cols.end.min(first + PIECE);
         for slice in 0..slices {
@@ -101,6 +104,9 @@ fn tiles<I: Isa>(
             let start = if keep { rows * inner.start } else { 0 };
             if !keep || first == cols.start {
                 pack::pack_rows::<I>(args, c.rows.clone(), inner.clone(), &mut a[start..]);
+                if let Some(f) = prologue {
+                    f.in_place(&mut a[start..][..rows * inner.len()]);
+                }
             }
             let last = slice + 1 == slices;
             let job = Slice {
@@ -164,6 +170,7 @@ impl Slice<'_> {
                 // SAFETY: as above; `redirect` has checked that the other place has room for the rows.
                 unsafe { I::tile(&tile, strip.len(), registers) }
                 let used = strip.len() * width;
+                finish.derive((strip.start, first_in_block), &mut sums[..used], (width, columns), values);
                 let values = finish.activate(&sums[..used], &mut values[..used]);
                 for (i, (sums, values)) in strip.clone().zip(sums.chunks(width).zip(values.chunks(width))) {
                     let target = &mut c.row(i)[first_in_block..first_in_block + columns];
