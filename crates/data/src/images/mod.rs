@@ -18,6 +18,7 @@ mod cifar;
 mod data_set;
 mod folders;
 mod idx;
+mod mixing;
 pub mod pixels;
 mod views;
 

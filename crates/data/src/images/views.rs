@@ -52,8 +52,8 @@ impl ImageViews {
         let change =
             |row: usize, image: &[f32]| self.augment.image(image, set.shape, self.size, [seed, step, row as u64]);
         self.fill(set, images, batch, change);
-        if let Some(share) = self.augment.share(seed, step) {
-            mix(batch, share);
+        if let Some(mixing) = self.augment.mixing(seed, step, self.size) {
+            mixing.apply(batch, self.size);
         }
     }
 
@@ -74,37 +74,5 @@ impl ImageViews {
             }
             batch.labels.push(set.labels[index].into());
         }
-    }
-}
-
-/// Mixes each row of a batch with the row at the same place from its end: `share` of itself, the rest of the other.
-fn mix(batch: &mut LabelledBatch, share: f32) {
-    let rows = batch.rows();
-    let size = batch.numbers.len() / rows.max(1);
-    for row in 0..rows / 2 {
-        let (front, back) = batch.numbers.split_at_mut((rows - 1 - row) * size);
-        for (a, b) in front[row * size..][..size].iter_mut().zip(&mut back[..size]) {
-            (*a, *b) = (share * *a + (1.0 - share) * *b, share * *b + (1.0 - share) * *a);
-        }
-    }
-    batch.second_labels.extend(batch.labels.iter().rev());
-    batch.first_share = share;
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn mixing_keeps_the_sum_of_a_pair_and_the_middle() {
-        let mut batch = LabelledBatch {
-            numbers: vec![0.0, 8.0, 1.0, 1.0, 4.0, 0.0],
-            labels: vec![5, 6, 7],
-            ..LabelledBatch::default()
-        };
-        mix(&mut batch, 0.75);
-        assert_eq!(batch.numbers, [1.0, 6.0, 1.0, 1.0, 3.0, 2.0]);
-        assert_eq!((&batch.second_labels[..], batch.first_share), (&[7, 6, 5][..], 0.75));
-        mix(&mut LabelledBatch::default(), 0.5);
     }
 }

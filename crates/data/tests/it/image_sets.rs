@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-use anther_data::images::{Augment, ImageDataSet, ImageViews};
+use anther_data::images::{Augment, ImageDataSet, ImageSet, ImageViews};
 use anther_data::{DataDir, LabelledBatch};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -150,6 +150,47 @@ fn views_have_mean_0_and_deviation_1_over_the_training_part() {
     larger.plain(&set.test, &[0], &mut batch);
     assert_eq!((larger.shape(), batch.numbers.len()), ([1, 6, 6], 36));
     assert!(batch.numbers.iter().all(|&x| x == batch.numbers[0]));
+}
+
+#[test]
+fn boxes_of_other_images_come_with_their_classes() {
+    // Images of one value each, of odd sizes, with one channel: hue has nothing to do.
+    let set = ImageSet {
+        shape: [1, 7, 5],
+        pixels: (0..5u8).flat_map(|image| [image * 50; 35]).collect(),
+        labels: vec![0, 1, 2, 3, 4],
+    };
+    let augment = Augment { cutmix: 1.0, hue: 0.5, ..Augment::default() };
+    let views = ImageViews::new(&set, &[0, 1, 2, 3, 4], [7, 5], augment);
+    let mut plain = LabelledBatch::default();
+    views.plain(&set, &[0, 1, 2, 3, 4], &mut plain);
+    let at = |seed, step| {
+        let mut batch = LabelledBatch::default();
+        views.augmented(&set, &[0, 1, 2, 3, 4], seed, step, &mut batch);
+        batch
+    };
+    let mut shares = Vec::new();
+    for step in 0..30 {
+        let batch = at(1, step);
+        assert_eq!(batch, at(1, step));
+        assert_eq!((&batch.labels[..], &batch.second_labels[..]), (&[0, 1, 2, 3, 4][..], &[4, 3, 2, 1, 0][..]));
+        for image in 0..5 {
+            let of = |label: u32| plain.numbers[label as usize * 35];
+            let pixels = &batch.numbers[image * 35..][..35];
+            let own = pixels.iter().filter(|&&pixel| pixel == of(batch.labels[image])).count();
+            let others = pixels.iter().filter(|&&pixel| pixel == of(batch.second_labels[image])).count();
+            if image == 2 {
+                assert_eq!(own, 35);
+            } else {
+                assert_eq!((own + others, own as f32 / 35.0), (35, batch.first_share));
+            }
+        }
+        shares.push(batch.first_share);
+    }
+    assert_ne!(at(1, 0), at(2, 0));
+    shares.sort_by(f32::total_cmp);
+    shares.dedup();
+    assert!(shares.len() > 5, "{shares:?}");
 }
 
 #[test]

@@ -147,6 +147,16 @@ const REFUSED: [(&[&str], &str, &str); 77] = [
         "data.augment.mixup",
         "between 0.05 and 4",
     ),
+    (
+        &["data.task=images", "data.name=x", "data.augment.cutmix=0.01", "model.kind=classifier"],
+        "data.augment.cutmix",
+        "between 0.05 and 4",
+    ),
+    (
+        &["data.task=images", "data.name=x", "data.augment.hue=0.6", "model.kind=classifier"],
+        "data.augment.hue",
+        "between 0 and 0.5",
+    ),
     (&["data.task=listops", "model.kind=classifier"], "data.shortest", "between 4 and 8"),
     (
         &["data.task=listops", "data.longest=200", "data.shortest=4", "data.depth=1", "model.kind=classifier"],
