@@ -26,6 +26,7 @@
 //! ```
 
 mod data;
+mod images;
 mod model;
 mod train;
 mod validate;

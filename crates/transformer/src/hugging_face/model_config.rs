@@ -4,7 +4,7 @@ use anther_attention::{AttentionConfig, ConfigError};
 use anther_chain::ChainRules;
 use serde::Serialize;
 
-use crate::classifier::ClassifierConfig;
+use crate::classifier::{ClassifierConfig, ExampleForm};
 use crate::config::CausalLmConfig;
 use crate::encoder_decoder::EncoderDecoderConfig;
 use crate::masked_lm::MaskedLmConfig;
@@ -53,6 +53,15 @@ impl ModelConfig {
     pub fn causal_lm(&self) -> Option<&CausalLmConfig> {
         match self {
             ModelConfig::CausalLm(config) => Some(config),
+            _ => None,
+        }
+    }
+
+    /// Channels, rows and columns of the images that it reads, if it reads some.
+    #[must_use]
+    pub fn image_shape(&self) -> Option<[usize; 3]> {
+        match self {
+            ModelConfig::Classifier(ClassifierConfig { form: ExampleForm::Images { shape }, .. }) => Some(*shape),
             _ => None,
         }
     }
