@@ -92,7 +92,7 @@ impl TrainedModel {
 
     /// The model once more, with all layers dense but for what the scope makes of them.
     pub(crate) fn define(&self, scope: &mut Scope<'_>) -> Result<Model, LearnError> {
-        let config = self.recipe.model.without_chains().over(self.symbols.form());
+        let config = self.symbols.form().applied_to(&self.recipe.model.without_chains());
         Model::define(scope, &config, |width| fixed_vectors(&self.recipe, width))
     }
 

@@ -5,14 +5,13 @@ use std::path::{Path, PathBuf};
 
 use anther_data::tokenizer::TokenizerKind;
 use anther_tensor::Tensor;
-use anther_transformer::hugging_face::{self, Architecture, Form, Numbers, TokenIds};
+use anther_transformer::hugging_face::{Architecture, Form, Numbers, TokenIds};
 use serde_json::Value;
 
 use super::{CONFIG_FILE, HuggingFaceError, PREPROCESSOR_FILE, TENSOR_FILE, TOKENIZER_FILE, preprocessor};
 use crate::checkpoint::{NamedTensor, encode_tensors};
 use crate::export::{Written, dense_tensors, own_tensors};
 use crate::fs::{Disk, Fs, FsError, parent_of};
-use crate::recipe::ModelConfig;
 use crate::task::Symbols;
 use crate::trained::TrainedModel;
 
@@ -29,17 +28,6 @@ pub struct Exported {
     pub preprocessor: bool,
 }
 
-impl From<ModelConfig> for hugging_face::ModelConfig {
-    fn from(config: ModelConfig) -> Self {
-        match config {
-            ModelConfig::CausalLm(config) => config.into(),
-            ModelConfig::MaskedLm(config) => config.into(),
-            ModelConfig::EncoderDecoder(config) => config.into(),
-            ModelConfig::Classifier(config) => config.into(),
-        }
-    }
-}
-
 /// Writes a directory with `config.json`, `model.safetensors` and, if the tokenizer has that form, `tokenizer.json`, or for images `preprocessor_config.json`; with
 /// `dense`, weights that are tensor chains as matrices.
 ///
@@ -51,7 +39,7 @@ pub fn export(trained: &TrainedModel, dir: &Path, dense: bool) -> Result<Exporte
     }
     let config = if dense { trained.recipe.model.without_chains() } else { trained.recipe.model.clone() };
     let form =
-        Form::of(config.over(trained.symbols.form()).into(), token_ids(trained)).map_err(HuggingFaceError::NoForm)?;
+        Form::of(trained.symbols.form().applied_to(&config), token_ids(trained)).map_err(HuggingFaceError::NoForm)?;
     let tensors: BTreeMap<String, Tensor<f32>> = if dense { dense_tensors(trained)? } else { own_tensors(trained) }
         .into_iter()
         .map(|(name, (tensor, _))| (name, tensor))

@@ -6,7 +6,7 @@ use anther_data::DataDir;
 use anther_data::images::Standard;
 use anther_data::tokenizer::Tokenizer;
 use anther_tensor::Parameters;
-use anther_transformer::hugging_face::{self, Architecture, Form, TokenIds};
+use anther_transformer::hugging_face::{Architecture, Form, TokenIds};
 
 use super::files::{content, json};
 use super::preprocessor::Preprocessor;
@@ -37,34 +37,21 @@ impl Checkpoint {
     pub fn read(dir: &Path) -> Result<Self, HuggingFaceError> {
         let (form, tensors, warnings) = read_checkpoint(dir)?;
         let no_vectors = |_| Err(TaskError::Kind);
-        let (model, mut parameters) = Model::build(&form.model.clone().into(), data_form(&form), no_vectors, 0)
-            .map_err(HuggingFaceError::Learn)?;
+        let (model, mut parameters) =
+            Model::build(&form.model, data_form(&form), no_vectors, 0).map_err(HuggingFaceError::Learn)?;
         let path = dir.join(TENSOR_FILE);
         form.import(&tensors, &mut parameters).map_err(|cause| HuggingFaceError::Form { path, cause })?;
         Ok(Checkpoint { form, model, parameters, warnings })
     }
 }
 
-impl From<hugging_face::ModelConfig> for ModelConfig {
-    fn from(config: hugging_face::ModelConfig) -> Self {
-        match config {
-            hugging_face::ModelConfig::CausalLm(config) => config.into(),
-            hugging_face::ModelConfig::MaskedLm(config) => config.into(),
-            hugging_face::ModelConfig::EncoderDecoder(config) => config.into(),
-            hugging_face::ModelConfig::Classifier(config) => config.into(),
-        }
-    }
-}
-
 /// What the data of a form would be.
 fn data_form(form: &Form) -> form::Form {
     match &form.model {
-        hugging_face::ModelConfig::CausalLm(config) => form::Form::Tokens(config.vocab_size),
-        hugging_face::ModelConfig::MaskedLm(config) => form::Form::Tokens(config.vocab_size),
-        hugging_face::ModelConfig::EncoderDecoder(config) => form::Form::Tokens(config.target_vocabulary),
-        hugging_face::ModelConfig::Classifier(config) => {
-            form::Form::Examples { form: config.form, classes: config.classes }
-        }
+        ModelConfig::CausalLm(config) => form::Form::Tokens(config.vocab_size),
+        ModelConfig::MaskedLm(config) => form::Form::Tokens(config.vocab_size),
+        ModelConfig::EncoderDecoder(config) => form::Form::Tokens(config.target_vocabulary),
+        ModelConfig::Classifier(config) => form::Form::Examples { form: config.form, classes: config.classes },
     }
 }
 
@@ -161,7 +148,7 @@ impl Import {
             tokenizer_file,
             ..DataConfig::default()
         };
-        let recipe = Recipe { data, model: form.model.clone().into(), ..Recipe::default() };
+        let recipe = Recipe { data, model: form.model.clone(), ..Recipe::default() };
         let recipe = Recipe::read_of_model(&recipe.to_toml()?, ORIGIN, &self.edits)?;
         if recipe.data.task != task {
             let edit = self.edits.iter().find(|edit| edit.trim_start().starts_with("data.task"));

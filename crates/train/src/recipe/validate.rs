@@ -56,7 +56,7 @@ impl Recipe {
             TaskKind::Nt | TaskKind::ReverseMap => self.data.n as usize,
             _ => 1,
         };
-        self.model.over(Form::Tokens(tokens)).validate()?;
+        Form::Tokens(tokens).applied_to(&self.model).validate()?;
         self.train.validate()?;
         self.fit()
     }
@@ -79,7 +79,7 @@ impl Recipe {
             (TaskKind::Series, _) => ExampleForm::Series { channels: 1, longest: 1 },
             _ => ExampleForm::Tokens { vocabulary: TOKENS, longest: self.data.longest },
         };
-        self.model.over(Form::Examples { form, classes: 1 }).validate()?;
+        Form::Examples { form, classes: 1 }.applied_to(&self.model).validate()?;
         self.train.validate()
     }
 
