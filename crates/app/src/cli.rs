@@ -432,7 +432,7 @@ Examples:
 The run begins with a checkpoint of step 0: generate, translate, eval, export and train --resume take it like any other;
 eval and train need data, which --set data.name or data.path gives.")]
 pub struct ImportHfArgs {
-    /// Directory with config.json, model.safetensors and, for text, tokenizer.json
+    /// Directory with config.json, model.safetensors and, for text, tokenizer.json or, for images, preprocessor_config.json
     #[arg(value_name = "DIR")]
     pub dir: PathBuf,
     /// Directory of the run; must not hold one yet [default: the next free runs/DIR-N]

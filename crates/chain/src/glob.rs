@@ -1,5 +1,7 @@
 //! Patterns of names: `*` stands for any characters, dots too, `?` for one.
 
+use strsim::levenshtein;
+
 /// Whether the whole name matches.
 pub(crate) fn matches(glob: &str, name: &str) -> bool {
     let (glob, name): (Vec<char>, Vec<char>) = (glob.chars().collect(), name.chars().collect());
@@ -26,28 +28,16 @@ pub(crate) fn matches(glob: &str, name: &str) -> bool {
     glob[g..].iter().all(|&c| c == '*')
 }
 
-/// The three names that look most like a glob that matches none, the nearest first.
+/// The three names that look most like a glob that matches none, the nearest first. Stars cost nothing.
 pub(crate) fn nearest(glob: &str, names: &[&str]) -> Vec<String> {
+    // Names are short, but a hostile glob need not be.
+    let glob: String = glob.chars().filter(|&c| c != '*').take(256).collect();
     let last = |name: &str| name.rsplit('.').next().unwrap_or_default().to_owned();
-    let score = |name: &str| (distance(&last(glob), &last(name)), distance(glob, name));
+    let score = |name: &str| (levenshtein(&last(&glob), &last(name)), levenshtein(&glob, name));
     let mut scored: Vec<_> = names.iter().map(|name| (score(name), *name)).collect();
     scored.sort();
     scored.dedup();
     scored.into_iter().take(3).map(|(_, name)| name.to_owned()).collect()
-}
-
-/// The number of insertions, removals and replacements of characters between two names; stars cost nothing.
-fn distance(glob: &str, name: &str) -> usize {
-    let mut row: Vec<usize> = (0..=name.chars().count()).collect();
-    for (i, g) in glob.chars().filter(|&g| g != '*').take(256).enumerate() {
-        let mut diagonal = std::mem::replace(&mut row[0], i + 1);
-        for (j, n) in name.chars().enumerate() {
-            let replaced = diagonal + usize::from(g != n && g != '?');
-            diagonal = row[j + 1];
-            row[j + 1] = replaced.min(diagonal + 1).min(row[j] + 1);
-        }
-    }
-    row.last().copied().unwrap_or_default()
 }
 
 #[cfg(test)]

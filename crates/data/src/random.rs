@@ -26,6 +26,7 @@ pub(crate) enum Purpose {
     Mixup = 22,
     ListOpsTrain = 23,
     ListOpsValidation = 24,
+    CutMix = 25,
     MaskedBlocksTrain = 30,
     MaskTrain = 31,
     MaskEvaluation = 32,
@@ -56,6 +57,11 @@ pub(crate) fn below(rng: &mut impl Rng, bound: u64) -> u64 {
 /// A uniform multiple of `2^-53` in `[0, 1)`.
 pub(crate) fn unit(rng: &mut impl Rng) -> f64 {
     (rng.next_u64() >> 11) as f64 / (1_u64 << 53) as f64
+}
+
+/// Without the last bits, in which sines and powers may differ between platforms; data must not.
+pub(crate) fn rounded(x: f64) -> f64 {
+    (x * f64::from(1 << 20)).round() / f64::from(1 << 20)
 }
 
 /// A number of mean 0 and variance 1, bell-shaped: the sum of twelve uniform numbers minus 6.

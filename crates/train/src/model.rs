@@ -36,7 +36,7 @@ impl Model {
         seed: u64,
     ) -> Result<(Self, Parameters<f32>), LearnError> {
         let mut set = ParamSet::new();
-        let model = Model::define(&mut set.root(), &config.over(form), fixed)?;
+        let model = Model::define(&mut set.root(), &form.applied_to(config), fixed)?;
         let parameters = Parameters::initialise(&set, seed);
         Ok((model.frozen_at(&parameters), parameters))
     }

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use anther_data::DataDir;
+use anther_data::images::Standard;
 use anther_tensor::{Ids, Parameters, Precision, Scope, Tape, Tensor};
 use anther_transformer::AttentionMap;
 
@@ -13,7 +14,9 @@ use crate::model::Model;
 use crate::perplexity::{Perplexity, Protocol};
 use crate::recipe::{Recipe, TaskKind};
 use crate::run_dir::RunDir;
-use crate::task::{self, MaskedTextTraining, Metric, NtTraining, Symbols, Task, TaskError, TextPart, TextSplit};
+use crate::task::{
+    self, MaskedTextTraining, Metric, NtTraining, Symbols, Task, TaskError, TextPart, TextSplit, restored_standard,
+};
 use crate::trainer::{TrainError, restore_weights};
 
 /// Which checkpoint of a run.
@@ -37,6 +40,8 @@ pub struct TrainedModel {
     pub parameters: Parameters<f32>,
     /// Its tokens.
     pub symbols: Symbols,
+    /// What its images are standardised by, if it reads some and the checkpoint says it.
+    pub standard: Option<Standard>,
     /// Steps it was trained for.
     pub step: u64,
     /// What loading the checkpoint found that should be known.
@@ -68,10 +73,14 @@ impl TrainedModel {
         let origin = format!("the recipe of {}", dir.display());
         let recipe = Recipe::read_of_model(&loaded.recipe, &origin, &[] as &[&str])?;
         let symbols = symbols(dir, &recipe, &loaded)?;
+        let standard = restored_standard(&loaded.extra);
+        let standard = standard.map_err(|reason| TrainError::Mismatch { run: dir.to_path_buf(), reason })?;
+        let standard = standard.or_else(|| recipe.data.standard());
         let (model, mut parameters) =
             Model::build(&recipe.model, symbols.form(), |width| fixed_vectors(&recipe, width), recipe.train.seed)?;
         restore_weights(dir, &mut parameters, &loaded)?;
-        Ok(TrainedModel { model, parameters, symbols, step: loaded.step, warnings: loaded.warnings, recipe })
+        let Loaded { step, warnings, .. } = loaded;
+        Ok(TrainedModel { model, parameters, symbols, standard, step, warnings, recipe })
     }
 
     /// The same model with its weights held in this precision: in bf16 a token costs half the memory traffic, and its scores change as the weights
@@ -83,7 +92,7 @@ impl TrainedModel {
 
     /// The model once more, with all layers dense but for what the scope makes of them.
     pub(crate) fn define(&self, scope: &mut Scope<'_>) -> Result<Model, LearnError> {
-        let config = self.recipe.model.without_chains().over(self.symbols.form());
+        let config = self.symbols.form().applied_to(&self.recipe.model.without_chains());
         Model::define(scope, &config, |width| fixed_vectors(&self.recipe, width))
     }
 

@@ -30,6 +30,7 @@ mod encoder_decoder;
 mod feed_forward;
 pub mod hugging_face;
 mod masked_lm;
+mod model_config;
 mod norm;
 mod positions;
 mod stack;
@@ -49,5 +50,6 @@ pub use encoder_decoder::{
 };
 pub use feed_forward::FeedForward;
 pub use masked_lm::{MaskedLm, MaskedLmConfig};
+pub use model_config::ModelConfig;
 pub use norm::Norm;
 pub use summary::{Measure, ModelSummary, ParameterRow, TRAINING_COST};

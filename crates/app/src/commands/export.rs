@@ -35,6 +35,11 @@ fn to_hugging_face(args: &ExportHfArgs) -> Result<u8, Failure> {
             "there is no tokenizer.json: the tokens of this run are none of the library of Hugging Face, which data.tokenizer.kind = \"bpe\" makes",
         );
     }
+    if !exported.preprocessor && trained.model.tells_classes() {
+        output::warn(
+            "there is no preprocessor_config.json: the run does not say what images are standardised by, which it does when it is imported with that file or saves a checkpoint on data",
+        );
+    }
     output::print(&format!(
         "{} with {} tensors and {} numbers in {}",
         exported.architecture.name(),

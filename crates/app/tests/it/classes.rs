@@ -231,7 +231,7 @@ fn files_that_are_not_as_they_should_be_are_told() {
     says("data.augment.rotation=200", "data.augment.rotation: 200 is not between 0 and 180");
     says("data.augment.flop=true", "flop");
     says("data.hold_out=1.5", "data.hold_out");
-    says("data.task=series", "size and augment are for images");
+    says("data.task=series", "size, mean, std and augment are for images");
     says("model.kind=causal-lm", "model");
     place.write("datasets/bands/t10k-labels-idx1-ubyte", idx(&[18], &[9; 18]));
     says("train.steps=1", "a test image has the label 9");

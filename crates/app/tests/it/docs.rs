@@ -58,6 +58,8 @@ fn every_key_of_a_recipe_is_explained_with_its_default() {
     for (table, key) in [
         ("data", "name"),
         ("data", "size"),
+        ("data", "mean"),
+        ("data", "std"),
         ("data", "path"),
         ("data", "source"),
         ("data", "target"),

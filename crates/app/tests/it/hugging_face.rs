@@ -176,9 +176,73 @@ fn roberta_and_images_become_runs() {
         place.ok(&["import", "hf", "hf", "--out", &run]);
         assert!(place.ok(&["inspect", &run]).stdout.contains("classifier"));
         place.run(&["generate", &run]).refuses(1, &["was not trained on text"]);
-        place.ok(&["export", "hf", &run, &back]);
+        let bare = place.ok(&["export", "hf", &run, &back]);
+        assert!(bare.stderr.contains("there is no preprocessor_config.json"), "{}", bare.stderr);
         let file = format!("{back}/model.safetensors");
         assert_eq!(tensors(&place, &file), tensors(&place, "hf/model.safetensors"));
+        let channels = if name == "vit" { 3 } else { 1 };
+        let standard = json!({ "image_mean": vec![0.25; channels], "image_std": vec![0.5; channels] });
+        place.write("hf/preprocessor_config.json", standard.to_string());
+        let [run, back] = [format!("{name}-standard"), format!("{name}-standard-back")];
+        assert_eq!(place.ok(&["import", "hf", "hf", "--out", &run]).stderr, "");
+        assert_eq!(place.ok(&["export", "hf", &run, &back]).stderr, "");
+        let exported: Value = serde_json::from_str(&place.read(&format!("{back}/preprocessor_config.json"))).unwrap();
+        assert_eq!(
+            (&exported["image_mean"], &exported["image_std"]),
+            (&standard["image_mean"], &standard["image_std"])
+        );
+    }
+}
+
+/// Gives all tables of 13 tokens in the folder `hf` three more rows, which would be predicted before all others if they were read.
+fn make_longer(place: &Place) {
+    let mut longer = tensors(place, "hf/model.safetensors");
+    let mut changed = 0;
+    for (shape, bytes) in longer.values_mut() {
+        // Marian has a bias of the shape [1, tokens].
+        let axis = usize::from(shape[0] == 1);
+        if shape.get(axis) == Some(&13) {
+            shape[axis] = 16;
+            let more = shape.iter().product::<usize>() - bytes.len() / 4;
+            bytes.extend([100f32.to_le_bytes()].repeat(more).concat());
+            changed += 1;
+        }
+    }
+    assert!(changed > 1);
+    let views =
+        longer.iter().map(|(name, (shape, bytes))| (name, TensorView::new(Dtype::F32, shape.clone(), bytes).unwrap()));
+    place.write("hf/model.safetensors", safetensors::serialize(views, None).unwrap());
+    let mut config = config(place, "hf");
+    for key in ["vocab_size", "decoder_vocab_size"] {
+        if config.get(key).is_some() {
+            config[key] = json!(16);
+        }
+    }
+    place.write("hf/config.json", config.to_string());
+}
+
+#[test]
+fn vocabularies_that_were_made_longer_are_cut_to_their_tokens() {
+    for (name, special) in [("marian", [12, 0]), ("roberta", [1, 2])] {
+        let place = Place::new();
+        checkpoint(&place, name, special);
+        place.ok(&["import", "hf", "hf", "--out", "plain"]);
+        make_longer(&place);
+        let imported = place.ok(&["import", "hf", "hf", "--out", "cut"]);
+        assert!(
+            imported.stderr.contains("the last 3 rows of the vocabulary belong to no token"),
+            "{}",
+            imported.stderr
+        );
+        assert_eq!(place.parameters("plain", 0), place.parameters("cut", 0));
+        for run in ["plain", "cut"] {
+            place.ok(&["export", "hf", run, &format!("{run}-back")]);
+        }
+        assert_eq!(tensors(&place, "plain-back/model.safetensors"), tensors(&place, "cut-back/model.safetensors"));
+        assert_eq!(config(&place, "cut-back"), config(&place, "plain-back"));
+        if name == "marian" {
+            assert_eq!(answers(&place, "plain"), answers(&place, "cut"));
+        }
     }
 }
 

@@ -4,12 +4,13 @@ use rand::Rng;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use super::mixing::{Mixing, beta};
 use super::pixels::{self, Shape, Window};
-use crate::random::{Purpose, below, generator, unit};
+use crate::random::{Purpose, below, generator, rounded, unit};
 
 /// How training images are changed at random, so that no epoch shows the same images again. All numbers 0 and false: not at all.
 ///
-/// The order is: resized crop or scaling, moving, flipping, brightness, contrast, saturation, turning; and mixing of whole batches last.
+/// The order is: resized crop or scaling, moving, flipping, brightness, contrast, saturation, hue, turning; and mixing of whole batches last.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Augment {
@@ -23,6 +24,9 @@ pub struct Augment {
     pub contrast: f64,
     /// Scales the distance of pixels to their grey value by a factor from 1 − this to 1 + this.
     pub saturation: f64,
+    /// Turns the hue of the whole image by up to this share of the circle of colours either way, at most 0.5; images that have not three channels have no hue, and
+    /// stay as they are.
+    pub hue: f64,
     /// Turns an image by up to so many degrees either way.
     pub rotation: f64,
     /// Takes a part of the image, at least this share of its area, with sides that differ by up to a third, and scales it to the whole size; 0 for none.
@@ -30,6 +34,10 @@ pub struct Augment {
     /// Mixes each image of a batch, and its class, with another one of the batch: the parameter α of the Beta(α, α) law of the share, the same for the whole
     /// batch (arXiv 1710.09412); 0 for none.
     pub mixup: f64,
+    /// Puts a box of another image of the batch in the place of the same box of each image, and as much of the other one's class in the place of its own: the
+    /// parameter α of the Beta(α, α) law of the share that stays (arXiv 1905.04899), the same box for the whole batch; 0 for none. With `mixup` as well, each batch has
+    /// one of the two, by the toss of a coin.
+    pub cutmix: f64,
 }
 
 /// A number that [`Augment`] cannot have.
@@ -58,9 +66,11 @@ impl Augment {
             ("brightness", self.brightness, 0.0, 1.0),
             ("contrast", self.contrast, 0.0, 1.0),
             ("saturation", self.saturation, 0.0, 1.0),
+            ("hue", self.hue, 0.0, 0.5),
             ("rotation", self.rotation, 0.0, 180.0),
             ("resized_crop", self.resized_crop, 0.01, 1.0),
             ("mixup", self.mixup, 0.05, 4.0),
+            ("cutmix", self.cutmix, 0.05, 4.0),
         ] {
             if value != 0.0 && !(least..=most).contains(&value) {
                 return Err(AugmentError { key, value, least, most });
@@ -95,6 +105,9 @@ impl Augment {
         if let Some(factor) = factor(self.saturation) {
             pixels::saturate(&mut image, shape, factor);
         }
+        if self.hue > 0.0 {
+            pixels::turn_hue(&mut image, shape, (self.hue * (2.0 * unit(&mut rng) - 1.0)) as f32);
+        }
         if self.rotation > 0.0 {
             let angle = (self.rotation * (2.0 * unit(&mut rng) - 1.0)).to_radians();
             image = pixels::turned(&image, shape, rounded(angle.sin()), rounded(angle.cos()));
@@ -102,15 +115,17 @@ impl Augment {
         image
     }
 
-    /// The share of the first image where the batch of a step is mixed.
-    pub(super) fn share(&self, seed: u64, step: u64) -> Option<f32> {
-        (self.mixup > 0.0).then(|| beta(self.mixup, &mut generator(seed, Purpose::Mixup, step)) as f32)
+    /// How the batch of a step is mixed, of images with so many rows and columns.
+    pub(super) fn mixing(&self, seed: u64, step: u64, size: [usize; 2]) -> Option<Mixing> {
+        // Streams of their own, so that a step mixes in the same way whether or not the other kind might have been chosen.
+        let mut rng = generator(seed, Purpose::CutMix, step);
+        let patched = self.cutmix > 0.0 && (self.mixup == 0.0 || below(&mut rng, 2) == 1);
+        if patched {
+            return Some(Mixing::patch(self.cutmix, size, &mut rng));
+        }
+        let share = || beta(self.mixup, &mut generator(seed, Purpose::Mixup, step)) as f32;
+        (self.mixup > 0.0).then(|| Mixing::Blend { share: share() })
     }
-}
-
-/// Sines and powers may differ in their last bits between platforms; data must not, so these bits are left out.
-fn rounded(x: f64) -> f64 {
-    (x * f64::from(1 << 20)).round() / f64::from(1 << 20)
 }
 
 /// A part of an image with at least this share of its area. The ratio of its sides is uniform from 3/4 to 1, or one over that. After ten parts that do not
@@ -132,16 +147,6 @@ fn part(least: f64, shape: Shape, rng: &mut impl Rng) -> Window {
     Window::whole(shape)
 }
 
-/// A number of the Beta(α, α) law, by the method of Jöhnk: of two powers of uniform numbers whose sum is at most 1, the share of the first.
-fn beta(alpha: f64, rng: &mut impl Rng) -> f64 {
-    loop {
-        let [x, y] = [unit(rng), unit(rng)].map(|u| u.powf(1.0 / alpha));
-        if x + y > 0.0 && x + y <= 1.0 {
-            return rounded(x / (x + y));
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -150,7 +155,7 @@ mod tests {
     fn nothing_asked_for_is_nothing_done() {
         let image: Vec<f32> = (0..12u8).map(|i| f32::from(i) / 12.0).collect();
         assert_eq!(Augment::default().image(&image, [3, 2, 2], [2, 2], [1, 2, 3]), image);
-        assert_eq!(Augment::default().share(1, 2), None);
+        assert_eq!(Augment::default().mixing(1, 2, [2, 2]), None);
     }
 
     #[test]
@@ -161,9 +166,11 @@ mod tests {
             brightness: 0.2,
             contrast: 0.2,
             saturation: 0.2,
+            hue: 0.1,
             rotation: 10.0,
             resized_crop: 0.5,
             mixup: 0.8,
+            cutmix: 1.0,
         };
         assert_eq!(all.validate(), Ok(()));
         let image: Vec<f32> = (0..3 * 8 * 8).map(|i| (i * 37 % 101) as f32 / 101.0).collect();
@@ -199,21 +206,57 @@ mod tests {
     }
 
     #[test]
-    fn shares_have_mean_and_variance_of_their_law() {
-        for alpha in [0.2, 1.0, 2.0] {
-            let mixup = Augment { mixup: alpha, ..Augment::default() };
-            let shares: Vec<f64> = (0..4000).map(|step| f64::from(mixup.share(3, step).unwrap())).collect();
-            let mean = shares.iter().sum::<f64>() / 4000.0;
-            let variance = shares.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / 4000.0;
-            assert!((mean - 0.5).abs() < 0.04, "{alpha}: {mean}");
-            assert!((variance - 0.25 / (2.0 * alpha + 1.0)).abs() < 0.01, "{alpha}: {variance}");
+    fn hues_are_uniform_and_drawn_after_what_was_there_before() {
+        let colour = [0.9, 0.5, 0.2];
+        let drawn = |augment: Augment, row| augment.image(&colour, [3, 1, 1], [1, 1], [1, 0, row]);
+        let largest = |augment: Augment, channel: usize| {
+            let is = |row: &u64| drawn(augment, *row).iter().all(|&x| x <= drawn(augment, *row)[channel]);
+            (0..900).filter(is).count()
+        };
+        // By up to half of the circle either way, every hue is as likely as any other.
+        let anything = Augment { hue: 0.5, ..Augment::default() };
+        for channel in 0..3 {
+            assert!(largest(anything, channel).abs_diff(300) < 70, "{channel}");
         }
+        // An orange of 26° stays within the third about red when it is turned by up to 30°.
+        assert_eq!(largest(Augment { hue: 1.0 / 12.0, ..Augment::default() }, 0), 900);
+        let both = Augment { saturation: 0.4, hue: 0.1, ..Augment::default() };
+        let unturned = Augment { hue: 0.0, ..both };
+        for row in 0..20 {
+            let [with, without] = [both, unturned].map(|augment| drawn(augment, row));
+            let ends = |colour: &[f32]| colour.iter().fold([1f32, 0.0], |[low, high], &x| [low.min(x), high.max(x)]);
+            let ([low, high], [least, most]) = (ends(&with), ends(&without));
+            assert!((low - least).abs() < 1e-6 && (high - most).abs() < 1e-6, "{with:?} {without:?}");
+            assert_ne!(with, without);
+            let plain = both.image(&[0.3, 0.8], [2, 1, 1], [1, 1], [1, 0, row]);
+            assert_eq!(plain, [0.3, 0.8], "two channels have no colours");
+        }
+    }
+
+    #[test]
+    fn a_coin_chooses_between_the_two_ways_to_mix() {
+        let both = Augment { mixup: 0.8, cutmix: 1.0, ..Augment::default() };
+        let [blends, patches] = [Augment { cutmix: 0.0, ..both }, Augment { mixup: 0.0, ..both }];
+        let mut blended = 0usize;
+        for step in 0..1000 {
+            let mixing = both.mixing(7, step, [9, 7]).unwrap();
+            assert_eq!(mixing, both.mixing(7, step, [9, 7]).unwrap());
+            if matches!(mixing, Mixing::Blend { .. }) {
+                assert_eq!(Some(mixing), blends.mixing(7, step, [9, 7]));
+                blended += 1;
+            }
+            assert!(matches!(patches.mixing(7, step, [9, 7]), Some(Mixing::Patch { .. })));
+        }
+        assert!(blended.abs_diff(500) < 80, "{blended}");
+        assert_ne!(both.mixing(7, 3, [9, 7]), both.mixing(8, 3, [9, 7]));
     }
 
     #[test]
     fn numbers_out_of_range_are_refused() {
         let refused = |augment: Augment| augment.validate().unwrap_err();
         assert_eq!(refused(Augment { mixup: 0.01, ..Augment::default() }).key, "mixup");
+        assert_eq!(refused(Augment { cutmix: 4.5, ..Augment::default() }).key, "cutmix");
+        assert_eq!(refused(Augment { hue: 0.6, ..Augment::default() }).to_string(), "0.6 is not between 0 and 0.5");
         assert_eq!(refused(Augment { rotation: f64::NAN, ..Augment::default() }).key, "rotation");
         assert_eq!(
             refused(Augment { pad_crop: 2000, ..Augment::default() }).to_string(),

@@ -18,7 +18,9 @@ mod cifar;
 mod data_set;
 mod folders;
 mod idx;
+mod mixing;
 pub mod pixels;
+mod standard;
 mod views;
 
 use std::path::Path;
@@ -28,6 +30,7 @@ use thiserror::Error;
 pub use augment::{Augment, AugmentError};
 pub use cifar::Cifar;
 pub use data_set::ImageDataSet;
+pub use standard::Standard;
 pub use views::ImageViews;
 
 use crate::DataError;

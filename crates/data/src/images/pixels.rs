@@ -138,6 +138,40 @@ pub fn saturate(image: &mut [f32], shape: Shape, factor: f32) {
     }
 }
 
+/// Turns the hue of every pixel by this share of the circle of colours, red to green being a third, with lightness and chroma of the HSV cone as they are: the
+/// largest and the smallest of the three channels stay. Leaves greys alone, and all of an image without colour.
+pub fn turn_hue(image: &mut [f32], shape: Shape, by: f32) {
+    let area = shape[1] * shape[2];
+    // A turn by nothing must not round.
+    if shape[0] != 3 || by == 0.0 {
+        return;
+    }
+    // In sixths of the circle, as hues are below. Remainders are costly, so there is one, and sums of two places on the circle are brought back by one turn.
+    let by = (6.0 * by).rem_euclid(6.0);
+    let on_circle = |place: f32| if place >= 6.0 { place - 6.0 } else { place };
+    for at in 0..area {
+        let [red, green, blue] = [image[at], image[area + at], image[2 * area + at]];
+        let (most, least) = (red.max(green).max(blue), red.min(green).min(blue));
+        let chroma = most - least;
+        if chroma == 0.0 {
+            continue;
+        }
+        let hue = if most == red {
+            on_circle(6.0 + (green - blue) / chroma)
+        } else if most == green {
+            2.0 + (blue - red) / chroma
+        } else {
+            4.0 + (red - green) / chroma
+        };
+        let hue = on_circle(hue + by);
+        // A channel is at its largest within a sixth of its own colour on either side, and at its smallest within a sixth of the opposite colour.
+        for (channel, opposite) in [5.0, 3.0, 1.0].into_iter().enumerate() {
+            let away = on_circle(opposite + hue);
+            image[channel * area + at] = most - chroma * away.min(4.0 - away).clamp(0.0, 1.0);
+        }
+    }
+}
+
 /// The brightness of a pixel: 0.299 red + 0.587 green + 0.114 blue (ITU-R BT.601), or the mean of other channels.
 #[expect(clippy::cast_precision_loss, reason = "channels are few")]
 fn grey(image: &[f32], [channels, rows, columns]: Shape, at: usize) -> f32 {
@@ -219,5 +253,62 @@ mod tests {
         let mut image = IMAGE;
         saturate(&mut image, SHAPE, 0.0);
         assert_eq!(image, IMAGE);
+    }
+
+    /// One pixel with its hue turned.
+    fn turned_hue(colour: [f32; 3], by: f32) -> [f32; 3] {
+        let mut image = colour;
+        turn_hue(&mut image, [3, 1, 1], by);
+        image
+    }
+
+    #[track_caller]
+    fn assert_colour(found: [f32; 3], expected: [f32; 3]) {
+        assert!(found.iter().zip(expected).all(|(a, b)| (a - b).abs() < 2e-6), "{found:?} is not {expected:?}");
+    }
+
+    #[test]
+    fn hues_go_round_by_known_colours() {
+        let (red, green, blue) = ([1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]);
+        let third = 1.0 / 3.0;
+        for (colour, by, result) in [
+            (red, third, green),
+            (green, third, blue),
+            (blue, third, red),
+            (red, -third, blue),
+            (red, 1.0 / 6.0, [1.0, 1.0, 0.0]),
+            (red, 0.5, [0.0, 1.0, 1.0]),
+            (red, -0.5, [0.0, 1.0, 1.0]),
+            (red, 1.0 / 12.0, [1.0, 0.5, 0.0]),
+            // hsv(24°, 2/3, 0.75) by 36° is hsv(60°, 2/3, 0.75), and by −36° hsv(348°, 2/3, 0.75).
+            ([0.75, 0.45, 0.25], 0.1, [0.75, 0.75, 0.25]),
+            ([0.75, 0.45, 0.25], -0.1, [0.75, 0.25, 0.35]),
+        ] {
+            assert_colour(turned_hue(colour, by), result);
+        }
+    }
+
+    #[test]
+    fn hues_leave_greys_and_images_without_colour_to_the_bit() {
+        let colours = [[0.1, 0.7, 0.3], [0.9, 0.2, 0.200_001], [0.0, 1.0, 0.5], [0.33, 0.33, 0.34]];
+        for colour in colours {
+            assert_eq!(turned_hue(colour, 0.0), colour);
+            assert_colour(turned_hue(colour, 1.0), colour);
+            assert_colour(turned_hue(turned_hue(colour, 0.29), -0.29), colour);
+            for by in [-0.5, -0.2, 0.07, 0.5] {
+                assert!(turned_hue(colour, by).iter().all(|pixel| (0.0..=1.0).contains(pixel)));
+            }
+        }
+        for level in [0.0, 0.123_456_7, 1.0] {
+            assert_eq!(turned_hue([level; 3], 0.3), [level; 3]);
+        }
+        let mut image = IMAGE;
+        turn_hue(&mut image, SHAPE, 0.3);
+        turn_hue(&mut image, [2, 1, 3], 0.3);
+        assert_eq!(image, IMAGE);
+        // Of several pixels each has its own hue.
+        let mut image = [1.0, 0.5, 0.0, 0.5, 0.0, 0.5];
+        turn_hue(&mut image, [3, 1, 2], 1.0 / 3.0);
+        assert!(image.iter().zip([0.0, 0.5, 1.0, 0.5, 0.0, 0.5]).all(|(a, b)| (a - b).abs() < 1e-6), "{image:?}");
     }
 }

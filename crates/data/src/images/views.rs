@@ -1,44 +1,44 @@
 //! Batches of images as a model reads them.
 
-use super::{Augment, ImageSet, pixels};
+use super::{Augment, ImageSet, Standard, pixels};
 use crate::LabelledBatch;
 
 /// How images are shown: in which size, on which scale, and with which changes in training.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ImageViews {
     size: [usize; 2],
-    scale: Vec<[f64; 2]>,
+    standard: Standard,
     augment: Augment,
 }
 
 impl ImageViews {
-    /// Images of `size` rows and columns, each channel standardised by its mean and deviation in the images `train` of `set`, `(x − mean) / deviation`; a channel
-    /// of one value only is just shifted. Costs a pass over their pixels.
+    /// Images of `size` rows and columns, standardised.
     ///
     /// # Panics
-    /// If there is no such image.
+    /// If `standard` has not as many deviations as means.
     #[must_use]
-    pub fn new(set: &ImageSet, train: &[usize], size: [usize; 2], augment: Augment) -> Self {
-        let mut scale = set.channel_statistics(train.iter().copied());
-        for [_, deviation] in &mut scale {
-            // A step of the 256 that pixels have is 0.004.
-            if *deviation < 1e-6 {
-                *deviation = 1.0;
-            }
-        }
-        ImageViews { size, scale, augment }
+    #[track_caller]
+    pub fn new(standard: Standard, size: [usize; 2], augment: Augment) -> Self {
+        assert_eq!(standard.mean.len(), standard.std.len(), "a mean and a deviation for each channel");
+        ImageViews { size, standard, augment }
+    }
+
+    /// What they are standardised by.
+    #[must_use]
+    pub fn standard(&self) -> &Standard {
+        &self.standard
     }
 
     /// Channels, rows and columns of what is shown.
     #[must_use]
     pub fn shape(&self) -> [usize; 3] {
-        [self.scale.len(), self.size[0], self.size[1]]
+        [self.standard.channels(), self.size[0], self.size[1]]
     }
 
     /// Images in the place of a batch as they are, but for size and scale.
     ///
     /// # Panics
-    /// If there is no such image.
+    /// If there is no such image, or if images have another number of channels than [`ImageViews::standard`].
     pub fn plain(&self, set: &ImageSet, images: &[usize], batch: &mut LabelledBatch) {
         let whole = pixels::Window::whole(set.shape);
         self.fill(set, images, batch, |_, image| pixels::scaled(image, set.shape, whole, self.size));
@@ -47,13 +47,13 @@ impl ImageViews {
     /// Images in the place of a batch with the changes of training: a pure function of the images, the seed and the step.
     ///
     /// # Panics
-    /// If there is no such image.
+    /// If there is no such image, or if images have another number of channels than [`ImageViews::standard`].
     pub fn augmented(&self, set: &ImageSet, images: &[usize], seed: u64, step: u64, batch: &mut LabelledBatch) {
         let change =
             |row: usize, image: &[f32]| self.augment.image(image, set.shape, self.size, [seed, step, row as u64]);
         self.fill(set, images, batch, change);
-        if let Some(share) = self.augment.share(seed, step) {
-            mix(batch, share);
+        if let Some(mixing) = self.augment.mixing(seed, step, self.size) {
+            mixing.apply(batch, self.size);
         }
     }
 
@@ -64,47 +64,17 @@ impl ImageViews {
         batch: &mut LabelledBatch,
         shown: impl Fn(usize, &[f32]) -> Vec<f32>,
     ) {
+        assert_eq!(set.shape[0], self.standard.channels(), "the channels of the images and of what standardises them");
         batch.clear();
         for (row, &index) in images.iter().enumerate() {
             let image: Vec<f32> = set.image(index).iter().map(|&pixel| f32::from(pixel) / 255.0).collect();
             let image = shown(row, &image);
-            for (plane, &[mean, deviation]) in image.chunks_exact(self.size[0] * self.size[1]).zip(&self.scale) {
-                let (mean, factor) = (mean as f32, (1.0 / deviation) as f32);
+            let Standard { mean, std } = &self.standard;
+            for ((plane, mean), std) in image.chunks_exact(self.size[0] * self.size[1]).zip(mean).zip(std) {
+                let (mean, factor) = (*mean as f32, (1.0 / std) as f32);
                 batch.numbers.extend(plane.iter().map(|&pixel| (pixel - mean) * factor));
             }
             batch.labels.push(set.labels[index].into());
         }
-    }
-}
-
-/// Mixes each row of a batch with the row at the same place from its end: `share` of itself, the rest of the other.
-fn mix(batch: &mut LabelledBatch, share: f32) {
-    let rows = batch.rows();
-    let size = batch.numbers.len() / rows.max(1);
-    for row in 0..rows / 2 {
-        let (front, back) = batch.numbers.split_at_mut((rows - 1 - row) * size);
-        for (a, b) in front[row * size..][..size].iter_mut().zip(&mut back[..size]) {
-            (*a, *b) = (share * *a + (1.0 - share) * *b, share * *b + (1.0 - share) * *a);
-        }
-    }
-    batch.second_labels.extend(batch.labels.iter().rev());
-    batch.first_share = share;
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn mixing_keeps_the_sum_of_a_pair_and_the_middle() {
-        let mut batch = LabelledBatch {
-            numbers: vec![0.0, 8.0, 1.0, 1.0, 4.0, 0.0],
-            labels: vec![5, 6, 7],
-            ..LabelledBatch::default()
-        };
-        mix(&mut batch, 0.75);
-        assert_eq!(batch.numbers, [1.0, 6.0, 1.0, 1.0, 3.0, 2.0]);
-        assert_eq!((&batch.second_labels[..], batch.first_share), (&[7, 6, 5][..], 0.75));
-        mix(&mut LabelledBatch::default(), 0.5);
     }
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-use anther_data::images::{Augment, ImageDataSet, ImageViews};
+use anther_data::images::{Augment, ImageDataSet, ImageSet, ImageViews, Standard};
 use anther_data::{DataDir, LabelledBatch};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -129,8 +129,9 @@ fn views_have_mean_0_and_deviation_1_over_the_training_part() {
     write("t10k-images-idx3-ubyte", &idx(&[1, 4, 4], &[7; 16]));
     write("t10k-labels-idx1-ubyte", &idx(&[1], &[0]));
     let set = load(root.path(), None).unwrap();
-    let views =
-        ImageViews::new(&set.train, &[0, 1, 2, 3, 4], [4, 4], Augment { flip: true, mixup: 1.0, ..Augment::default() });
+    let standard = Standard::of(&set.train, &[0, 1, 2, 3, 4]);
+    let augment = Augment { flip: true, mixup: 1.0, ..Augment::default() };
+    let views = ImageViews::new(standard.clone(), [4, 4], augment);
     let mut batch = LabelledBatch::default();
     views.plain(&set.train, &[0, 1, 2, 3, 4], &mut batch);
     let mean = batch.numbers.iter().sum::<f32>() / 80.0;
@@ -146,10 +147,66 @@ fn views_have_mean_0_and_deviation_1_over_the_training_part() {
     assert_eq!(at(1, 5).second_labels, [2, 1, 0]);
     assert_ne!(at(1, 5), at(1, 6));
     assert_ne!(at(1, 5), at(2, 5));
-    let larger = ImageViews::new(&set.train, &[0, 1, 2, 3, 4], [6, 6], Augment::default());
+    let larger = ImageViews::new(standard, [6, 6], Augment::default());
     larger.plain(&set.test, &[0], &mut batch);
     assert_eq!((larger.shape(), batch.numbers.len()), ([1, 6, 6], 36));
     assert!(batch.numbers.iter().all(|&x| x == batch.numbers[0]));
+}
+
+#[test]
+fn images_may_be_standardised_by_any_numbers() {
+    let set = ImageSet { shape: [2, 1, 2], pixels: vec![0, 255, 51, 102], labels: vec![0] };
+    let views = |standard| ImageViews::new(standard, [1, 2], Augment::default());
+    let mut batch = LabelledBatch::default();
+    views(Standard { mean: vec![0.5, 0.25], std: vec![0.5, 2.0] }).plain(&set, &[0], &mut batch);
+    let expected: [f32; 4] = [-1.0, 1.0, -0.025, 0.075];
+    assert!(batch.numbers.iter().zip(expected).all(|(a, b)| (a - b).abs() < 1e-7), "{:?}", batch.numbers);
+    views(Standard { mean: vec![0.0; 2], std: vec![1.0; 2] }).plain(&set, &[0], &mut batch);
+    assert_eq!(batch.numbers, [0.0, 1.0, 51.0 / 255.0, 102.0 / 255.0]);
+    // One value only: just shifted.
+    let even = ImageSet { shape: [1, 1, 2], pixels: vec![51; 2], labels: vec![0] };
+    assert_eq!(Standard::of(&even, &[0]), Standard { mean: vec![0.2], std: vec![1.0] });
+}
+
+#[test]
+fn boxes_of_other_images_come_with_their_classes() {
+    // Images of one value each, of odd sizes, with one channel: hue has nothing to do.
+    let set = ImageSet {
+        shape: [1, 7, 5],
+        pixels: (0..5u8).flat_map(|image| [image * 50; 35]).collect(),
+        labels: vec![0, 1, 2, 3, 4],
+    };
+    let augment = Augment { cutmix: 1.0, hue: 0.5, ..Augment::default() };
+    let views = ImageViews::new(Standard::of(&set, &[0, 1, 2, 3, 4]), [7, 5], augment);
+    let mut plain = LabelledBatch::default();
+    views.plain(&set, &[0, 1, 2, 3, 4], &mut plain);
+    let at = |seed, step| {
+        let mut batch = LabelledBatch::default();
+        views.augmented(&set, &[0, 1, 2, 3, 4], seed, step, &mut batch);
+        batch
+    };
+    let mut shares = Vec::new();
+    for step in 0..30 {
+        let batch = at(1, step);
+        assert_eq!(batch, at(1, step));
+        assert_eq!((&batch.labels[..], &batch.second_labels[..]), (&[0, 1, 2, 3, 4][..], &[4, 3, 2, 1, 0][..]));
+        for image in 0..5 {
+            let of = |label: u32| plain.numbers[label as usize * 35];
+            let pixels = &batch.numbers[image * 35..][..35];
+            let own = pixels.iter().filter(|&&pixel| pixel == of(batch.labels[image])).count();
+            let others = pixels.iter().filter(|&&pixel| pixel == of(batch.second_labels[image])).count();
+            if image == 2 {
+                assert_eq!(own, 35);
+            } else {
+                assert_eq!((own + others, own as f32 / 35.0), (35, batch.first_share));
+            }
+        }
+        shares.push(batch.first_share);
+    }
+    assert_ne!(at(1, 0), at(2, 0));
+    shares.sort_by(f32::total_cmp);
+    shares.dedup();
+    assert!(shares.len() > 5, "{shares:?}");
 }
 
 #[test]

@@ -5,13 +5,13 @@ use std::path::{Path, PathBuf};
 
 use anther_data::tokenizer::TokenizerKind;
 use anther_tensor::Tensor;
-use anther_transformer::hugging_face::{self, Architecture, Form, Numbers, TokenIds};
+use anther_transformer::hugging_face::{Architecture, Form, Numbers, TokenIds};
+use serde_json::Value;
 
-use super::{CONFIG_FILE, HuggingFaceError, TENSOR_FILE, TOKENIZER_FILE};
+use super::{CONFIG_FILE, HuggingFaceError, PREPROCESSOR_FILE, TENSOR_FILE, TOKENIZER_FILE, preprocessor};
 use crate::checkpoint::{NamedTensor, encode_tensors};
 use crate::export::{Written, dense_tensors, own_tensors};
 use crate::fs::{Disk, Fs, FsError, parent_of};
-use crate::recipe::ModelConfig;
 use crate::task::Symbols;
 use crate::trained::TrainedModel;
 
@@ -24,21 +24,12 @@ pub struct Exported {
     pub written: Written,
     /// Whether there is a `tokenizer.json`. Only tokenizers of the library of Hugging Face have one that others read.
     pub tokenizer: bool,
+    /// Whether there is a `preprocessor_config.json`. Only runs on images that know what these are standardised by have one.
+    pub preprocessor: bool,
 }
 
-impl From<ModelConfig> for hugging_face::ModelConfig {
-    fn from(config: ModelConfig) -> Self {
-        match config {
-            ModelConfig::CausalLm(config) => config.into(),
-            ModelConfig::MaskedLm(config) => config.into(),
-            ModelConfig::EncoderDecoder(config) => config.into(),
-            ModelConfig::Classifier(config) => config.into(),
-        }
-    }
-}
-
-/// Writes a directory with `config.json`, `model.safetensors` and, if the tokenizer has that form, `tokenizer.json`; with `dense`, weights that are tensor chains
-/// as matrices.
+/// Writes a directory with `config.json`, `model.safetensors` and, if the tokenizer has that form, `tokenizer.json`, or for images `preprocessor_config.json`; with
+/// `dense`, weights that are tensor chains as matrices.
 ///
 /// # Errors
 /// [`HuggingFaceError`], naming the key of the recipe that has no form there; then there is no directory.
@@ -48,7 +39,7 @@ pub fn export(trained: &TrainedModel, dir: &Path, dense: bool) -> Result<Exporte
     }
     let config = if dense { trained.recipe.model.without_chains() } else { trained.recipe.model.clone() };
     let form =
-        Form::of(config.over(trained.symbols.form()).into(), token_ids(trained)).map_err(HuggingFaceError::NoForm)?;
+        Form::of(trained.symbols.form().applied_to(&config), token_ids(trained)).map_err(HuggingFaceError::NoForm)?;
     let tensors: BTreeMap<String, Tensor<f32>> = if dense { dense_tensors(trained)? } else { own_tensors(trained) }
         .into_iter()
         .map(|(name, (tensor, _))| (name, tensor))
@@ -61,19 +52,30 @@ pub fn export(trained: &TrainedModel, dir: &Path, dense: bool) -> Result<Exporte
             Numbers::Other(_) => None,
         })
         .collect();
-    let mut json = serde_json::to_string_pretty(&form.config_json()).expect("a config is JSON");
-    json.push('\n');
-    let mut files = vec![(CONFIG_FILE, json.into_bytes()), (TENSOR_FILE, encode_tensors(&named)?)];
+    let mut files = vec![(CONFIG_FILE, json(&form.config_json())), (TENSOR_FILE, encode_tensors(&named)?)];
     let tokenizer = match &trained.symbols {
         Symbols::Text(tokenizer) if tokenizer.kind() == TokenizerKind::Bpe => Some(tokenizer.to_json().into_bytes()),
         _ => None,
     };
     let has_tokenizer = tokenizer.is_some();
     files.extend(tokenizer.map(|json| (TOKENIZER_FILE, json)));
+    let preprocessor = match (&trained.standard, form.model.image_shape()) {
+        (Some(standard), Some(shape)) => Some(json(&preprocessor::written(standard, shape))),
+        _ => None,
+    };
+    let has_preprocessor = preprocessor.is_some();
+    files.extend(preprocessor.map(|json| (PREPROCESSOR_FILE, json)));
     write(dir, &files)?;
     let numbers = named.iter().map(|tensor| tensor.data.len()).sum();
     let written = Written { tensors: named.len(), numbers };
-    Ok(Exported { architecture: form.architecture, written, tokenizer: has_tokenizer })
+    Ok(Exported { architecture: form.architecture, written, tokenizer: has_tokenizer, preprocessor: has_preprocessor })
+}
+
+/// A file that people may read.
+fn json(value: &Value) -> Vec<u8> {
+    let mut json = serde_json::to_string_pretty(value).expect("the keys of a JSON object are strings");
+    json.push('\n');
+    json.into_bytes()
 }
 
 fn token_ids(trained: &TrainedModel) -> TokenIds {

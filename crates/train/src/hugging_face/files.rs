@@ -55,12 +55,12 @@ fn shown(names: &[String]) -> String {
     }
 }
 
-fn json(path: &Path) -> Result<Value, HuggingFaceError> {
+pub(super) fn json(path: &Path) -> Result<Value, HuggingFaceError> {
     let bytes = Disk.read(path, JSON_LIMIT).map_err(FsError::at("read", path))?;
     serde_json::from_slice(&bytes).map_err(|error| content(path, format!("it is not JSON: {error}")))
 }
 
-fn content(path: &Path, reason: impl Into<String>) -> HuggingFaceError {
+pub(super) fn content(path: &Path, reason: impl Into<String>) -> HuggingFaceError {
     HuggingFaceError::Content { path: path.to_path_buf(), reason: reason.into() }
 }
 

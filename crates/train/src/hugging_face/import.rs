@@ -3,11 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use anther_data::DataDir;
+use anther_data::images::Standard;
 use anther_data::tokenizer::Tokenizer;
 use anther_tensor::Parameters;
-use anther_transformer::hugging_face::{self, Architecture, Form, TokenIds};
+use anther_transformer::hugging_face::{Architecture, Form, TokenIds};
 
-use super::{CONFIG_FILE, HuggingFaceError, TENSOR_FILE, TOKENIZER_FILE, read_checkpoint};
+use super::files::{content, json};
+use super::preprocessor::Preprocessor;
+use super::{CONFIG_FILE, HuggingFaceError, PREPROCESSOR_FILE, TENSOR_FILE, TOKENIZER_FILE, read_checkpoint};
 use crate::form;
 use crate::model::Model;
 use crate::recipe::{DataConfig, DecoderStart, ModelConfig, Recipe, RecipeError, TaskKind};
@@ -34,34 +37,21 @@ impl Checkpoint {
     pub fn read(dir: &Path) -> Result<Self, HuggingFaceError> {
         let (form, tensors, warnings) = read_checkpoint(dir)?;
         let no_vectors = |_| Err(TaskError::Kind);
-        let (model, mut parameters) = Model::build(&form.model.clone().into(), data_form(&form), no_vectors, 0)
-            .map_err(HuggingFaceError::Learn)?;
+        let (model, mut parameters) =
+            Model::build(&form.model, data_form(&form), no_vectors, 0).map_err(HuggingFaceError::Learn)?;
         let path = dir.join(TENSOR_FILE);
         form.import(&tensors, &mut parameters).map_err(|cause| HuggingFaceError::Form { path, cause })?;
         Ok(Checkpoint { form, model, parameters, warnings })
     }
 }
 
-impl From<hugging_face::ModelConfig> for ModelConfig {
-    fn from(config: hugging_face::ModelConfig) -> Self {
-        match config {
-            hugging_face::ModelConfig::CausalLm(config) => config.into(),
-            hugging_face::ModelConfig::MaskedLm(config) => config.into(),
-            hugging_face::ModelConfig::EncoderDecoder(config) => config.into(),
-            hugging_face::ModelConfig::Classifier(config) => config.into(),
-        }
-    }
-}
-
 /// What the data of a form would be.
 fn data_form(form: &Form) -> form::Form {
     match &form.model {
-        hugging_face::ModelConfig::CausalLm(config) => form::Form::Tokens(config.vocab_size),
-        hugging_face::ModelConfig::MaskedLm(config) => form::Form::Tokens(config.vocab_size),
-        hugging_face::ModelConfig::EncoderDecoder(config) => form::Form::Tokens(config.target_vocabulary),
-        hugging_face::ModelConfig::Classifier(config) => {
-            form::Form::Examples { form: config.form, classes: config.classes }
-        }
+        ModelConfig::CausalLm(config) => form::Form::Tokens(config.vocab_size),
+        ModelConfig::MaskedLm(config) => form::Form::Tokens(config.vocab_size),
+        ModelConfig::EncoderDecoder(config) => form::Form::Tokens(config.target_vocabulary),
+        ModelConfig::Classifier(config) => form::Form::Examples { form: config.form, classes: config.classes },
     }
 }
 
@@ -91,9 +81,17 @@ impl Import {
         {
             return Err(HuggingFaceError::Edit { edit: edit.clone() });
         }
-        let Checkpoint { form, parameters, warnings, .. } = Checkpoint::read(&self.dir)?;
-        let recipe = self.recipe(&form)?;
+        let Checkpoint { form, mut parameters, mut warnings, .. } = Checkpoint::read(&self.dir)?;
+        let recipe = self.recipe(&form, &mut warnings)?;
         let symbols = self.symbols(&form, &recipe, &options.data)?;
+        if let Some(surplus) = data_form(&form).outputs().checked_sub(symbols.form().outputs()).filter(|&some| some > 0)
+        {
+            parameters = without_surplus(&recipe, &symbols, &parameters)?;
+            warnings.push(format!(
+                "{}: the last {surplus} rows of the vocabulary belong to no token and are left out",
+                self.dir.join(CONFIG_FILE).display()
+            ));
+        }
         let task: Box<dyn Task> = if recipe.data.has_source() {
             let origin = ORIGIN.to_owned();
             recipe.validate().map_err(|mistake| RecipeError::Invalid { origin, mistake })?;
@@ -114,7 +112,8 @@ impl Import {
         Ok((trainer, warnings))
     }
 
-    fn recipe(&self, form: &Form) -> Result<Recipe, HuggingFaceError> {
+    /// The recipe, with what a file beside the checkpoint says of images.
+    fn recipe(&self, form: &Form, warnings: &mut Vec<String>) -> Result<Recipe, HuggingFaceError> {
         let task = match form.architecture {
             Architecture::Gpt2 => TaskKind::Text,
             Architecture::Roberta => TaskKind::MaskedText,
@@ -130,20 +129,47 @@ impl Import {
         let beside = self.dir.join(TOKENIZER_FILE);
         let tokenizer = self.tokenizer.clone().or_else(|| beside.is_file().then_some(beside));
         let tokenizer_file = tokenizer.filter(|_| task != TaskKind::Images).map(|path| path.display().to_string());
+        let (mut size, mut standard) = (None, None);
+        if let Some(shape) = form.model.image_shape()
+            && let Some(preprocessor) = self.preprocessor(shape, warnings)?
+        {
+            // Other shapes than squares have no key; images must have them already.
+            size = Some(shape[1]).filter(|_| preprocessor.resizes && shape[1] == shape[2]);
+            standard = Some(preprocessor.standard);
+        }
+        let (mean, std) = standard.map(|Standard { mean, std }| (mean, std)).unzip();
         let data = DataConfig {
             task,
+            size,
+            mean,
+            std,
             joint: task == TaskKind::Translation,
             decoder_start,
             tokenizer_file,
             ..DataConfig::default()
         };
-        let recipe = Recipe { data, model: form.model.clone().into(), ..Recipe::default() };
+        let recipe = Recipe { data, model: form.model.clone(), ..Recipe::default() };
         let recipe = Recipe::read_of_model(&recipe.to_toml()?, ORIGIN, &self.edits)?;
         if recipe.data.task != task {
             let edit = self.edits.iter().find(|edit| edit.trim_start().starts_with("data.task"));
             return Err(HuggingFaceError::Edit { edit: edit.cloned().unwrap_or_default() });
         }
         Ok(recipe)
+    }
+
+    /// What the file beside the checkpoint says of images of `[channels, rows, columns]`, if there is one.
+    fn preprocessor(
+        &self,
+        shape: [usize; 3],
+        warnings: &mut Vec<String>,
+    ) -> Result<Option<Preprocessor>, HuggingFaceError> {
+        let path = self.dir.join(PREPROCESSOR_FILE);
+        if !path.is_file() {
+            return Ok(None);
+        }
+        let read = Preprocessor::read(&json(&path)?, shape).map_err(|reason| content(&path, reason))?;
+        warnings.extend(read.warnings.iter().map(|warning| format!("{}: {warning}", path.display())));
+        Ok(Some(read))
     }
 
     /// What the model reads and predicts: the tokens of its tokenizer, or images.
@@ -165,7 +191,7 @@ impl Import {
         };
         let tokenizer = tokenizer(file, data)?;
         let unfit = |reason: String| Err(HuggingFaceError::Content { path: file.into(), reason });
-        if tokenizer.len() != vocabulary {
+        if tokenizer.len() != vocabulary && !is_rounded_up(vocabulary, tokenizer.len()) {
             let (own, config) = (tokenizer.len(), self.dir.join(CONFIG_FILE));
             return unfit(format!("it has {own} tokens, but by {} the model has {vocabulary}", config.display()));
         }
@@ -191,6 +217,31 @@ impl Import {
         }
         Ok(Symbols::Text(tokenizer))
     }
+}
+
+/// Whether a table of so many rows may be one of so many tokens that was made longer for the sake of a round number: of 50,257 tokens there are 50,304 rows, of
+/// 50,295 there are 51,200. Another size is that of another tokenizer.
+fn is_rounded_up(rows: usize, tokens: usize) -> bool {
+    rows > tokens && rows - tokens < 1024 && rows.is_multiple_of(8)
+}
+
+/// The parameters without those of tokens that the symbols do not have, so that none of them is ever predicted. What has a row, a column or a number for each token has
+/// tokens as its first axis.
+fn without_surplus(
+    recipe: &Recipe,
+    symbols: &Symbols,
+    all: &Parameters<f32>,
+) -> Result<Parameters<f32>, HuggingFaceError> {
+    let no_vectors = |_| Err(TaskError::Kind);
+    let (_, mut parameters) = Model::build(&recipe.model, symbols.form(), no_vectors, 0)?;
+    let ids: Vec<_> = parameters.ids().collect();
+    for id in ids {
+        let name = &parameters.spec(id).name;
+        let from = all.find(name).unwrap_or_else(|| panic!("the model has no parameter {name}"));
+        let rows = &all.values()[all.range(from)][..parameters.range(id).len()];
+        parameters.set(id, rows);
+    }
+    Ok(parameters)
 }
 
 /// Whether the decoder would read another token first than it was trained with.

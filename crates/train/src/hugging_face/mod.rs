@@ -6,6 +6,7 @@ mod error;
 mod export;
 mod files;
 mod import;
+mod preprocessor;
 
 pub use error::HuggingFaceError;
 pub use export::{Exported, export};
@@ -20,3 +21,5 @@ pub const TENSOR_FILE: &str = "model.safetensors";
 pub const INDEX_FILE: &str = "model.safetensors.index.json";
 /// Its tokenizer.
 pub const TOKENIZER_FILE: &str = "tokenizer.json";
+/// What is made of images before it reads them.
+pub const PREPROCESSOR_FILE: &str = "preprocessor_config.json";

@@ -1,6 +1,6 @@
 //! The table `[data]`.
 
-use anther_data::images::Augment;
+use anther_data::images::{Augment, Standard};
 use anther_data::listops::ListOpsConfig;
 use anther_data::nt::{NtConfig, NtEmbedding, NtRule};
 use anther_data::reverse_map::ReverseMapConfig;
@@ -119,6 +119,12 @@ pub struct DataConfig {
     /// `images`: the side of a square that all images are scaled to; without it they keep their size.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub size: Option<usize>,
+    /// `images`: the mean that each channel is standardised by, of pixels from 0 to 1; without it and `std`, those of the training images that are learned from.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mean: Option<Vec<f64>>,
+    /// `images`: the deviation that each channel is standardised by.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub std: Option<Vec<f64>>,
     /// `images`: random changes of training images.
     #[serde(skip_serializing_if = "is_plain")]
     pub augment: Augment,
@@ -162,6 +168,8 @@ impl Default for DataConfig {
             longest: 8,
             hold_out: 0.0,
             size: None,
+            mean: None,
+            std: None,
             augment: Augment::default(),
             examples: 96_000,
             depth: 10,
@@ -201,6 +209,12 @@ impl DataConfig {
             (None, rules) => rules.to_vec(),
         };
         NtConfig { symbols: self.n, delay: self.tau, rules, noise: self.noise, table_seed: self.table_seed }
+    }
+
+    /// What images are standardised by, if the table says it, unchecked.
+    #[must_use]
+    pub fn standard(&self) -> Option<Standard> {
+        Some(Standard { mean: self.mean.clone()?, std: self.std.clone()? })
     }
 
     /// The lists of this table, unchecked.

@@ -26,6 +26,7 @@
 //! ```
 
 mod data;
+mod images;
 mod model;
 mod train;
 mod validate;
@@ -33,8 +34,8 @@ mod validate;
 use anther_transformer::ConfigError;
 use serde::{Deserialize, Serialize};
 
+pub use anther_transformer::ModelConfig;
 pub use data::{DataConfig, DecoderStart, TaskKind};
-pub use model::ModelConfig;
 pub use train::TrainConfig;
 
 use crate::settings::{self, SettingsError};
@@ -46,6 +47,7 @@ pub struct Recipe {
     /// The table `[data]`.
     pub data: DataConfig,
     /// The table `[model]`; the data fix the size of the vocabulary.
+    #[serde(deserialize_with = "model::read")]
     pub model: ModelConfig,
     /// The table `[train]`.
     pub train: TrainConfig,

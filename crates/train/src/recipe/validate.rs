@@ -1,7 +1,6 @@
 //! What values make a run. Every refusal names its key and says how to mend it.
 
 use anther_data::MAX_BATCH_TOKENS;
-use anther_data::images::Augment;
 use anther_data::listops::{ListOps, ListOpsError, TOKENS};
 use anther_data::nt::{MAX_SYMBOLS, NtEmbedding, NtTask};
 use anther_data::reverse_map::{ReverseMap, ReverseMapError};
@@ -16,7 +15,7 @@ use crate::schedule::ScheduleKind;
 /// The largest number of steps: beyond it sums of steps and of bytes could overflow, and no run is that long.
 const MAX_STEPS: u64 = 1 << 40;
 
-type Checked = Result<(), ConfigError>;
+pub(super) type Checked = Result<(), ConfigError>;
 
 /// Whether a recipe must say where its data are.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -25,7 +24,7 @@ enum Source {
     Optional,
 }
 
-fn refuse(key: &str, reason: impl Into<String>) -> Checked {
+pub(super) fn refuse(key: &str, reason: impl Into<String>) -> Checked {
     Err(ConfigError::new(key, reason))
 }
 
@@ -57,7 +56,7 @@ impl Recipe {
             TaskKind::Nt | TaskKind::ReverseMap => self.data.n as usize,
             _ => 1,
         };
-        self.model.over(Form::Tokens(tokens)).validate()?;
+        Form::Tokens(tokens).applied_to(&self.model).validate()?;
         self.train.validate()?;
         self.fit()
     }
@@ -80,7 +79,7 @@ impl Recipe {
             (TaskKind::Series, _) => ExampleForm::Series { channels: 1, longest: 1 },
             _ => ExampleForm::Tokens { vocabulary: TOKENS, longest: self.data.longest },
         };
-        self.model.over(Form::Examples { form, classes: 1 }).validate()?;
+        Form::Examples { form, classes: 1 }.applied_to(&self.model).validate()?;
         self.train.validate()
     }
 
@@ -177,11 +176,10 @@ impl DataConfig {
     }
 
     fn validate(&self, source: Source) -> Checked {
-        let of_classes = self.hold_out != 0.0 || self.size.is_some() || self.augment != Augment::default();
-        if of_classes && !self.task.tells_classes() {
+        if !self.task.tells_classes() && (self.hold_out != 0.0 || self.has_images()) {
             return refuse(
                 "data",
-                "hold_out, size and augment are for tasks that tell classes; remove them or change data.task",
+                "hold_out, size, mean, std and augment are for tasks that tell classes; remove them or change data.task",
             );
         }
         match self.task {
@@ -210,15 +208,7 @@ impl DataConfig {
         if !(0.0..=0.9).contains(&self.hold_out) {
             return refuse("data.hold_out", format!("{} is not between 0 and 0.9", self.hold_out));
         }
-        if self.task != TaskKind::Images && (self.size.is_some() || self.augment != Augment::default()) {
-            return refuse("data", "size and augment are for images; remove them or set data.task to \"images\"");
-        }
-        if self.size.is_some_and(|size| !(1..=4096).contains(&size)) {
-            return refuse("data.size", "the side of images is not between 1 and 4096");
-        }
-        self.augment
-            .validate()
-            .map_err(|error| ConfigError::new(&format!("data.augment.{}", error.key), error.to_string()))?;
+        self.validate_images()?;
         if self.task == TaskKind::Listops && self.name.is_none() { self.validate_listops() } else { Ok(()) }
     }
 

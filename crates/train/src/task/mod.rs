@@ -11,12 +11,13 @@ mod no_data;
 mod nt;
 mod part;
 mod reverse_map;
+mod standard;
 mod symbols;
 mod text;
 mod translation;
 
 use anther_data::corpus::CorpusError;
-use anther_data::images::ImageError;
+use anther_data::images::{ImageError, Standard};
 use anther_data::listops::ListOpsError;
 use anther_data::nt::NtError;
 use anther_data::parallel::ParallelError;
@@ -40,6 +41,7 @@ pub use translation::TranslationTraining;
 pub(crate) use translation::translation_sentences;
 
 pub(crate) use files::tokenizer;
+pub(crate) use standard::{restored_standard, standard_file};
 
 use crate::batch::Batch;
 use crate::recipe::{Recipe, TaskKind};
@@ -94,6 +96,16 @@ pub enum TaskError {
     /// The images cannot be read.
     #[error(transparent)]
     Images(#[from] ImageError),
+    /// What images are standardised by is not for these images.
+    #[error(
+        "data.mean and data.std have {given} numbers, but the images have {channels} channels; give one for each, or leave them out"
+    )]
+    Channels {
+        /// Numbers of a mean.
+        given: usize,
+        /// Channels of an image.
+        channels: usize,
+    },
     /// The series cannot be read.
     #[error(transparent)]
     Series(#[from] SeriesError),
@@ -141,6 +153,11 @@ pub trait Task {
     /// # Errors
     /// [`TaskError`] if the task has none or not of that width.
     fn fixed_embedding(&self, width: usize) -> Result<Tensor<f64>, TaskError>;
+
+    /// What images are standardised by, for data that are images.
+    fn standard(&self) -> Option<&Standard> {
+        None
+    }
 
     /// What a person who trains on the data should know of them.
     fn warnings(&self) -> Vec<String> {

@@ -11,6 +11,7 @@ use crate::checkpoint::{Loaded, NamedTensor, STATE_FILE, Saved, Snapshot, Store}
 use crate::codec;
 use crate::learner::Learner;
 use crate::optim::{restore_parameters, restore_slabs, slab_layout};
+use crate::task::standard_file;
 
 /// The tensor of a checkpoint that holds the moving average of the parameters, one slab.
 pub const AVERAGE: &str = "ema";
@@ -37,13 +38,15 @@ pub(super) fn save(
     let average = learner.average().map(|average| (AVERAGE, average.values()));
     let slabs = learner.optimizer().slabs().chain(average);
     let state = codec::encode(progress)?;
+    let mut extra = learner.task().symbols().files()?;
+    extra.extend(learner.task().standard().map(standard_file).transpose()?);
     let snapshot = Snapshot {
         step,
         tensors: tensors.collect(),
         optimizer: slabs.map(|(name, data)| NamedTensor { name, shape: &slab, data }).collect(),
         state: &state,
         recipe,
-        extra: learner.task().symbols().files()?,
+        extra,
         metadata: facts::of_process(),
     };
     Ok(store.save(&snapshot, keep, best)?)

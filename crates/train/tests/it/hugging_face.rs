@@ -4,8 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anther_data::DataDir;
+use anther_data::images::Standard;
 use anther_data::tokenizer::{Tokenizer, TokenizerConfig, TokenizerKind};
 use anther_tensor::{Ids, Tape};
+use anther_train::batch::Batch;
 use anther_train::checkpoint::{LoadedTensor, NamedTensor, decode_tensors, encode_tensors};
 use anther_train::generate::Sampling;
 use anther_train::hugging_face::{Checkpoint, HuggingFaceError, Import, export};
@@ -298,6 +300,139 @@ fn a_single_flipped_bit_of_a_header_never_panics() {
         // What still is a file of the same tensors (white space, `format`) is fine.
         drop(Checkpoint::read(&place.path("hf")));
     }
+}
+
+/// GPT-2 with tables of more rows than the tokenizer has tokens.
+fn with_rows(rows: usize) -> Place {
+    let place = Place::new("gpt2");
+    let mut config = golden("gpt2")["config"].clone();
+    config["vocab_size"] = json!(rows);
+    place.write("config.json", config.to_string());
+    let mut longer = tensors(&golden("gpt2"));
+    let table = longer.iter_mut().find(|tensor| tensor.name == "transformer.wte.weight").unwrap();
+    // Rows that nobody has trained, and that would be predicted before all others if they were there.
+    table.data.resize(rows * table.shape[1], 100.0);
+    table.shape[0] = rows;
+    place.write("model.safetensors", encoded(&longer));
+    place
+}
+
+#[test]
+fn rows_beyond_the_tokenizer_are_left_out() {
+    let read = |place: Place, warned: &[&str]| {
+        let (trainer, warnings) = place.start(&[]).unwrap();
+        drop(trainer);
+        assert_eq!(warnings.len(), warned.len());
+        assert!(warnings.iter().zip(warned).all(|(found, words)| found.contains(words)), "{warnings:?}");
+        let run = TrainedModel::load(&place.path("run"), Which::Latest, true).unwrap();
+        export(&run, &place.path("back"), false).unwrap();
+        ["model.safetensors", "config.json"].map(|file| fs::read(place.path("back").join(file)).unwrap())
+    };
+    let plain = read(Place::new("gpt2"), &[]);
+    assert!(read(with_rows(16), &["config.json: the last 3 rows of the vocabulary belong to no token"]) == plain);
+    assert!(read(with_rows(1032), &["the last 1019 rows"]) == plain);
+    // No round number, more than rounding gives, and fewer rows than tokens.
+    for rows in [14, 1048, 8] {
+        with_rows(rows).refuses(&[], &["tokenizer.json", "it has 13 tokens", &format!("the model has {rows}")]);
+    }
+}
+
+/// Five images of one level and one class each, as files of the format of MNIST in the folder `greys` of a place.
+fn write_greys(place: &Place, side: usize) {
+    let file = |axes: &[usize], elements: Vec<u8>| {
+        let axes: Vec<u8> = axes.iter().flat_map(|&axis| (axis as u32).to_be_bytes()).collect();
+        [vec![0, 0, 8, (axes.len() / 4) as u8], axes, elements].concat()
+    };
+    fs::create_dir(place.path("greys")).unwrap();
+    for part in ["train", "t10k"] {
+        let pixels = (0..5).flat_map(|image| vec![image * 51; side * side]).collect();
+        let at = |what: &str| place.path("greys").join(format!("{part}-{what}-ubyte"));
+        fs::write(at("images-idx3"), file(&[5, side, side], pixels)).unwrap();
+        fs::write(at("labels-idx1"), file(&[5], vec![0, 1, 2, 3, 4])).unwrap();
+    }
+}
+
+/// The number that a trained model reads for each of the greys.
+fn read_as(place: &Place, trained: &TrainedModel) -> Vec<f32> {
+    let task = trained.task(&DataDir::resolve(Some(place.dir.path()), None)).unwrap();
+    let mut batch = Batch::default();
+    task.batch(0, &mut batch).unwrap();
+    let Batch::Labelled { batch, .. } = batch else { panic!("a batch of examples") };
+    let mut read = vec![f32::NAN; 5];
+    for (image, &label) in batch.numbers.chunks_exact(64).zip(&batch.labels) {
+        assert!(image.iter().all(|number| (number - image[0]).abs() < 1e-6));
+        read[label as usize] = image[0];
+    }
+    read
+}
+
+#[test]
+fn images_are_standardised_as_the_checkpoint_says() {
+    let place = Place::new("deit");
+    // Larger than what the model takes.
+    write_greys(&place, 10);
+    let file = json!({ "do_center_crop": false, "image_mean": [0.4], "image_std": [0.25], "size": 8 });
+    place.write("preprocessor_config.json", file.to_string());
+    let edits = ["data.name=greys", "train.batch=5"];
+    let run = |edits: &[&str]| {
+        let _ = fs::remove_dir_all(place.path("run"));
+        let (trainer, warnings) = place.start(edits).unwrap();
+        drop(trainer);
+        (TrainedModel::load(&place.path("run"), Which::Latest, true).unwrap(), warnings)
+    };
+    let (trained, warnings) = run(&edits);
+    assert_eq!(warnings, [] as [&str; 0]);
+    assert_eq!(trained.standard, Some(Standard { mean: vec![0.4], std: vec![0.25] }));
+    let expected: Vec<f32> = (0..5u8).map(|image| (f32::from(image) / 5.0 - 0.4) / 0.25).collect();
+    let found = read_as(&place, &trained);
+    assert!(found.iter().zip(&expected).all(|(a, b)| (a - b).abs() < 1e-5), "{found:?} {expected:?}");
+
+    // Without data the numbers are kept for those who export it, and they go there and back.
+    let (trained, _) = run(&[]);
+    assert!(export(&trained, &place.path("back"), false).unwrap().preprocessor);
+    let exported: Value =
+        serde_json::from_slice(&fs::read(place.path("back/preprocessor_config.json")).unwrap()).unwrap();
+    assert_eq!((&exported["image_mean"], &exported["image_std"]), (&json!([0.4]), &json!([0.25])));
+    assert_eq!(exported["size"], json!({ "height": 8, "width": 8 }));
+    place.write("preprocessor_config.json", exported.to_string());
+    assert_eq!(run(&edits).0.standard, trained.standard);
+    // What the user says goes before what the file says.
+    let own = [&edits[..], &["data.mean=[0.0]", "data.std=[1.0]"]].concat();
+    assert_eq!(read_as(&place, &run(&own).0), [0.0, 0.2, 0.4, 0.6, 0.8]);
+
+    // Without the file the statistics of the data are what the run knows, and nothing if it has none.
+    place.remove("preprocessor_config.json");
+    let (trained, _) = run(&[&edits[..], &["data.size=8"]].concat());
+    let Some(Standard { mean, std }) = trained.standard else { panic!("no statistics") };
+    assert!((mean[0] - 0.4).abs() < 1e-12 && (std[0] - 0.08f64.sqrt()).abs() < 1e-12, "{mean:?} {std:?}");
+    let (trained, _) = run(&[]);
+    assert_eq!(trained.standard, None);
+    assert!(!export(&trained, &place.path("bare"), false).unwrap().preprocessor);
+    assert!(!place.path("bare/preprocessor_config.json").exists());
+
+    // What differs is told, and what cannot be is refused.
+    let file = json!({ "do_center_crop": true, "crop_size": 9, "image_mean": 0.5, "image_std": 0.5 });
+    place.write("preprocessor_config.json", file.to_string());
+    let (_, warnings) = run(&[]);
+    assert!(
+        warnings.len() == 2 && warnings[0].contains("preprocessor_config.json: it cuts the middle"),
+        "{warnings:?}"
+    );
+    fs::remove_dir_all(place.path("run")).unwrap();
+    for (file, words) in [
+        ("{", "it is not JSON"),
+        ("[1]", "it is no JSON object"),
+        (r#"{"image_mean": [0.5, 0.5, 0.5], "image_std": [1, 1, 1]}"#, "image_mean has 3 numbers"),
+        (r#"{"image_mean": [0.5], "image_std": [0]}"#, "data.std: 0 is not between"),
+    ] {
+        place.write("preprocessor_config.json", file);
+        place.refuses(&[], &[words]);
+    }
+    place.remove("preprocessor_config.json");
+    place.refuses(
+        &["data.name=greys", "data.mean=[0, 0]", "data.std=[1, 1]"],
+        &["have 2 numbers, but the images have 1"],
+    );
 }
 
 #[test]

@@ -57,7 +57,7 @@ fn the_limits_themselves_are_allowed() {
 }
 
 /// Edits of the default recipe, the key that the message must name, and a word of the reason.
-const REFUSED: [(&[&str], &str, &str); 77] = [
+const REFUSED: [(&[&str], &str, &str); 88] = [
     (&["train.steps=0"], "train.steps", "between 1 and"),
     (&["train.batch=0"], "train.batch", "between 1 and"),
     (&["train.accumulate=0"], "train.accumulate", "between 1 and"),
@@ -146,6 +146,49 @@ const REFUSED: [(&[&str], &str, &str); 77] = [
         &["data.task=images", "data.name=x", "data.augment.mixup=5", "model.kind=classifier"],
         "data.augment.mixup",
         "between 0.05 and 4",
+    ),
+    (
+        &["data.task=images", "data.name=x", "data.augment.cutmix=0.01", "model.kind=classifier"],
+        "data.augment.cutmix",
+        "between 0.05 and 4",
+    ),
+    (
+        &["data.task=images", "data.name=x", "data.augment.hue=0.6", "model.kind=classifier"],
+        "data.augment.hue",
+        "between 0 and 0.5",
+    ),
+    (&["data.task=images", "data.name=x", "model.kind=classifier", "data.mean=[0.5]"], "data.std", "give both or none"),
+    (&["data.task=images", "data.name=x", "model.kind=classifier", "data.std=[0.5]"], "data.mean", "give both or none"),
+    (
+        &["data.task=images", "data.name=x", "model.kind=classifier", "data.mean=[]", "data.std=[]"],
+        "data.mean",
+        "the list is empty",
+    ),
+    (
+        &["data.task=images", "data.name=x", "model.kind=classifier", "data.mean=[0.5, 0.5]", "data.std=[0.5]"],
+        "data.std",
+        "it has 1 numbers, but data.mean has 2",
+    ),
+    (
+        &["data.task=images", "data.name=x", "model.kind=classifier", "data.mean=[0.5, nan]", "data.std=[0.5, 1]"],
+        "data.mean",
+        "NaN is not between -1000000 and 1000000",
+    ),
+    (
+        &["data.task=images", "data.name=x", "model.kind=classifier", "data.mean=[0.5, 0]", "data.std=[0.5, 0]"],
+        "data.std",
+        "0 is not between 0.000001 and 1000000",
+    ),
+    (
+        &["data.task=images", "data.name=x", "model.kind=classifier", "data.mean=[0.5]", "data.std=[-0.5]"],
+        "data.std",
+        "-0.5 is not between",
+    ),
+    (&["data.mean=[0.5]", "data.std=[0.5]"], "data", "tasks that tell classes"),
+    (
+        &["data.task=listops", "data.mean=[0.5]", "model.kind=classifier"],
+        "data",
+        "mean, std and augment are for images",
     ),
     (&["data.task=listops", "model.kind=classifier"], "data.shortest", "between 4 and 8"),
     (

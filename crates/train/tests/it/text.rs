@@ -92,7 +92,7 @@ fn uniform(vocabulary: usize) -> (Model, Parameters<f32>) {
     let config: ModelConfig = CausalLmConfig { context: 8, ..CausalLmConfig::default() }.into();
     let mut set = ParamSet::new();
     let no_table = |_| unreachable!("the table is learned");
-    let model = Model::define(&mut set.root(), &config.over(Form::Tokens(vocabulary)), no_table).unwrap();
+    let model = Model::define(&mut set.root(), &Form::Tokens(vocabulary).applied_to(&config), no_table).unwrap();
     let mut parameters = Parameters::initialise(&set, 1);
     parameters.values_mut().fill(0.0);
     (model, parameters)

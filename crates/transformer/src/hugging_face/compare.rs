@@ -3,7 +3,7 @@
 use anther_attention::Position;
 use serde_json::{Map, Value};
 
-use super::ModelConfig;
+use crate::model_config::ModelConfig;
 
 /// Keys that say how a model begins or is trained, or that nothing reads unless another key, which is compared, says so.
 const WITHOUT_EFFECT: [&str; 11] = [

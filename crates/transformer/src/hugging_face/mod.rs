@@ -24,7 +24,6 @@ mod error;
 mod fields;
 mod gpt2;
 mod marian;
-mod model_config;
 mod roberta;
 mod table;
 mod vit;
@@ -35,10 +34,10 @@ use anther_tensor::{Parameters, Tensor};
 use serde_json::{Map, Value};
 
 pub use error::FormError;
-pub use model_config::ModelConfig;
 pub use table::{ForeignTensor, Numbers};
 
 use crate::classifier::ClassifierConfig;
+use crate::model_config::ModelConfig;
 use fields::Fields;
 use table::Table;
 

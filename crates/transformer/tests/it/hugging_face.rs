@@ -5,11 +5,11 @@ use std::path::Path;
 
 use anther_attention::{AttentionConfig, Position};
 use anther_tensor::{Element, Ids, ParamSet, Parameters, Tape, Tensor};
-use anther_transformer::hugging_face::{Architecture, ForeignTensor, Form, ModelConfig, Numbers, TokenIds};
+use anther_transformer::hugging_face::{Architecture, ForeignTensor, Form, Numbers, TokenIds};
 use anther_transformer::{
     Activation, CausalLm, CausalLmConfig, Classifier, ClassifierConfig, Embeddings, EncoderDecoder,
-    EncoderDecoderConfig, ExampleForm, Examples, MaskedLm, MaskedLmConfig, NormKind, NormPosition, OutputKind, Pooling,
-    Sentences,
+    EncoderDecoderConfig, ExampleForm, Examples, MaskedLm, MaskedLmConfig, ModelConfig, NormKind, NormPosition,
+    OutputKind, Pooling, Sentences,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};

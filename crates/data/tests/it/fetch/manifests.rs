@@ -162,7 +162,9 @@ fn every_data_set_lands_where_its_reader_looks() {
                     assert_pairs(&folder(), ["de", "en"], &ALL, 6);
                 }
                 "wmt17" => {
-                    for (language, pairs) in [("cs", 6), ("de", 6), ("ru", 4), ("zh", 2)] {
+                    for (language, pairs) in
+                        [("cs", 6), ("de", 8), ("fi", 4), ("lv", 10), ("ru", 4), ("tr", 2), ("zh", 54)]
+                    {
                         assert_pairs(&folder(), [language, "en"], &ALL, pairs);
                         assert_pairs(&folder(), ["en", language], &ALL, pairs);
                     }

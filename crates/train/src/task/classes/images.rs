@@ -1,6 +1,6 @@
 //! Images with augmentation.
 
-use anther_data::images::{ImageDataSet, ImageSet, ImageViews};
+use anther_data::images::{ImageDataSet, ImageSet, ImageViews, Standard};
 use anther_data::{DataDir, LabelledBatch};
 use anther_transformer::ExampleForm;
 
@@ -18,10 +18,16 @@ impl Images {
     pub(super) fn new(config: &DataConfig, data: &DataDir, split: Split<'_>) -> Result<Self, TaskError> {
         let name = config.name.as_deref().ok_or(TaskError::Kind)?;
         let set = ImageDataSet::load(name, config.size, data)?;
-        let [_, rows, columns] = set.train.shape;
+        let [channels, rows, columns] = set.train.shape;
         let size = config.size.map_or([rows, columns], |size| [size, size]);
-        let (learned, _) = split(&labels(&set.train));
-        let views = ImageViews::new(&set.train, &learned, size, config.augment);
+        let standard = match config.standard() {
+            Some(standard) if standard.channels() != channels => {
+                return Err(TaskError::Channels { given: standard.channels(), channels });
+            }
+            Some(standard) => standard,
+            None => Standard::of(&set.train, &split(&labels(&set.train)).0),
+        };
+        let views = ImageViews::new(standard, size, config.augment);
         Ok(Images { set, views })
     }
 
@@ -62,6 +68,10 @@ impl Source for Images {
     fn trained(&self, examples: &[usize], seed: u64, step: u64, batch: &mut LabelledBatch) -> Result<(), TaskError> {
         self.views.augmented(&self.set.train, examples, seed, step, batch);
         Ok(())
+    }
+
+    fn standard(&self) -> Option<&Standard> {
+        Some(self.views.standard())
     }
 
     fn digest(&self, digest: &mut Fingerprint) {

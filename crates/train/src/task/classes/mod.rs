@@ -4,6 +4,7 @@ mod images;
 mod listops;
 mod series;
 
+use anther_data::images::Standard;
 use anther_data::{DataDir, LabelledBatch, epoch_batch, hold_out};
 use anther_tensor::Tensor;
 use anther_transformer::ExampleForm;
@@ -45,6 +46,11 @@ trait Source {
     /// Training examples as a step of a seed has them.
     fn trained(&self, examples: &[usize], _seed: u64, _step: u64, batch: &mut LabelledBatch) -> Result<(), TaskError> {
         self.plain(Part::Train, examples, batch)
+    }
+
+    /// What images are standardised by.
+    fn standard(&self) -> Option<&Standard> {
+        None
     }
 
     /// Adds all that the examples depend on beside the recipe.
@@ -146,6 +152,10 @@ impl Task for ClassTraining {
 
     fn test(&self) -> Result<Option<Vec<Batch>>, TaskError> {
         if self.validates() { self.whole(Part::Test).map(Some) } else { Ok(None) }
+    }
+
+    fn standard(&self) -> Option<&Standard> {
+        self.source.standard()
     }
 
     fn fixed_embedding(&self, _: usize) -> Result<Tensor<f64>, TaskError> {
