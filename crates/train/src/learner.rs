@@ -7,7 +7,7 @@ use anther_tensor::{Gradients, ParamId, Parameters, Randomness, Tape, Tensor};
 use anther_transformer::{ConfigError, Measure, TRAINING_COST};
 
 use crate::batch::{Batch, Part};
-use crate::evaluate::{Evaluation, EvaluationSet};
+use crate::evaluate::Evaluation;
 use crate::model::Model;
 use crate::optim::{Ema, GradientError, Optimizer, clip_factor, gradient_norm};
 use crate::recipe::{Recipe, TrainConfig};
@@ -82,7 +82,6 @@ pub struct Learner {
     optimizer: Optimizer<f32>,
     ema: Option<Ema<f32>>,
     schedule: Schedule,
-    evaluation: EvaluationSet,
     batch: Batch,
     /// The part of the batch that is computed, in memory that the next one takes over.
     part: Option<Part>,
@@ -101,14 +100,19 @@ impl Learner {
         let config = recipe.train.clone();
         let (model, parameters) =
             Model::build(&recipe.model, task.symbols().form(), |width| task.fixed_embedding(width), config.seed)?;
-        let evaluation = EvaluationSet::new(task.evaluation()?);
+        let mut batch = Batch::default();
+        // What is wrong with evaluations is told now and not after some hundred steps.
+        let evaluation = task.evaluation();
+        if !evaluation.is_empty() {
+            evaluation.refill(0, &mut batch)?;
+        }
+        drop(evaluation);
         Ok(Learner {
             gradients: parameters.gradients(),
             optimizer: Optimizer::new(&config.optimizer(), &parameters),
             ema: (config.ema > 0.0).then(|| Ema::new(&parameters, config.ema)),
             schedule: config.schedule(),
-            evaluation,
-            batch: Batch::default(),
+            batch,
             part: None,
             steps: 0,
             model: model.recomputing(config.recompute),
@@ -213,14 +217,17 @@ impl Learner {
     }
 
     /// Measures the model on the batches of the task's evaluation: the moving average of the weights if the recipe keeps one.
-    pub fn evaluate(&mut self) -> Evaluation {
-        let parameters = self.ema.as_ref().map_or(&self.parameters, Ema::parameters);
-        self.evaluation.measure(&self.model, parameters)
+    ///
+    /// # Errors
+    /// [`TaskError`] if the data cannot give a batch.
+    pub fn evaluate(&self) -> Result<Evaluation, TaskError> {
+        let parameters = self.average().unwrap_or(&self.parameters);
+        Evaluation::measure(&self.model, parameters, &self.task.evaluation())
     }
 
     /// Whether the task has something to measure the model on.
     pub(crate) fn can_evaluate(&self) -> bool {
-        !self.evaluation.is_empty()
+        !self.task.evaluation().is_empty()
     }
 
     /// The first parameter whose value holds an infinity or NaN.

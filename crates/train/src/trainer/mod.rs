@@ -43,7 +43,7 @@ pub use snapshot::AVERAGE;
 pub(crate) use snapshot::restore_weights;
 
 use crate::checkpoint::{LoadError, Loaded, Store};
-use crate::evaluate::{Evaluation, EvaluationSet};
+use crate::evaluate::Evaluation;
 use crate::fs::{Disk, Fs, FsError};
 use crate::learner::{Learner, StepResult};
 use crate::lock::RunLock;
@@ -177,7 +177,7 @@ impl Trainer {
         let mut trainer = Trainer::with_task(recipe, task, options)?;
         trainer.learner.start_from(parameters);
         if trainer.learner.can_evaluate() {
-            let (metric, evaluation) = (trainer.metric(), trainer.learner.evaluate());
+            let (metric, evaluation) = (trainer.metric(), trainer.learner.evaluate()?);
             trainer.progress.note(metric, Measured { step: 0, value: evaluation.of(metric) });
         }
         trainer.save(true, &mut ())?;
@@ -320,7 +320,7 @@ impl Trainer {
 
     /// What the best model reaches on the test part.
     fn test(&self) -> Result<Option<Evaluation>, TrainError> {
-        let Some(batches) = self.learner.task().test()? else {
+        let Some(batches) = self.learner.task().test() else {
             return Ok(None);
         };
         if self.progress.best.is_none() {
@@ -328,7 +328,7 @@ impl Trainer {
         }
         let mut parameters = self.learner.parameters().clone();
         restore_weights(self.run.path(), &mut parameters, &self.store.load_best()?)?;
-        Ok(Some(EvaluationSet::new(batches).measure(self.learner.model(), &parameters)))
+        Ok(Some(Evaluation::measure(self.learner.model(), &parameters, &batches)?))
     }
 
     /// One step with what is due after it: evaluation, log, checkpoint.
@@ -354,7 +354,7 @@ impl Trainer {
     fn measure(&mut self, result: &StepResult, observer: &mut dyn Observer) -> Result<bool, TrainError> {
         let metric = self.metric();
         let mut improved = false;
-        let evaluation = self.is_due(self.config.eval_every).then(|| self.learner.evaluate());
+        let evaluation = self.is_due(self.config.eval_every).then(|| self.learner.evaluate()).transpose()?;
         if let Some(evaluation) = evaluation {
             let step = result.step;
             improved = self.progress.note(metric, Measured { step, value: evaluation.of(metric) });

@@ -11,6 +11,7 @@ mod checkpoint_round_trip;
 mod classes;
 mod codec;
 mod determinism;
+mod evaluate;
 mod fail_at;
 mod generate;
 mod hugging_face;
