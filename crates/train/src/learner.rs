@@ -1,6 +1,7 @@
 //! A model that learns a task step by step, without any disk: the computation inside [`crate::trainer`].
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use anther_kernels::first_non_finite;
 use anther_tensor::{Gradients, ParamId, Parameters, Randomness, Tape, Tensor};
@@ -10,6 +11,7 @@ use crate::batch::{Batch, Part};
 use crate::evaluate::Evaluation;
 use crate::model::Model;
 use crate::optim::{Ema, GradientError, Optimizer, clip_factor, gradient_norm};
+use crate::prefetch::Prefetch;
 use crate::recipe::{Recipe, TrainConfig};
 use crate::schedule::Schedule;
 use crate::task::{Task, TaskError};
@@ -75,7 +77,8 @@ type Observed = BTreeMap<ParamId, (Vec<f32>, usize)>;
 /// A model, its optimiser and its data.
 pub struct Learner {
     config: TrainConfig,
-    task: Box<dyn Task>,
+    task: Arc<dyn Task>,
+    batches: Prefetch,
     model: Model,
     parameters: Parameters<f32>,
     gradients: Gradients<f32>,
@@ -100,6 +103,7 @@ impl Learner {
         let config = recipe.train.clone();
         let (model, parameters) =
             Model::build(&recipe.model, task.symbols().form(), |width| task.fixed_embedding(width), config.seed)?;
+        let task: Arc<dyn Task> = task.into();
         let mut batch = Batch::default();
         // What is wrong with evaluations is told now and not after some hundred steps.
         let evaluation = task.evaluation();
@@ -112,6 +116,7 @@ impl Learner {
             optimizer: Optimizer::new(&config.optimizer(), &parameters),
             ema: (config.ema > 0.0).then(|| Ema::new(&parameters, config.ema)),
             schedule: config.schedule(),
+            batches: Prefetch::new(Arc::clone(&task)),
             batch,
             part: None,
             steps: 0,
@@ -148,7 +153,7 @@ impl Learner {
     /// # Errors
     /// [`LearnError::NotFinite`] before anything is changed, [`LearnError::Task`].
     pub fn step(&mut self) -> Result<StepResult, LearnError> {
-        self.task.batch(self.steps, &mut self.batch)?;
+        self.batches.batch(self.steps, self.config.steps, &mut self.batch)?;
         self.gradients.clear();
         let (parts, rows) = (self.config.accumulate, self.batch.rows());
         let (mut loss, mut total, mut flops, mut observed) = (0.0, 0.0, 0, Observed::new());

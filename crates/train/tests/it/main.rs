@@ -20,6 +20,7 @@ mod log;
 mod one_batch;
 mod optim;
 mod pairs;
+mod prefetch;
 mod recipe;
 mod resume;
 mod run_dir;
