@@ -52,7 +52,7 @@ pub fn run(args: &PruneArgs) -> Result<u8, Failure> {
     pruned.recipe = fine_tuning(&pruned.recipe, args)?;
     let after = measure(&pruned.model, &pruned.parameters)?;
 
-    drop(pruning_only);
+    pruning_only.go_on();
     let out = match &args.out {
         Some(directory) => Out::Directory(directory.clone()),
         None => Out::Numbered { parent: PathBuf::from(RUNS), name: format!("{}-pruned", name_of(&args.run)) },
