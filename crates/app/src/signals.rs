@@ -60,26 +60,40 @@ impl Signals {
             loop {
                 // Held while the process ends, so that whoever drops the other half goes on either for good or not at all.
                 let armed = watched.lock().unwrap_or_else(PoisonError::into_inner);
-                match signals.received() {
-                    _ if !*armed => return,
-                    Some(signal) => {
-                        output::tell(&format!("{}: {sentence}", name(signal)));
-                        std::process::exit(signal.exit_code().into());
-                    }
-                    None => {}
+                if !*armed {
+                    return;
                 }
+                signals.end_if_received(sentence);
                 drop(armed);
                 thread::sleep(PAUSE);
             }
         });
-        Ending { armed }
+        Ending { signals: self.clone(), sentence, armed }
+    }
+
+    fn end_if_received(&self, sentence: &str) {
+        if let Some(signal) = self.received() {
+            output::tell(&format!("{}: {sentence}", name(signal)));
+            std::process::exit(signal.exit_code().into());
+        }
     }
 }
 
 /// As long as this lives, a signal ends the process.
 #[derive(Debug)]
 pub struct Ending {
+    signals: Signals,
+    sentence: &'static str,
     armed: Arc<Mutex<bool>>,
+}
+
+impl Ending {
+    /// The end of what a signal ends at once: also one that came so late that nobody has looked since.
+    pub fn go_on(self) {
+        // Held so that the sentence is told once.
+        let _armed = self.armed.lock().unwrap_or_else(PoisonError::into_inner);
+        self.signals.end_if_received(self.sentence);
+    }
 }
 
 impl Drop for Ending {

@@ -134,16 +134,32 @@ impl SequentialBlocks {
         self.blocks
     }
 
-    /// The batches, from the first on.
+    /// Batches that are made, one at least.
+    #[expect(clippy::len_without_is_empty, reason = "one block fits, so there is always a batch")]
+    pub fn len(&self) -> usize {
+        self.blocks.div_ceil(self.batch)
+    }
+
+    /// Puts a batch into `data`, whose memory is used again.
+    ///
+    /// # Panics
+    /// If `number` is not below [`len`](Self::len).
+    #[track_caller]
+    pub fn refill(&self, number: usize, data: &mut SequenceBatch) {
+        assert!(number < self.len(), "SequentialBlocks::refill: batch {number} of {}", self.len());
+        let first = number * self.batch;
+        let last = self.blocks.min(first + self.batch);
+        data.restart(last - first, self.context).expect("a batch that is no larger than the one checked in `new`");
+        for block in first..last {
+            push_block(data, &self.tokens, block * self.context);
+        }
+    }
+
+    /// The batches, from the first on, each in memory of its own.
     pub fn batches(&self) -> impl ExactSizeIterator<Item = SequenceBatch> + '_ {
-        (0..self.blocks.div_ceil(self.batch)).map(move |index| {
-            let first = index * self.batch;
-            let last = self.blocks.min(first + self.batch);
-            let mut data = SequenceBatch::with_room(last - first, self.context)
-                .expect("a batch that is no larger than the one checked in `new`");
-            for block in first..last {
-                push_block(&mut data, &self.tokens, block * self.context);
-            }
+        (0..self.len()).map(move |number| {
+            let mut data = SequenceBatch::default();
+            self.refill(number, &mut data);
             data
         })
     }

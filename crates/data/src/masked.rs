@@ -61,25 +61,17 @@ impl MaskedBlocks {
         Ok(())
     }
 
-    /// The first `max_batches` batches of `batch` contiguous blocks in order, or as many as there are; the same masks each time, whatever the seed of a run.
+    /// The first `max_batches` batches of `batch` contiguous blocks in order, or as many as there are.
     ///
     /// # Errors
     /// [`DataError::Batch`] if a batch of that size cannot be made, [`DataError::NoBatches`] if `max_batches` is 0.
-    pub fn evaluation(&self, batch: usize, max_batches: usize) -> Result<Vec<SequenceBatch>, DataError> {
+    pub fn evaluation(self, batch: usize, max_batches: usize) -> Result<MaskedEvaluation, DataError> {
         SequenceBatch::checked_size(batch, self.context)?;
         if max_batches == 0 {
             return Err(DataError::NoBatches);
         }
-        let blocks = (self.tokens.len() / self.context).min(batch.saturating_mul(max_batches));
-        let batches = (0..blocks).step_by(batch).map(|first| {
-            let last = blocks.min(first + batch);
-            let mut data = SequenceBatch::with_room(last - first, self.context)?;
-            for block in first..last {
-                self.push(&mut data, block * self.context, &mut generator(0, Purpose::MaskEvaluation, block as u64));
-            }
-            Ok(data)
-        });
-        batches.collect()
+        let visited = (self.tokens.len() / self.context).min(batch.saturating_mul(max_batches));
+        Ok(MaskedEvaluation { blocks: self, batch, visited })
     }
 
     /// Appends the block that starts at `start`.
@@ -107,5 +99,40 @@ impl MaskedBlocks {
             token
         };
         (input, 1.0)
+    }
+}
+
+/// Contiguous blocks in order, for evaluation: the same masks each time, whatever the seed of a run. The last batch may have fewer sequences.
+#[derive(Clone, Debug)]
+pub struct MaskedEvaluation {
+    blocks: MaskedBlocks,
+    batch: usize,
+    /// Blocks to visit, after the cap.
+    visited: usize,
+}
+
+impl MaskedEvaluation {
+    /// Batches that are made, one at least.
+    #[expect(clippy::len_without_is_empty, reason = "one block fits, so there is always a batch")]
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.visited.div_ceil(self.batch)
+    }
+
+    /// Puts a batch into `data`, whose memory is used again.
+    ///
+    /// # Panics
+    /// If `number` is not below [`len`](Self::len).
+    #[track_caller]
+    pub fn refill(&self, number: usize, data: &mut SequenceBatch) {
+        assert!(number < self.len(), "MaskedEvaluation::refill: batch {number} of {}", self.len());
+        let MaskedEvaluation { blocks, batch, visited } = self;
+        let first = number * batch;
+        let last = *visited.min(&(first + batch));
+        data.restart(last - first, blocks.context).expect("a batch that is no larger than the one that was checked");
+        for block in first..last {
+            let mut masks = generator(0, Purpose::MaskEvaluation, block as u64);
+            blocks.push(data, block * blocks.context, &mut masks);
+        }
     }
 }

@@ -6,7 +6,7 @@ use anther_transformer::Measure;
 
 use crate::batch::{Batch, Part};
 use crate::model::Model;
-use crate::task::Metric;
+use crate::task::{Batches, Metric, TaskError};
 
 /// What a model reaches.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -26,6 +26,48 @@ pub struct Evaluation {
 }
 
 impl Evaluation {
+    /// Runs the model over all batches, each target weighted as its batch says. NaN for all numbers if no target counts.
+    ///
+    /// One batch is in memory at a time: it is made when it is measured, and the next one takes its place.
+    ///
+    /// # Errors
+    /// [`TaskError`] if a batch cannot be made.
+    ///
+    /// # Panics
+    /// If a batch does not fit the model.
+    pub fn measure(model: &Model, parameters: &Parameters<f32>, batches: &Batches<'_>) -> Result<Self, TaskError> {
+        let (mut loss, mut right, mut near, mut total, mut places) = (0.0, 0.0, 0.0, 0.0, 0);
+        let (mut tokens, mut flops) = (0, 0);
+        let (mut batch, mut likeliest) = (Batch::default(), Vec::new());
+        for number in 0..batches.len() {
+            batches.refill(number, &mut batch)?;
+            let part = &Part::new(&batch, 0..batch.rows());
+            let Part { targets, weights, .. } = part;
+            let tape = Tape::inference(parameters);
+            let logits = model.logits(&tape, part);
+            flops += tape.flops();
+            tokens += part.places(model.context());
+            let weight = part.weight();
+            loss += weight * f64::from(logits.cross_entropy(targets, Some(weights), 0.0).value().item());
+            likeliest.resize(targets.data().len(), 0);
+            row_argmax(&mut likeliest, logits.value().data(), logits.shape().last_dim());
+            let guesses = likeliest.iter().zip(targets.data()).zip(weights.data());
+            right += guesses.filter(|((guess, target), _)| guess == target).map(|(_, &w)| f64::from(w)).sum::<f64>();
+            if model.tells_classes() {
+                let (logits, classes) = (logits.value().data(), logits.shape().last_dim());
+                let rows = targets.data().iter().zip(weights.data()).enumerate();
+                let among = rows.filter(|&(row, (&target, _))| is_among(FEW, logits, classes, row, target));
+                near += among.map(|(_, (_, &weight))| f64::from(weight)).sum::<f64>();
+            }
+            total += weight;
+            places += targets.data().len();
+        }
+        #[expect(clippy::cast_precision_loss, reason = "places are below 2^53")]
+        let counted = total / places as f64;
+        let top5 = (model.tells_classes() && model.vocabulary() > FEW).then(|| near / total);
+        Ok(Evaluation { loss: loss / total, accuracy: right / total, counted, top5, tokens, flops })
+    }
+
     /// The perplexity of the targets that count, `exp(loss)`.
     #[must_use]
     pub fn perplexity(&self) -> f64 {
@@ -47,61 +89,6 @@ impl Evaluation {
             Metric::Loss => self.loss,
             Metric::Perplexity | Metric::MaskedPerplexity => self.perplexity(),
         }
-    }
-}
-
-/// The batches of an evaluation, made ready once.
-pub struct EvaluationSet {
-    batches: Vec<Part>,
-    likeliest: Vec<u32>,
-}
-
-impl EvaluationSet {
-    /// Makes batches ready. They are kept: 12 bytes a token, 16 with a source.
-    #[must_use]
-    pub fn new(batches: Vec<Batch>) -> Self {
-        let ready = |batch: Batch| Part::new(&batch, 0..batch.rows());
-        EvaluationSet { batches: batches.into_iter().map(ready).collect(), likeliest: Vec::new() }
-    }
-
-    /// Whether there is nothing to measure on.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.batches.is_empty()
-    }
-
-    /// Runs the model over all batches, each target weighted as its batch says. NaN for all numbers if no target counts.
-    ///
-    /// # Panics
-    /// If a batch does not fit the model.
-    pub fn measure(&mut self, model: &Model, parameters: &Parameters<f32>) -> Evaluation {
-        let (mut loss, mut right, mut near, mut total, mut places) = (0.0, 0.0, 0.0, 0.0, 0);
-        let (mut tokens, mut flops) = (0, 0);
-        for part in &self.batches {
-            let Part { targets, weights, .. } = part;
-            let tape = Tape::inference(parameters);
-            let logits = model.logits(&tape, part);
-            flops += tape.flops();
-            tokens += part.places(model.context());
-            let weight = part.weight();
-            loss += weight * f64::from(logits.cross_entropy(targets, Some(weights), 0.0).value().item());
-            self.likeliest.resize(targets.data().len(), 0);
-            row_argmax(&mut self.likeliest, logits.value().data(), logits.shape().last_dim());
-            let guesses = self.likeliest.iter().zip(targets.data()).zip(weights.data());
-            right += guesses.filter(|((guess, target), _)| guess == target).map(|(_, &w)| f64::from(w)).sum::<f64>();
-            if model.tells_classes() {
-                let (logits, classes) = (logits.value().data(), logits.shape().last_dim());
-                let rows = targets.data().iter().zip(weights.data()).enumerate();
-                let among = rows.filter(|&(row, (&target, _))| is_among(FEW, logits, classes, row, target));
-                near += among.map(|(_, (_, &weight))| f64::from(weight)).sum::<f64>();
-            }
-            total += weight;
-            places += targets.data().len();
-        }
-        #[expect(clippy::cast_precision_loss, reason = "places are below 2^53")]
-        let counted = total / places as f64;
-        let top5 = (model.tells_classes() && model.vocabulary() > FEW).then(|| near / total);
-        Evaluation { loss: loss / total, accuracy: right / total, counted, top5, tokens, flops }
     }
 }
 

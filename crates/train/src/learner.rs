@@ -1,15 +1,17 @@
 //! A model that learns a task step by step, without any disk: the computation inside [`crate::trainer`].
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use anther_kernels::first_non_finite;
 use anther_tensor::{Gradients, ParamId, Parameters, Randomness, Tape, Tensor};
 use anther_transformer::{ConfigError, Measure, TRAINING_COST};
 
 use crate::batch::{Batch, Part};
-use crate::evaluate::{Evaluation, EvaluationSet};
+use crate::evaluate::Evaluation;
 use crate::model::Model;
 use crate::optim::{Ema, GradientError, Optimizer, clip_factor, gradient_norm};
+use crate::prefetch::Prefetch;
 use crate::recipe::{Recipe, TrainConfig};
 use crate::schedule::Schedule;
 use crate::task::{Task, TaskError};
@@ -75,14 +77,14 @@ type Observed = BTreeMap<ParamId, (Vec<f32>, usize)>;
 /// A model, its optimiser and its data.
 pub struct Learner {
     config: TrainConfig,
-    task: Box<dyn Task>,
+    task: Arc<dyn Task>,
+    batches: Prefetch,
     model: Model,
     parameters: Parameters<f32>,
     gradients: Gradients<f32>,
     optimizer: Optimizer<f32>,
     ema: Option<Ema<f32>>,
     schedule: Schedule,
-    evaluation: EvaluationSet,
     batch: Batch,
     /// The part of the batch that is computed, in memory that the next one takes over.
     part: Option<Part>,
@@ -101,14 +103,21 @@ impl Learner {
         let config = recipe.train.clone();
         let (model, parameters) =
             Model::build(&recipe.model, task.symbols().form(), |width| task.fixed_embedding(width), config.seed)?;
-        let evaluation = EvaluationSet::new(task.evaluation()?);
+        let task: Arc<dyn Task> = task.into();
+        let mut batch = Batch::default();
+        // What is wrong with evaluations is told now and not after some hundred steps.
+        let evaluation = task.evaluation();
+        if !evaluation.is_empty() {
+            evaluation.refill(0, &mut batch)?;
+        }
+        drop(evaluation);
         Ok(Learner {
             gradients: parameters.gradients(),
             optimizer: Optimizer::new(&config.optimizer(), &parameters),
             ema: (config.ema > 0.0).then(|| Ema::new(&parameters, config.ema)),
             schedule: config.schedule(),
-            evaluation,
-            batch: Batch::default(),
+            batches: Prefetch::new(Arc::clone(&task)),
+            batch,
             part: None,
             steps: 0,
             model: model.recomputing(config.recompute),
@@ -144,7 +153,7 @@ impl Learner {
     /// # Errors
     /// [`LearnError::NotFinite`] before anything is changed, [`LearnError::Task`].
     pub fn step(&mut self) -> Result<StepResult, LearnError> {
-        self.task.batch(self.steps, &mut self.batch)?;
+        self.batches.batch(self.steps, self.config.steps, &mut self.batch)?;
         self.gradients.clear();
         let (parts, rows) = (self.config.accumulate, self.batch.rows());
         let (mut loss, mut total, mut flops, mut observed) = (0.0, 0.0, 0, Observed::new());
@@ -213,14 +222,17 @@ impl Learner {
     }
 
     /// Measures the model on the batches of the task's evaluation: the moving average of the weights if the recipe keeps one.
-    pub fn evaluate(&mut self) -> Evaluation {
-        let parameters = self.ema.as_ref().map_or(&self.parameters, Ema::parameters);
-        self.evaluation.measure(&self.model, parameters)
+    ///
+    /// # Errors
+    /// [`TaskError`] if the data cannot give a batch.
+    pub fn evaluate(&self) -> Result<Evaluation, TaskError> {
+        let parameters = self.average().unwrap_or(&self.parameters);
+        Evaluation::measure(&self.model, parameters, &self.task.evaluation())
     }
 
     /// Whether the task has something to measure the model on.
     pub(crate) fn can_evaluate(&self) -> bool {
-        !self.evaluation.is_empty()
+        !self.task.evaluation().is_empty()
     }
 
     /// The first parameter whose value holds an infinity or NaN.

@@ -38,6 +38,7 @@ pub mod memory;
 pub mod model;
 pub mod optim;
 pub mod perplexity;
+mod prefetch;
 pub mod prune;
 pub mod recipe;
 pub mod run_dir;

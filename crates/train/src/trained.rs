@@ -8,14 +8,15 @@ use anther_tensor::{Ids, Parameters, Precision, Scope, Tape, Tensor};
 use anther_transformer::AttentionMap;
 
 use crate::checkpoint::Loaded;
-use crate::evaluate::{Evaluation, EvaluationSet};
+use crate::evaluate::Evaluation;
 use crate::learner::LearnError;
 use crate::model::Model;
 use crate::perplexity::{Perplexity, Protocol};
 use crate::recipe::{Recipe, TaskKind};
 use crate::run_dir::RunDir;
 use crate::task::{
-    self, MaskedTextTraining, Metric, NtTraining, Symbols, Task, TaskError, TextPart, TextSplit, restored_standard,
+    self, Batches, MaskedTextTraining, Metric, NtTraining, Symbols, Task, TaskError, TextPart, TextSplit,
+    restored_standard,
 };
 use crate::trainer::{TrainError, restore_weights};
 
@@ -110,7 +111,7 @@ impl TrainedModel {
     /// # Errors
     /// [`TrainError`] if the data cannot give the batches.
     pub fn measure(&self, task: &dyn Task) -> Result<Evaluation, TrainError> {
-        Ok(EvaluationSet::new(task.evaluation()?).measure(&self.model, &self.parameters))
+        self.measured(&task.evaluation())
     }
 
     /// Measures a causal language model on a whole part of its text; see [`Protocol`].
@@ -146,7 +147,7 @@ impl TrainedModel {
     /// [`TrainError`] if the data cannot be used or have no such part, or for a model of another task.
     pub fn masked_evaluation(&self, data: &DataDir, split: TextSplit) -> Result<Evaluation, TrainError> {
         let batches = MaskedTextTraining::whole_part(&self.recipe, data, &self.symbols, split)?;
-        Ok(EvaluationSet::new(batches).measure(&self.model, &self.parameters))
+        self.measured(&batches)
     }
 
     /// Measures the model on the test part of its [task](Self::task), if there is one beside what the evaluation is made of.
@@ -154,8 +155,11 @@ impl TrainedModel {
     /// # Errors
     /// [`TrainError`] if the data cannot give the batches.
     pub fn test(&self, task: &dyn Task) -> Result<Option<Evaluation>, TrainError> {
-        let batches = task.test()?;
-        Ok(batches.map(|batches| EvaluationSet::new(batches).measure(&self.model, &self.parameters)))
+        task.test().map(|batches| self.measured(&batches)).transpose()
+    }
+
+    fn measured(&self, batches: &Batches<'_>) -> Result<Evaluation, TrainError> {
+        Ok(Evaluation::measure(&self.model, &self.parameters, batches)?)
     }
 
     /// The first sequence that the model is evaluated on to predict: as many tokens as it reads at once.
@@ -163,9 +167,10 @@ impl TrainedModel {
     /// # Errors
     /// [`TrainError`] if the data cannot be used or have other tokens than the model.
     pub fn passage(&self, data: &DataDir) -> Result<Vec<u32>, TrainError> {
-        let batches = self.task(data)?.evaluation()?;
-        let first = batches.first().and_then(|batch| batch.predicted());
-        Ok(first.map_or(Vec::new(), |batch| batch.inputs[..batch.context].to_vec()))
+        let task = self.task(data)?;
+        let first = task.evaluation().iter().next().transpose()?;
+        let predicted = first.as_ref().and_then(|batch| batch.predicted());
+        Ok(predicted.map_or(Vec::new(), |batch| batch.inputs[..batch.context].to_vec()))
     }
 
     /// What the attention of each block looks at when the model reads these tokens, at most as many as it reads at once; the first block first. See

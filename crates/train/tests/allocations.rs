@@ -60,6 +60,18 @@ fn on_pairs() -> Learner {
     learner(&[data, model, train].concat(), |recipe| Box::new(ReverseMapTraining::new(recipe).unwrap()))
 }
 
+/// Bytes of tensors that a learner of sequences with so many evaluation batches has at rest, and at most while it evaluates.
+fn bytes_of_evaluation(batches: usize) -> [usize; 2] {
+    let recipe = format!(
+        "data = {{ n = 5, tau = 4 }}\nmodel = {{ width = 16, layers = 1, context = 32 }}\ntrain = {{ batch = 100, eval_batches = {batches} }}"
+    );
+    let learner = learner(&recipe, |recipe| Box::new(NtTraining::new(recipe).unwrap()));
+    let at_rest = f32::pool().live_bytes();
+    f32::pool().reset_peak();
+    assert_eq!(learner.evaluate().unwrap().tokens, batches * 100 * 32);
+    [at_rest, f32::pool().peak_bytes()]
+}
+
 fn model(config: &CausalLmConfig) -> (CausalLm, Parameters<f32>) {
     let mut set = ParamSet::new();
     let model = CausalLm::new(&mut set.root(), config).unwrap();
@@ -121,6 +133,7 @@ fn steps_and_tokens_after_the_first_ones_take_no_memory() {
                 assert_eq!(found, (0, 0), "{weighing:?}, {position:?}, batch {batch} at {level}");
             }
         }
+        assert_eq!(bytes_of_evaluation(30), bytes_of_evaluation(1), "an evaluation of more batches needs more memory");
         let (recomputed, kept) = peaks();
         assert!(3 * recomputed < kept, "{recomputed} bytes with recomputation, {kept} without, at {level}");
     }

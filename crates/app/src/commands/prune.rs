@@ -6,7 +6,9 @@ mod scan;
 use std::path::{Path, PathBuf};
 
 use anther_chain::Truncation;
-use anther_train::evaluate::EvaluationSet;
+use anther_tensor::Parameters;
+use anther_train::evaluate::Evaluation;
+use anther_train::model::Model;
 use anther_train::prune::Pruning;
 use anther_train::recipe::Recipe;
 use anther_train::trainer::{Out, Reason, StartOptions, Trainer};
@@ -41,13 +43,16 @@ pub fn run(args: &PruneArgs) -> Result<u8, Failure> {
         ..Pruning::new(args.layers.clone(), truncation(args))
     };
     let task = trained.task(&data)?;
-    let mut evaluation = EvaluationSet::new(task.evaluation().map_err(anyhow::Error::from)?);
-    let (metric, before) = (task.metric(), evaluation.measure(&trained.model, &trained.parameters));
+    let batches = task.evaluation();
+    let measure = |model: &Model, parameters: &Parameters<f32>| {
+        Evaluation::measure(model, parameters, &batches).map_err(anyhow::Error::from)
+    };
+    let (metric, before) = (task.metric(), measure(&trained.model, &trained.parameters)?);
     let mut pruned = pruning.apply(&trained, &data)?;
     pruned.recipe = fine_tuning(&pruned.recipe, args)?;
-    let after = evaluation.measure(&pruned.model, &pruned.parameters);
+    let after = measure(&pruned.model, &pruned.parameters)?;
 
-    drop(pruning_only);
+    pruning_only.go_on();
     let out = match &args.out {
         Some(directory) => Out::Directory(directory.clone()),
         None => Out::Numbered { parent: PathBuf::from(RUNS), name: format!("{}-pruned", name_of(&args.run)) },
@@ -65,9 +70,8 @@ pub fn run(args: &PruneArgs) -> Result<u8, Failure> {
             output::tell(&format!("stopped after step {}; go on with `--resume {}`", outcome.steps, place.display()));
             return Ok(signal.exit_code());
         }
-        tuned = Some(
-            evaluation.measure(&pruned.model, trainer.learner().average().unwrap_or(trainer.learner().parameters())),
-        );
+        let learner = trainer.learner();
+        tuned = Some(measure(&pruned.model, learner.average().unwrap_or(learner.parameters()))?);
     }
     let report =
         Report { pruned: &pruned, metric, before, after, tuned, total: trained.parameters.count(), place: &place };

@@ -2,6 +2,7 @@
 #![cfg(unix)]
 
 use std::fs::{self, File, OpenOptions};
+use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::channel;
@@ -24,8 +25,11 @@ steps = 5
 batch = 2
 "#;
 
-/// The file of it that is put in the place of a pipe.
+/// The first file of it that is read.
 const TRAIN: &str = "lists/basic_train.tsv";
+
+/// The last one.
+const LAST: &str = "lists/basic_test.tsv";
 
 fn with_lists() -> Place {
     let place = Place::new();
@@ -68,11 +72,24 @@ fn a_signal_while_the_data_are_read_ends_at_once_and_leaves_nothing() {
         for arguments in [&["train", "lists.toml"][..], &["train", "lists.toml", "--out", "run"]] {
             let (running, _other_end) = reading(&place.path(TRAIN), || place.spawn(arguments));
             running.signal(signal);
-            let sentence = format!("SIG{signal}: stopped while the data were read; the run was not begun");
+            let sentence = format!("SIG{signal}: stopped before the first step; the run was not begun");
             assert_ended(&running.wait(), code, &sentence);
             assert!(!place.path("runs").exists() && !place.path("run").exists());
         }
     }
+}
+
+/// The signal is there before the last file is whole, and the rest is done in less time than passes between two looks for a signal.
+#[test]
+fn a_signal_before_the_first_step_ends_at_once_and_leaves_nothing() {
+    let place = with_lists();
+    let lists = fs::read(place.path(LAST)).unwrap();
+    let (running, mut other_end) = reading(&place.path(LAST), || place.spawn(&["train", "lists.toml", "--out", "run"]));
+    running.signal("INT");
+    other_end.write_all(&lists).unwrap();
+    drop(other_end);
+    assert_ended(&running.wait(), 130, "SIGINT: stopped before the first step; the run was not begun");
+    assert!(!place.path("run").exists());
 }
 
 #[test]
@@ -127,8 +144,6 @@ fn a_signal_while_lines_are_awaited_ends_a_translation() {
 #[cfg(feature = "fetch")]
 #[test]
 fn a_signal_keeps_what_has_been_fetched() {
-    use std::io::Write;
-
     let place = Place::new();
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());

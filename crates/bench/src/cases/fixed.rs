@@ -6,7 +6,7 @@ use anther_train::learner::Learner;
 use anther_train::optim::OptimizerKind;
 use anther_train::recipe::{DataConfig, ModelConfig, Recipe, TrainConfig};
 use anther_train::schedule::ScheduleKind;
-use anther_train::task::{Metric, Symbols, Task, TaskError};
+use anther_train::task::{Batches, Metric, Symbols, Task, TaskError};
 
 /// A learner of this model that trains on the same batch at each step, with AdamW. `data` is a table that fits the model.
 ///
@@ -53,8 +53,8 @@ impl Task for FixedBatch {
         Ok(())
     }
 
-    fn evaluation(&self) -> Result<Vec<Batch>, TaskError> {
-        Ok(Vec::new())
+    fn evaluation(&self) -> Batches<'_> {
+        Batches::none()
     }
 
     fn fixed_embedding(&self, _: usize) -> Result<Tensor<f64>, TaskError> {

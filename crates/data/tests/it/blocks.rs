@@ -107,7 +107,10 @@ fn evaluation_goes_through_the_text_in_order() {
     let all = SequentialBlocks::new(counting(50), 4, 5, usize::MAX).unwrap();
     let seen: Vec<Vec<u32>> = all.batches().map(|batch| starts(&batch)).collect();
     assert_eq!(seen, [vec![0, 4, 8, 12, 16], vec![20, 24, 28, 32, 36], vec![40, 44]]);
-    assert_eq!((all.batches().len(), all.blocks()), (3, 12));
+    assert_eq!((all.batches().len(), all.len(), all.blocks()), (3, 3, 12));
+    let mut again = all.batches().next().unwrap();
+    all.refill(2, &mut again);
+    assert_eq!(starts(&again), [40, 44]);
     assert!(all.batches().eq(all.batches()));
     let capped = SequentialBlocks::new(counting(50), 4, 5, 2).unwrap();
     assert_eq!(capped.blocks(), 10);

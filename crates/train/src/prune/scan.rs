@@ -4,7 +4,7 @@ use anther_chain::Truncation;
 use anther_data::DataDir;
 
 use super::{PruneError, Pruning, layers};
-use crate::evaluate::EvaluationSet;
+use crate::evaluate::Evaluation;
 use crate::trained::TrainedModel;
 
 /// Groups of layers: what they are called, and globs of their names.
@@ -51,8 +51,9 @@ pub fn scan(
     pruning: &Pruning,
     tried: &mut dyn FnMut(&Point),
 ) -> Result<Vec<Point>, PruneError> {
-    let mut evaluation = EvaluationSet::new(trained.task(data)?.evaluation()?);
-    let before = evaluation.measure(&trained.model, &trained.parameters).loss;
+    let task = trained.task(data)?;
+    let evaluation = task.evaluation();
+    let before = Evaluation::measure(&trained.model, &trained.parameters, &evaluation)?.loss;
     let all = layers(trained)?;
     let mut points = Vec::new();
     for (group, globs) in GROUPS {
@@ -76,7 +77,7 @@ pub fn scan(
                 dense,
                 removed: dense - pruned.layers.iter().map(|layer| layer.spec.params()).sum::<usize>(),
                 error: (sum(&|layer| layer.error.powi(2)) / sum(&|layer| layer.report.norm.powi(2))).sqrt(),
-                loss: evaluation.measure(&pruned.model, &pruned.parameters).loss,
+                loss: Evaluation::measure(&pruned.model, &pruned.parameters, &evaluation)?.loss,
                 before,
             };
             tried(&point);

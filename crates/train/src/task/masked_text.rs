@@ -1,12 +1,12 @@
 //! Masked text: blocks at random places of the training part with hidden tokens, judged on those hidden in the validation part.
 
 use anther_data::DataDir;
-use anther_data::masked::MaskedBlocks;
+use anther_data::masked::{MaskedBlocks, MaskedEvaluation};
 use anther_tensor::Tensor;
 
 use super::part::{TextPart, TextParts, TextSplit};
 use super::text::fingerprint;
-use super::{Metric, Symbols, Task, TaskError};
+use super::{Batches, Metric, Symbols, Task, TaskError};
 use crate::batch::Batch;
 use crate::recipe::Recipe;
 
@@ -15,11 +15,10 @@ use crate::recipe::Recipe;
 pub struct MaskedTextTraining {
     symbols: Symbols,
     train: MaskedBlocks,
-    validation: MaskedBlocks,
+    validation: MaskedEvaluation,
     fingerprint: String,
     seed: u64,
     batch: usize,
-    eval_batches: usize,
 }
 
 impl MaskedTextTraining {
@@ -32,11 +31,10 @@ impl MaskedTextTraining {
         let blocks = |tokens: &_| blocks(recipe, &parts.symbols, tokens);
         Ok(MaskedTextTraining {
             train: blocks(&parts.train)?,
-            validation: blocks(&parts.validation)?,
+            validation: blocks(&parts.validation)?.evaluation(recipe.train.batch, recipe.train.eval_batches)?,
             fingerprint: fingerprint(&parts),
             seed: recipe.train.seed,
             batch: recipe.train.batch,
-            eval_batches: recipe.train.eval_batches,
             symbols: parts.symbols,
         })
     }
@@ -50,16 +48,22 @@ impl MaskedTextTraining {
         data: &DataDir,
         symbols: &Symbols,
         split: TextSplit,
-    ) -> Result<Vec<Batch>, TaskError> {
+    ) -> Result<Batches<'static>, TaskError> {
         let part = TextPart::read(&recipe.data, data, symbols, split)?;
-        let batches = blocks(recipe, symbols, &part.tokens)?.evaluation(recipe.train.batch, usize::MAX)?;
-        Ok(batches.into_iter().map(Batch::Sequences).collect())
+        Ok(batches(blocks(recipe, symbols, &part.tokens)?.evaluation(recipe.train.batch, usize::MAX)?))
     }
 }
 
 fn blocks(recipe: &Recipe, symbols: &Symbols, tokens: &anther_data::Tokens) -> Result<MaskedBlocks, TaskError> {
     let Symbols::Text(tokenizer) = symbols else { return Err(TaskError::Kind) };
     Ok(MaskedBlocks::new(tokens.clone(), recipe.model.context(), tokenizer.special(), tokenizer.len())?)
+}
+
+fn batches(evaluation: MaskedEvaluation) -> Batches<'static> {
+    Batches::new(evaluation.len(), move |number, batch| {
+        evaluation.refill(number, batch.sequences_mut());
+        Ok(())
+    })
 }
 
 impl Task for MaskedTextTraining {
@@ -75,9 +79,8 @@ impl Task for MaskedTextTraining {
         Ok(self.train.refill(self.seed, step, self.batch, batch.sequences_mut())?)
     }
 
-    fn evaluation(&self) -> Result<Vec<Batch>, TaskError> {
-        let batches = self.validation.evaluation(self.batch, self.eval_batches)?;
-        Ok(batches.into_iter().map(Batch::Sequences).collect())
+    fn evaluation(&self) -> Batches<'_> {
+        batches(self.validation.clone())
     }
 
     fn fixed_embedding(&self, _: usize) -> Result<Tensor<f64>, TaskError> {

@@ -2,6 +2,7 @@
 //!
 //! The batch of a step is a pure function of the seed and the step, so a run resumes from its step alone.
 
+mod batches;
 mod classes;
 mod files;
 mod fingerprint;
@@ -28,6 +29,7 @@ use anther_data::{BatchError, DataDir, DataError, ReadError};
 use anther_tensor::Tensor;
 use anther_transformer::ConfigError;
 
+pub use batches::Batches;
 pub use classes::ClassTraining;
 pub use masked_text::MaskedTextTraining;
 pub use metric::Metric;
@@ -121,7 +123,9 @@ pub enum TaskError {
 }
 
 /// Data to train on and to be measured with.
-pub trait Task {
+///
+/// Whatever a task keeps between two calls, such as the order of an epoch, changes nothing that it gives: batches may be made in any order and by any thread.
+pub trait Task: Send + Sync {
     /// What evaluations are judged by.
     fn metric(&self) -> Metric;
 
@@ -135,17 +139,11 @@ pub trait Task {
     fn batch(&self, step: u64, batch: &mut Batch) -> Result<(), TaskError>;
 
     /// The batches of an evaluation, always the same and none of them ever trained on.
-    ///
-    /// # Errors
-    /// [`TaskError`] if the data cannot give such batches.
-    fn evaluation(&self) -> Result<Vec<Batch>, TaskError>;
+    fn evaluation(&self) -> Batches<'_>;
 
-    /// The batches of a test, for data that have a test part beside what evaluations look at; none for others.
-    ///
-    /// # Errors
-    /// [`TaskError`] if the data cannot give such batches.
-    fn test(&self) -> Result<Option<Vec<Batch>>, TaskError> {
-        Ok(None)
+    /// The batches of a test, for data that have a test part beside what evaluations look at; nothing for others.
+    fn test(&self) -> Option<Batches<'_>> {
+        None
     }
 
     /// The fixed vectors of the tokens, `[tokens, width]`, for a model that does not learn its own.

@@ -3,7 +3,7 @@
 use anther_tensor::Tensor;
 use anther_transformer::ConfigError;
 
-use super::{Metric, Symbols, Task, TaskError};
+use super::{Batches, Metric, Symbols, Task, TaskError};
 use crate::batch::Batch;
 
 /// Nothing to train on and nothing to be measured with.
@@ -25,8 +25,8 @@ impl Task for NoData {
         Err(TaskError::NoData(ConfigError::new("data.name", "it names no folder")))
     }
 
-    fn evaluation(&self) -> Result<Vec<Batch>, TaskError> {
-        Ok(Vec::new())
+    fn evaluation(&self) -> Batches<'_> {
+        Batches::none()
     }
 
     fn fixed_embedding(&self, _: usize) -> Result<Tensor<f64>, TaskError> {

@@ -4,7 +4,7 @@ use anther_data::Split;
 use anther_data::nt::{NtEmbedding, NtTask};
 use anther_tensor::Tensor;
 
-use super::{Metric, Symbols, Task, TaskError};
+use super::{Batches, Metric, Symbols, Task, TaskError};
 use crate::batch::Batch;
 use crate::recipe::Recipe;
 
@@ -57,9 +57,11 @@ impl Task for NtTraining {
         Ok(self.task.refill(self.seed, Split::Train, step, self.batch, self.context, batch.sequences_mut())?)
     }
 
-    fn evaluation(&self) -> Result<Vec<Batch>, TaskError> {
-        let batch = |i| self.task.batch(self.seed, Split::Validation, i, self.batch, self.context);
-        (0..self.eval_batches as u64).map(|i| Ok(Batch::Sequences(batch(i)?))).collect()
+    fn evaluation(&self) -> Batches<'_> {
+        Batches::new(self.eval_batches, |number, batch| {
+            let (step, data) = (number as u64, batch.sequences_mut());
+            Ok(self.task.refill(self.seed, Split::Validation, step, self.batch, self.context, data)?)
+        })
     }
 
     /// One-hot rows, or orthonormal ones in directions that depend on `data.table_seed`.

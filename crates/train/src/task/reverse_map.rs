@@ -4,7 +4,7 @@ use anther_data::Split;
 use anther_data::reverse_map::ReverseMap;
 use anther_tensor::Tensor;
 
-use super::{Metric, Symbols, Task, TaskError};
+use super::{Batches, Metric, Symbols, Task, TaskError};
 use crate::batch::Batch;
 use crate::recipe::Recipe;
 
@@ -49,14 +49,11 @@ impl Task for ReverseMapTraining {
         Ok(self.task.refill(self.seed, Split::Train, step, self.batch, self.context, batch.pairs_mut())?)
     }
 
-    fn evaluation(&self) -> Result<Vec<Batch>, TaskError> {
-        let batch = |step| {
-            let mut batch = Batch::default();
-            let pairs = batch.pairs_mut();
-            self.task.refill(self.seed, Split::Validation, step, self.batch, self.context, pairs)?;
-            Ok(batch)
-        };
-        (0..self.eval_batches as u64).map(batch).collect()
+    fn evaluation(&self) -> Batches<'_> {
+        Batches::new(self.eval_batches, |number, batch| {
+            let (step, pairs) = (number as u64, batch.pairs_mut());
+            Ok(self.task.refill(self.seed, Split::Validation, step, self.batch, self.context, pairs)?)
+        })
     }
 
     fn fixed_embedding(&self, _: usize) -> Result<Tensor<f64>, TaskError> {

@@ -6,7 +6,7 @@ use anther_tensor::Tensor;
 
 use super::fingerprint::Fingerprint;
 use super::part::TextParts;
-use super::{Metric, Symbols, Task, TaskError};
+use super::{Batches, Metric, Symbols, Task, TaskError};
 use crate::batch::Batch;
 use crate::recipe::Recipe;
 
@@ -83,8 +83,11 @@ impl Task for TextTraining {
         Ok(self.train.refill(self.seed, step, self.batch, batch.sequences_mut())?)
     }
 
-    fn evaluation(&self) -> Result<Vec<Batch>, TaskError> {
-        Ok(self.validation.batches().map(Batch::Sequences).collect())
+    fn evaluation(&self) -> Batches<'_> {
+        Batches::new(self.validation.len(), |number, batch| {
+            self.validation.refill(number, batch.sequences_mut());
+            Ok(())
+        })
     }
 
     fn fixed_embedding(&self, _: usize) -> Result<Tensor<f64>, TaskError> {

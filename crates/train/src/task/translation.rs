@@ -1,7 +1,7 @@
 //! Translation: pairs of sentences in tokens, batches of about the same length, judged by perplexity.
 
-use std::cell::RefCell;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
 
 use anther_data::DataDir;
 use anther_data::parallel::{self, BatchLimit, PairBatches, PairEpoch, ParallelText, Part};
@@ -9,7 +9,7 @@ use anther_data::tokenizer::Tokenizer;
 use anther_tensor::Tensor;
 
 use super::fingerprint::Fingerprint;
-use super::{Metric, Symbols, Task, TaskError, files};
+use super::{Batches, Metric, Symbols, Task, TaskError, files};
 use crate::batch::Batch;
 use crate::recipe::{DataConfig, Recipe};
 
@@ -19,7 +19,7 @@ pub struct TranslationTraining {
     train: PairBatches,
     validation: PairBatches,
     /// The epoch that was asked for last, and its number.
-    epoch: RefCell<Option<(u64, PairEpoch)>>,
+    epoch: Mutex<Option<(u64, PairEpoch)>>,
     seed: u64,
     fingerprint: String,
 }
@@ -84,7 +84,7 @@ impl TranslationTraining {
             digest.bytes(file);
         }
         let fingerprint = digest.finish();
-        let epoch = RefCell::new(None);
+        let epoch = Mutex::new(None);
         Ok(TranslationTraining { symbols, train, validation, epoch, seed: config.seed, fingerprint })
     }
 }
@@ -119,7 +119,8 @@ impl Task for TranslationTraining {
     fn batch(&self, step: u64, batch: &mut Batch) -> Result<(), TaskError> {
         let all = self.train.len() as u64;
         let (number, place) = (step / all, (step % all) as usize);
-        let mut epoch = self.epoch.borrow_mut();
+        // Set by one assignment, so it is whole whatever a thread died of.
+        let mut epoch = self.epoch.lock().unwrap_or_else(PoisonError::into_inner);
         if epoch.as_ref().is_none_or(|(known, _)| *known != number) {
             *epoch = Some((number, self.train.epoch(self.seed, number)));
         }
@@ -129,14 +130,12 @@ impl Task for TranslationTraining {
     }
 
     /// All pairs of the validation part that fit the context.
-    fn evaluation(&self) -> Result<Vec<Batch>, TaskError> {
+    fn evaluation(&self) -> Batches<'_> {
         let order = self.validation.in_order();
-        let batch = |number| {
-            let mut batch = Batch::default();
+        Batches::new(self.validation.len(), move |number, batch| {
             self.validation.refill(&order, number, batch.pairs_mut());
-            batch
-        };
-        Ok((0..self.validation.len()).map(batch).collect())
+            Ok(())
+        })
     }
 
     fn fixed_embedding(&self, _: usize) -> Result<Tensor<f64>, TaskError> {

@@ -25,25 +25,26 @@
 mod error;
 mod facts;
 mod observer;
+mod options;
 mod outcome;
 mod progress;
 mod report;
 mod snapshot;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use anther_data::DataDir;
 use anther_tensor::Parameters;
 
 pub use error::TrainError;
 pub use observer::{EvaluationReport, Observer, Started, StepReport};
+pub use options::{Out, ResumeOptions, StartOptions};
 pub use outcome::{Outcome, Reason, Signal};
 pub use progress::Measured;
 pub use snapshot::AVERAGE;
 pub(crate) use snapshot::restore_weights;
 
 use crate::checkpoint::{LoadError, Loaded, Store};
-use crate::evaluate::{Evaluation, EvaluationSet};
+use crate::evaluate::Evaluation;
 use crate::fs::{Disk, Fs, FsError};
 use crate::learner::{Learner, StepResult};
 use crate::lock::RunLock;
@@ -54,43 +55,6 @@ use crate::run_dir::RunDir;
 use crate::task::{self, Metric, Task};
 use progress::Progress;
 use report::{Clock, Reports};
-
-/// Where a run goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Out {
-    /// This directory, which must hold no run.
-    Directory(PathBuf),
-    /// The first free directory `<parent>/<name>-<n>`.
-    Numbered {
-        /// The directory of runs.
-        parent: PathBuf,
-        /// What the directory is named after.
-        name: String,
-    },
-}
-
-/// How a run starts.
-#[derive(Clone, Debug)]
-pub struct StartOptions {
-    /// Where it goes.
-    pub out: Out,
-    /// Where data sets are.
-    pub data: DataDir,
-    /// The command it was started with, for `run.json`.
-    pub command: String,
-}
-
-/// How a run is resumed.
-#[derive(Clone, Debug)]
-pub struct ResumeOptions {
-    /// Where data sets are.
-    pub data: DataDir,
-    /// Refuse to resume from anything but the newest checkpoint, whole and with finite numbers.
-    pub strict: bool,
-    /// Steps of the whole run, if they are to be others than those of its recipe: a run that is over can be lengthened. A
-    /// schedule that depends on the number of steps then goes on as that of the longer run.
-    pub steps: Option<u64>,
-}
 
 /// A run: a learner and its directory, locked against other processes.
 pub struct Trainer {
@@ -123,8 +87,17 @@ impl Trainer {
     /// # Errors
     /// As [`Trainer::new`].
     pub fn with_task(recipe: Recipe, task: Box<dyn Task>, options: &StartOptions) -> Result<Self, TrainError> {
-        let warnings = task.warnings();
         let learner = Learner::new(&recipe, task)?;
+        Self::with_learner(recipe, learner, options)
+    }
+
+    /// As [`Trainer::with_task`] with the learner of that recipe and task, which has taken no step. What takes long is done by then: all that remains is to make the
+    /// directory.
+    ///
+    /// # Errors
+    /// [`TrainError`]: a directory that cannot be made or already holds a run.
+    pub fn with_learner(recipe: Recipe, learner: Learner, options: &StartOptions) -> Result<Self, TrainError> {
+        let warnings = learner.task().warnings();
         let text = recipe.to_toml()?;
         let facts = facts::of_run(&recipe, &learner, &options.command);
         let (run, lock) = match &options.out {
@@ -177,7 +150,7 @@ impl Trainer {
         let mut trainer = Trainer::with_task(recipe, task, options)?;
         trainer.learner.start_from(parameters);
         if trainer.learner.can_evaluate() {
-            let (metric, evaluation) = (trainer.metric(), trainer.learner.evaluate());
+            let (metric, evaluation) = (trainer.metric(), trainer.learner.evaluate()?);
             trainer.progress.note(metric, Measured { step: 0, value: evaluation.of(metric) });
         }
         trainer.save(true, &mut ())?;
@@ -320,7 +293,7 @@ impl Trainer {
 
     /// What the best model reaches on the test part.
     fn test(&self) -> Result<Option<Evaluation>, TrainError> {
-        let Some(batches) = self.learner.task().test()? else {
+        let Some(batches) = self.learner.task().test() else {
             return Ok(None);
         };
         if self.progress.best.is_none() {
@@ -328,7 +301,7 @@ impl Trainer {
         }
         let mut parameters = self.learner.parameters().clone();
         restore_weights(self.run.path(), &mut parameters, &self.store.load_best()?)?;
-        Ok(Some(EvaluationSet::new(batches).measure(self.learner.model(), &parameters)))
+        Ok(Some(Evaluation::measure(self.learner.model(), &parameters, &batches)?))
     }
 
     /// One step with what is due after it: evaluation, log, checkpoint.
@@ -354,7 +327,7 @@ impl Trainer {
     fn measure(&mut self, result: &StepResult, observer: &mut dyn Observer) -> Result<bool, TrainError> {
         let metric = self.metric();
         let mut improved = false;
-        let evaluation = self.is_due(self.config.eval_every).then(|| self.learner.evaluate());
+        let evaluation = self.is_due(self.config.eval_every).then(|| self.learner.evaluate()).transpose()?;
         if let Some(evaluation) = evaluation {
             let step = result.step;
             improved = self.progress.note(metric, Measured { step, value: evaluation.of(metric) });

@@ -2,7 +2,7 @@
 
 use anther_tensor::Tensor;
 use anther_train::batch::Batch;
-use anther_train::task::{Metric, Symbols, Task, TaskError};
+use anther_train::task::{Batches, Metric, Symbols, Task, TaskError};
 
 /// A task whose batch of a step is what a function makes of it.
 pub struct Altered<F> {
@@ -11,7 +11,7 @@ pub struct Altered<F> {
     pub batch: F,
 }
 
-impl<F: Fn(&dyn Task, u64, &mut Batch) -> Result<(), TaskError>> Task for Altered<F> {
+impl<F: Fn(&dyn Task, u64, &mut Batch) -> Result<(), TaskError> + Send + Sync> Task for Altered<F> {
     fn metric(&self) -> Metric {
         self.task.metric()
     }
@@ -21,7 +21,7 @@ impl<F: Fn(&dyn Task, u64, &mut Batch) -> Result<(), TaskError>> Task for Altere
     fn batch(&self, step: u64, batch: &mut Batch) -> Result<(), TaskError> {
         (self.batch)(&*self.task, step, batch)
     }
-    fn evaluation(&self) -> Result<Vec<Batch>, TaskError> {
+    fn evaluation(&self) -> Batches<'_> {
         self.task.evaluation()
     }
     fn fixed_embedding(&self, width: usize) -> Result<Tensor<f64>, TaskError> {

@@ -6,7 +6,7 @@ use anther_train::batch::{Batch, Part};
 use anther_train::learner::Learner;
 use anther_train::model::Model;
 use anther_train::recipe::{Presets, Recipe};
-use anther_train::task::{self, Metric};
+use anther_train::task::{self, Batches, Metric};
 use anther_transformer::{AttentionConfig, ExampleForm};
 
 use crate::runs::{data, digest, finish, resume, start, stop_after};
@@ -41,6 +41,10 @@ fn read(edits: &[&str]) -> Recipe {
     Recipe::read(TINY, "classes.toml", edits).unwrap()
 }
 
+fn all(batches: &Batches<'_>) -> Vec<Batch> {
+    batches.iter().map(Result::unwrap).collect()
+}
+
 #[test]
 fn a_run_that_was_interrupted_equals_one_that_was_not() {
     let temporary = tempfile::tempdir().unwrap();
@@ -71,7 +75,7 @@ fn an_evaluation_is_the_whole_validation_part_and_the_test_is_another() {
     let task = task::of_recipe(&read(&[]), &data()).unwrap();
     assert_eq!(task.metric(), Metric::Accuracy);
     let rows = |batches: &[Batch]| batches.iter().map(Batch::rows).sum::<usize>();
-    let (validation, test) = (task.evaluation().unwrap(), task.test().unwrap().unwrap());
+    let (validation, test) = (all(&task.evaluation()), all(&task.test().unwrap()));
     assert_eq!((rows(&validation), rows(&test)), (2000, 2000));
     assert_ne!(validation[0], test[0]);
     // Epochs: seven batches of 8 have each of the 50 lists at least once.
@@ -105,7 +109,7 @@ fn what_is_held_out_changes_nothing_that_is_learned_from() {
         let task = task::of_recipe(&read(&edits), &data).unwrap();
         let mut batch = Batch::default();
         task.batch(0, &mut batch).unwrap();
-        (batch, task.evaluation().unwrap())
+        (batch, all(&task.evaluation()))
     };
     let (learned, measured) = of_outlier(usize::MAX);
     let (same, other) = of_outlier(held_out[0]);
@@ -124,9 +128,9 @@ fn every_attention_lowers_the_loss() {
             let recipe = Recipe::read_with(TINY, "classes.toml", presets, &edits).unwrap();
             let task = task::of_recipe(&recipe, &data()).unwrap();
             let mut learner = Learner::new(&recipe, task).unwrap();
-            let before = learner.evaluate();
+            let before = learner.evaluate().unwrap();
             let losses: Vec<f64> = (0..20).map(|_| learner.step().unwrap().loss).collect();
-            let after = learner.evaluate();
+            let after = learner.evaluate().unwrap();
             assert!(losses.iter().all(|loss| loss.is_finite()), "{name}, {pooling}: {losses:?}");
             assert!(after.loss < before.loss, "{name}, {pooling}: {} to {}", before.loss, after.loss);
             assert!(after.top5.unwrap() >= after.accuracy && after.counted == 1.0);
@@ -168,7 +172,7 @@ fn running_statistics_are_those_of_what_was_seen() {
     let mut learner = Learner::new(&recipe, task::of_recipe(&recipe, &data()).unwrap()).unwrap();
     let first = learner.parameters().values().to_vec();
     let trained: Vec<_> = learner.parameters().ids().filter(|&id| learner.parameters().spec(id).trained).collect();
-    let before = learner.evaluate();
+    let before = learner.evaluate().unwrap();
     (0..60).for_each(|_| assert!(learner.step().unwrap().loss.is_finite()));
     let parameters = learner.parameters();
     // Nothing learns at a rate of 0, and what is observed moves all the same.
@@ -176,7 +180,7 @@ fn running_statistics_are_those_of_what_was_seen() {
     let variance = parameters.find("model.layers.0.input_layernorm.running_var").unwrap();
     assert!(parameters.tensor(variance).data().iter().all(|&one| one > 0.0 && one != 1.0));
     // With statistics that have settled, an evaluation sees what training sees.
-    let (after, training) = (learner.evaluate(), learner.step().unwrap().loss);
+    let (after, training) = (learner.evaluate().unwrap(), learner.step().unwrap().loss);
     assert!(
         (after.loss - training).abs() < (before.loss - training).abs().max(0.05),
         "{before:?} {after:?} {training}"

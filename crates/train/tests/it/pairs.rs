@@ -136,8 +136,8 @@ fn a_causal_model_answers_no_sources() {
 fn padding_is_counted_only_where_that_is_said() {
     let recipe = read(&["train.eval_batches=20"]).unwrap();
     let task = task::of_recipe(&recipe, &data()).unwrap();
-    let mut learner = anther_train::learner::Learner::new(&recipe, task).unwrap();
-    let evaluation = learner.evaluate();
+    let learner = anther_train::learner::Learner::new(&recipe, task).unwrap();
+    let evaluation = learner.evaluate().unwrap();
     // Sources of 1 to 4 tokens and their ends, 3.5 on average, in rows of 7.
     assert!((evaluation.counted - 0.5).abs() < 0.05, "{evaluation:?}");
     assert_eq!(evaluation.perplexity(), evaluation.loss.exp());

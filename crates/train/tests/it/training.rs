@@ -4,10 +4,11 @@ use std::fs;
 
 use anther_tensor::Tensor;
 use anther_train::batch::Batch;
+use anther_train::evaluate::Evaluation;
 use anther_train::generate::Sampling;
 use anther_train::learner::{LearnError, Learner};
 use anther_train::recipe::Recipe;
-use anther_train::task::{self, Metric, Symbols, Task, TaskError};
+use anther_train::task::{self, Batches, Metric, Symbols, Task, TaskError};
 use anther_train::trained::{TrainedModel, Which};
 use anther_train::trainer::{EvaluationReport, Observer, Out, Reason, StartOptions, StepReport, TrainError, Trainer};
 
@@ -54,10 +55,8 @@ fn a_batch_without_targets_that_count_changes_nothing_but_the_step() {
             batch.sequences_mut().weights.fill(0.0);
             Ok(())
         }
-        fn evaluation(&self) -> Result<Vec<Batch>, TaskError> {
-            let mut batch = Batch::default();
-            self.batch(0, &mut batch)?;
-            Ok(vec![batch])
+        fn evaluation(&self) -> Batches<'_> {
+            Batches::new(1, |_, batch| self.batch(0, batch))
         }
         fn fixed_embedding(&self, width: usize) -> Result<Tensor<f64>, TaskError> {
             self.0.fixed_embedding(width)
@@ -73,7 +72,7 @@ fn a_batch_without_targets_that_count_changes_nothing_but_the_step() {
     let result = learner.step().unwrap();
     assert_eq!((result.step, result.loss, result.gradient_norm), (1, 0.0, 0.0));
     assert_eq!(digest(learner.parameters()), before);
-    let evaluation = learner.evaluate();
+    let evaluation = learner.evaluate().unwrap();
     assert!(evaluation.loss.is_nan() && evaluation.accuracy.is_nan());
 }
 
@@ -109,13 +108,11 @@ fn evaluations_use_the_average_of_the_weights() {
     }
     let average = averaged.average().unwrap().clone();
     assert_ne!(digest(&average), digest(averaged.parameters()));
-    let measured = |parameters| {
-        let batches = task::of_recipe(&recipe, &data()).unwrap().evaluation().unwrap();
-        anther_train::evaluate::EvaluationSet::new(batches).measure(averaged.model(), parameters)
-    };
+    let measured =
+        |parameters| Evaluation::measure(averaged.model(), parameters, &averaged.task().evaluation()).unwrap();
     let (of_average, of_weights) = (measured(&average), measured(averaged.parameters()));
     assert_ne!(of_average, of_weights);
-    assert_eq!(averaged.evaluate(), of_average);
+    assert_eq!(averaged.evaluate().unwrap(), of_average);
 }
 
 #[test]

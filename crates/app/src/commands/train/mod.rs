@@ -5,6 +5,7 @@ pub mod seeds;
 
 use std::path::{Path, PathBuf};
 
+use anther_train::learner::Learner;
 use anther_train::recipe::{Presets, Recipe};
 use anther_train::task;
 use anther_train::trainer::{Out, Outcome, Reason, ResumeOptions, StartOptions, TrainError, Trainer};
@@ -86,10 +87,11 @@ fn resolve(args: &TrainArgs, source: &Source, seed: Option<u64>) -> Result<Recip
 
 fn start(args: &TrainArgs, source: &Source, recipe: Recipe, out: Out, signals: &Signals) -> Result<Trainer, Failure> {
     let options = StartOptions { out, data: data_dir(&args.data), command: command() };
-    let reading = signals.end_at_once("stopped while the data were read; the run was not begun");
+    let before = signals.end_at_once("stopped before the first step; the run was not begun");
     let task = task::of_recipe(&recipe, &options.data).map_err(TrainError::from)?;
-    drop(reading);
-    let trainer = Trainer::with_task(recipe, task, &options)?;
+    let learner = Learner::new(&recipe, task).map_err(TrainError::from)?;
+    before.go_on();
+    let trainer = Trainer::with_learner(recipe, learner, &options)?;
     let run = trainer.run_dir();
     let mut facts = run.read_facts()?;
     facts.insert(RECIPE_NAME.to_owned(), source.name.clone());
@@ -113,7 +115,7 @@ fn resume(args: &TrainArgs, run: &Path, signals: &Signals) -> Result<(String, Tr
 fn resumed(args: &TrainArgs, run: &Path, steps: Option<u64>, signals: &Signals) -> Result<Trainer, Failure> {
     let options = ResumeOptions { data: data_dir(&args.data), strict: false, steps };
     // Until the first step a run is as it was, or has its new number of steps: it can be resumed whenever this ends.
-    let _reading = signals.end_at_once("stopped while the data were read; the run can be resumed as before");
+    let _reading = signals.end_at_once("stopped before the next step; the run can be resumed as before");
     Ok(Trainer::resume(run, &options)?)
 }
 

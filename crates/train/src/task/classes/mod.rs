@@ -4,12 +4,14 @@ mod images;
 mod listops;
 mod series;
 
+use std::borrow::Cow;
+
 use anther_data::images::Standard;
 use anther_data::{DataDir, LabelledBatch, epoch_batch, hold_out};
 use anther_tensor::Tensor;
 use anther_transformer::ExampleForm;
 
-use super::{Metric, Symbols, Task, TaskError};
+use super::{Batches, Metric, Symbols, Task, TaskError};
 use crate::batch::Batch;
 use crate::recipe::{Recipe, TaskKind};
 use crate::task::fingerprint::Fingerprint;
@@ -27,7 +29,7 @@ enum Part {
 type Split<'a> = &'a dyn Fn(&[u32]) -> (Vec<usize>, Vec<usize>);
 
 /// Where examples come from. What standardises them is of those that are learned from, so that nothing held out is known before it is measured.
-trait Source {
+trait Source: Send + Sync {
     /// What an example is.
     fn form(&self) -> ExampleForm;
 
@@ -106,17 +108,16 @@ impl ClassTraining {
     }
 
     /// Examples of a part in batches of one size; the last one may be smaller.
-    fn batches(&self, part: Part, examples: &[usize]) -> Result<Vec<Batch>, TaskError> {
-        let batch = |examples: &[usize]| {
-            let mut batch = Batch::default();
-            self.source.plain(part, examples, batch.labelled_mut(self.source.form()))?;
-            Ok(batch)
-        };
-        examples.chunks(self.batch).map(batch).collect()
+    fn batches<'a>(&'a self, part: Part, examples: Cow<'a, [usize]>) -> Batches<'a> {
+        Batches::new(examples.len().div_ceil(self.batch), move |number, batch| {
+            let first = number * self.batch;
+            let examples = &examples[first..examples.len().min(first + self.batch)];
+            self.source.plain(part, examples, batch.labelled_mut(self.source.form()))
+        })
     }
 
-    fn whole(&self, part: Part) -> Result<Vec<Batch>, TaskError> {
-        self.batches(part, &(0..self.source.count(part)).collect::<Vec<_>>())
+    fn whole(&self, part: Part) -> Batches<'_> {
+        self.batches(part, (0..self.source.count(part)).collect())
     }
 
     /// Whether evaluations look at something else than the test part.
@@ -140,9 +141,9 @@ impl Task for ClassTraining {
         self.source.trained(&examples, self.seed, step, batch.labelled_mut(self.source.form()))
     }
 
-    fn evaluation(&self) -> Result<Vec<Batch>, TaskError> {
+    fn evaluation(&self) -> Batches<'_> {
         if !self.held_out.is_empty() {
-            self.batches(Part::Train, &self.held_out)
+            self.batches(Part::Train, Cow::Borrowed(&self.held_out))
         } else if self.validates() {
             self.whole(Part::Validation)
         } else {
@@ -150,8 +151,8 @@ impl Task for ClassTraining {
         }
     }
 
-    fn test(&self) -> Result<Option<Vec<Batch>>, TaskError> {
-        if self.validates() { self.whole(Part::Test).map(Some) } else { Ok(None) }
+    fn test(&self) -> Option<Batches<'_>> {
+        self.validates().then(|| self.whole(Part::Test))
     }
 
     fn standard(&self) -> Option<&Standard> {
