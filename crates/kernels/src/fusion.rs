@@ -16,7 +16,7 @@ use crate::write::Write;
 pub struct Prologue {
     /// The function of the elements of A.
     pub a: Option<Unary>,
-    /// The function of the elements of B, which is then [`Weights::Full`].
+    /// The function of the elements of B, which is then [`Weights::Full`](crate::Weights::Full).
     pub b: Option<Unary>,
 }
 
@@ -48,6 +48,21 @@ impl<T> Epilogue<'_, T> {
         residual: None,
         dropout: None,
     };
+
+    /// Whether nothing happens.
+    pub(crate) const fn is_none(&self) -> bool {
+        matches!(
+            self,
+            Epilogue {
+                bias: None,
+                derivative: None,
+                activation: None,
+                pre_activation: None,
+                residual: None,
+                dropout: None
+            }
+        )
+    }
 }
 
 /// A function and the kernel that applies it.

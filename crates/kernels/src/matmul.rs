@@ -99,7 +99,7 @@ const BATCH_OF_TASKS: usize = 8;
 #[track_caller]
 pub fn matmul<T: Real>(args: MatMul<'_, T>, c: &mut [T], write: Write) {
     check_one("matmul", &args, 1, false, false, c.len());
-    product(table(), &args, c, write, None, true);
+    product(table(), &args, c, write, Epilogue::NONE, true);
 }
 
 /// `C = dropout(f((alpha · op(A) · op(B) + bias) ∘ g′(saved))) + residual`, with all that follows the product applied while a tile of C is still near.
@@ -125,7 +125,7 @@ pub fn matmul_fused<T: Real>(args: MatMul<'_, T>, c: &mut [T], epilogue: Epilogu
     if let Some((_, p)) = epilogue.dropout {
         assert!((0.0..=1.0).contains(&p), "kernels::{KERNEL}: p is {p}, but a probability lies between 0 and 1");
     }
-    product(table(), &args, c, Write::Set, Some(epilogue), true);
+    product(table(), &args, c, Write::Set, epilogue, true);
 }
 
 /// A batch of products, `C[i] = alpha · op(A[i]) · op(B[i])` or `C[i] += …`, in parallel over the batch, or over the rows and columns
@@ -144,7 +144,7 @@ pub fn matmul_batched<T: Real>(args: BatchedMatMul<'_, T>, c: &mut [T], write: W
     let (m, n, k) = (args.m, args.n, args.k);
     if b_shared && !a_shared && args.trans_a == Trans::No && m > FEW_ROWS {
         // The rows of all products stand below each other, so this is one product.
-        return product(table, &MatMul { m: batch * m, ..args }, c, write, None, true);
+        return product(table, &MatMul { m: batch * m, ..args }, c, write, Epilogue::NONE, true);
     }
     let item = |i: usize| {
         let a = if a_shared { args.a } else { &args.a[i * m * k..][..m * k] };
@@ -153,14 +153,14 @@ pub fn matmul_batched<T: Real>(args: BatchedMatMul<'_, T>, c: &mut [T], write: W
     };
     if batch < BATCH_OF_TASKS {
         for (i, c) in c.chunks_mut(m * n).enumerate() {
-            product(table, &item(i), c, write, None, true);
+            product(table, &item(i), c, write, Epilogue::NONE, true);
         }
     } else {
         // A task is some products, not one, if they are tiny.
         let group = (PARALLEL_WORK / 4).div_ceil(work(&args).max(1)).min(batch);
         blocks(batch.saturating_mul(work(&args)), c, group * m * n, |first, c| {
             for (i, c) in c.chunks_mut(m * n).enumerate() {
-                product(table, &item(first * group + i), c, write, None, false);
+                product(table, &item(first * group + i), c, write, Epilogue::NONE, false);
             }
         });
     }
@@ -181,27 +181,24 @@ fn product<T: Real>(
     args: &MatMul<'_, T>,
     c: &mut [T],
     write: Write,
-    epilogue: Option<Epilogue<'_, T>>,
+    epilogue: Epilogue<'_, T>,
     may_share: bool,
 ) {
     if c.is_empty() {
         return;
     }
     let panel = (table.panel_len)(args);
-    let (mut a, mut b) = (Scratch::new(0), Scratch::new(0));
-    let args = &if panel == 0 { applied(args, &mut a, &mut b) } else { *args };
+    let mut room = [None, None];
+    let args = &if panel == 0 { applied(args, &mut room) } else { *args };
     let (m, n, k) = (args.m, args.n, args.k);
     let work = if may_share { work(args) } else { 0 };
     let c = Matrix::new(c, n);
     let apply = |op: Option<Unary>| op.map(|op| Apply { op, kernel: table.unary });
-    let Epilogue { bias, derivative, activation, pre_activation, residual, dropout } =
-        epilogue.unwrap_or(Epilogue::NONE);
+    let finishes = !epilogue.is_none();
+    let Epilogue { bias, derivative, activation, pre_activation, residual, dropout } = epilogue;
     let derivative = derivative.map(|(op, saved)| Derivative { op, kernel: table.unary_backward, saved });
     let pre = pre_activation.map(|pre| Matrix::new(pre, n));
     let dropout = dropout.map(|(key, p)| Dropper::new(table, key, p));
-    let finishes = [bias.is_some(), derivative.is_some(), activation.is_some(), pre.is_some()].contains(&true)
-        || residual.is_some()
-        || dropout.is_some();
     let rectangle = |first_col: usize, packed: &[T], rows: Range<usize>, cols: Range<usize>| {
         // SAFETY: the rectangles of a grid do not overlap, nor do the ranges of columns that are packed one after the other.
         let mut block = unsafe { c.block(rows.clone(), cols.clone()) };
@@ -239,15 +236,17 @@ fn product<T: Real>(
     let columns = panel / k;
     let chunk = plan::columns_at_once(k, columns);
     let ready = args.packed.and_then(|packed| packed.panels());
-    let mut packed = Scratch::new(if ready.is_none() { panel * chunk.min(n).div_ceil(columns) } else { 0 });
+    let mut room = None;
     for first in (0..n).step_by(chunk) {
         let width = chunk.min(n - first);
         let len = panel * width.div_ceil(columns);
         let packed = match ready {
             Some(panels) => &panels[first / columns * panel..][..len],
             None => {
-                pack(table, args, first, may_share, &mut packed[..len]);
-                &packed[..len]
+                // No range of columns is wider than the first.
+                let room = room.get_or_insert_with(|| Scratch::new(len));
+                pack(table, args, first, may_share, &mut room[..len]);
+                &room[..len]
             }
         };
         let grid = plan::packed(m, width);
@@ -271,19 +270,19 @@ pub(crate) fn pack<T: Real>(table: &Table<T>, args: &MatMul<'_, T>, first: usize
     });
 }
 
-/// A product without a prologue: that of operands which it has been applied to, in the room for them.
-fn applied<'a, T: Real>(args: &MatMul<'a, T>, a: &'a mut Scratch<T>, b: &'a mut Scratch<T>) -> MatMul<'a, T> {
-    let Prologue { a: of_a, b: of_b } = args.prologue;
+/// A product without a prologue: that of operands which it has been applied to, which are left in the room.
+fn applied<'a, T: Real>(args: &MatMul<'a, T>, [a, b]: &'a mut [Option<Scratch<T>>; 2]) -> MatMul<'a, T> {
+    let run = |op: Unary, x: &[T]| {
+        let mut y = Scratch::new(x.len());
+        unary(op, &mut y, x, Write::Set);
+        y
+    };
     let mut applied = MatMul { prologue: Prologue::default(), ..*args };
-    if let Some(op) = of_a {
-        *a = Scratch::new(args.a.len());
-        unary(op, a, args.a, Write::Set);
-        applied.a = a;
+    if let Some(op) = args.prologue.a {
+        applied.a = a.insert(run(op, args.a));
     }
-    if let (Some(op), Weights::Full(weights)) = (of_b, args.b) {
-        *b = Scratch::new(weights.len());
-        unary(op, b, weights, Write::Set);
-        applied.b = Weights::Full(b);
+    if let (Some(op), Weights::Full(weights)) = (args.prologue.b, args.b) {
+        applied.b = Weights::Full(b.insert(run(op, weights)));
     }
     applied
 }
