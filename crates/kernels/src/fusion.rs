@@ -139,11 +139,10 @@ impl<T: Real> Finish<'_, T> {
         let Some(Derivative { op, kernel, saved }) = self.derivative else { return };
         let (copy, near) = room.split_at_mut(products.len());
         copy.copy_from_slice(products);
-        let mut near = &mut near[..products.len()];
         if saved.is_empty() {
-            near = copy;
-            return kernel(op, products, near, near, Write::Set);
+            return kernel(op, products, copy, copy, Write::Set);
         }
+        let near = &mut near[..products.len()];
         for (r, near) in near.chunks_mut(width).enumerate() {
             near[..columns].copy_from_slice(&saved[self.start + (i + r) * self.stride + j..][..columns]);
             // Results of these are left nowhere.

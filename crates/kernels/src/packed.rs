@@ -24,7 +24,7 @@ pub struct PackedWeights<T: Real> {
 }
 
 impl<T: Real> PackedWeights<T> {
-    /// Packs op(B)\[k, n\], which is stored `[k, n]`, or `[n, k]` when transposed, for the level in force on this thread. Cost: one pass.
+    /// Packs op(B)\[k, n\], which is stored `[k, n]`, or `[n, k]` when transposed, for the level in force on this thread. Cost: one pass, on this thread.
     ///
     /// # Panics
     /// When there are not `k · n` weights.
@@ -38,7 +38,8 @@ impl<T: Real> PackedWeights<T> {
         let count = if panel == 0 { 0 } else { n.div_ceil(panel / k) };
         let mut panels = AlignedVec::zeroed(count * panel);
         if count > 0 {
-            pack(table, &args, 0, true, &mut panels);
+            // Not shared out: a thread that packs what others wait for must not take up a task that waits for it too.
+            pack(table, &args, 0, false, &mut panels);
         }
         PackedWeights { trans, n, k, level: level(), panels }
     }

@@ -347,9 +347,12 @@ impl<T: Element> Parameters<T> {
         // Changing nothing makes the slab unique.
         self.values_mut();
         self = self.with_precision(precision);
-        let matrices = self.layout.specs.iter().zip(&self.layout.offsets).filter(|(spec, _)| spec.shape.len() == 2);
+        let matrices = self.layout.specs.iter().zip(&self.layout.offsets).filter_map(|(spec, &offset)| {
+            let &[rows, columns] = &*spec.shape else { return None };
+            Some((offset, [rows, columns]))
+        });
         let values = Arc::get_mut(&mut self.values).expect("the slab was made unique above");
-        values.pack(matrices.map(|(_, &offset)| offset));
+        values.pack(matrices);
         self
     }
 
@@ -452,6 +455,7 @@ mod tests {
         let first = tensor.packed_weights(100).unwrap();
         assert!(std::ptr::eq(first, packed.tensor(id).packed_weights(17).unwrap()), "packed once");
         assert!(packed.tensor(packed.find("b.weight").unwrap()).packed_weights(100).is_none(), "no matrix");
+        assert!(tensor.reshaped([7, 3]).packed_weights(100).is_none(), "another matrix of the same numbers");
         packed.set(id, &[1.0; 21]);
         assert!(packed.tensor(id).packed_weights(100).is_none());
     }

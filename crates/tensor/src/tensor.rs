@@ -18,8 +18,8 @@ pub(crate) struct Storage<T: Element> {
     pooled: bool,
     /// The elements of a slab rounded to bf16, for products that read them as weights.
     rounded: Option<AlignedVec<Bf16>>,
-    /// By the place of its first element, each matrix of a slab that is packed once it is multiplied with; none if they are packed for each product.
-    packed: BTreeMap<usize, OnceLock<PackedWeights<T>>>,
+    /// By the place of its first element and its shape, each matrix of a slab that is packed once it is multiplied with; none if they are packed for each product.
+    packed: BTreeMap<(usize, [usize; 2]), OnceLock<PackedWeights<T>>>,
 }
 
 impl<T: Element> Storage<T> {
@@ -53,9 +53,9 @@ impl<T: Element> Storage<T> {
         self.rounded = Some(rounded);
     }
 
-    /// Packs the matrices that begin at these places when they are first multiplied with, and keeps them so.
-    pub(crate) fn pack(&mut self, places: impl Iterator<Item = usize>) {
-        self.packed = places.map(|place| (place, OnceLock::new())).collect();
+    /// Packs the matrices that begin at these places and have these shapes when they are first multiplied with, and keeps them so.
+    pub(crate) fn pack(&mut self, matrices: impl Iterator<Item = (usize, [usize; 2])>) {
+        self.packed = matrices.map(|matrix| (matrix, OnceLock::new())).collect();
     }
 }
 
@@ -221,7 +221,8 @@ impl<T: Element> Tensor<T> {
     /// [`Parameters::with_packed_weights`](crate::Parameters::with_packed_weights) and there are more than a few rows.
     pub fn packed_weights(&self, rows: usize) -> Option<&PackedWeights<T>> {
         let &[n, k] = &*self.shape else { return None };
-        let packed = PackedWeights::<T>::serves(rows).then(|| self.storage.packed.get(&self.offset)).flatten()?;
+        let packed =
+            PackedWeights::<T>::serves(rows).then(|| self.storage.packed.get(&(self.offset, [n, k]))).flatten()?;
         Some(packed.get_or_init(|| PackedWeights::new(self.weights(), Trans::Yes, n, k)))
     }
 

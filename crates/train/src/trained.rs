@@ -91,6 +91,13 @@ impl TrainedModel {
         TrainedModel { parameters: self.parameters.with_precision(precision), ..self }
     }
 
+    /// The same model with its weights packed once for all products with some hundred rows, such as those of [`translate`](Self::translate): see
+    /// [`Parameters::with_packed_weights`].
+    #[must_use]
+    pub fn with_packed_weights(self) -> Self {
+        TrainedModel { parameters: self.parameters.with_packed_weights(), ..self }
+    }
+
     /// The model once more, with all layers dense but for what the scope makes of them.
     pub(crate) fn define(&self, scope: &mut Scope<'_>) -> Result<Model, LearnError> {
         let config = self.symbols.form().applied_to(&self.recipe.model.without_chains());

@@ -28,7 +28,8 @@ pub fn run(args: &TranslateArgs) -> Result<u8, Failure> {
         return Err(Failure::usage(anyhow::anyhow!("--length-penalty {penalty} is not a finite number of at least 0")));
     }
     let how = BeamSearch { width: args.beam as usize, length_penalty: penalty, never: None };
-    let trained = load(&args.run, &args.checkpoint)?;
+    // Each token of an answer multiplies some hundred rows with all weights.
+    let trained = load(&args.run, &args.checkpoint)?.with_packed_weights();
     if let Some(part) = args.score {
         return score(args, &trained, part, &how);
     }

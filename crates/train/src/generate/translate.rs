@@ -118,9 +118,7 @@ impl TrainedModel {
         let mut asked: Vec<(usize, Vec<u32>)> =
             sources.into_iter().enumerate().filter(|(_, tokens)| !tokens.is_empty()).collect();
         asked.sort_by_key(|(_, tokens)| tokens.len());
-        // Each token of an answer multiplies some hundred rows with all weights.
-        let parameters = self.parameters.clone().with_packed_weights();
-        let tape = Tape::inference(&parameters);
+        let tape = Tape::inference(&self.parameters);
         for part in asked.chunks_mut((ROWS / how.width).max(1)) {
             part.iter_mut().for_each(|(_, tokens)| tokens.push(end));
             let tokens: Vec<Vec<u32>> = part.iter().map(|(_, tokens)| tokens.clone()).collect();
