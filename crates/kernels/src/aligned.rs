@@ -1,15 +1,16 @@
 //! Memory aligned for the widest vector.
 
-use std::alloc::{Layout, alloc_zeroed, dealloc, handle_alloc_error};
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 
+use crate::huge_pages;
 use crate::real::Plain;
 
 /// A slice of fixed length whose first element lies on a 64-byte boundary: a cache line, and the widest vector register.
 ///
-/// Length zero allocates nothing.
+/// Length zero allocates nothing. From 2 MiB on it begins with a large page and asks the system for such ones.
 pub struct AlignedVec<T: Plain> {
     start: NonNull<T>,
     len: usize,
@@ -30,9 +31,11 @@ impl<T: Plain> AlignedVec<T> {
         }
         let layout = Self::layout(len);
         // SAFETY: the layout has a size above zero, since `len` is and an element takes bytes.
-        let start = unsafe { alloc_zeroed(layout) };
-        // All bits zero is the number zero in all these types, so the memory is initialised.
+        let start = unsafe { alloc(layout) };
         let Some(start) = NonNull::new(start.cast::<T>()) else { handle_alloc_error(layout) };
+        huge_pages::advise(start.as_ptr().cast(), layout.size());
+        // SAFETY: there is room for `len` elements. All bits zero is the number zero in all these types, so the memory is initialised.
+        unsafe { start.write_bytes(0, len) };
         AlignedVec { start, len }
     }
 
@@ -48,7 +51,7 @@ impl<T: Plain> AlignedVec<T> {
     }
 
     fn layout(len: usize) -> Layout {
-        match Layout::array::<T>(len).and_then(|layout| layout.align_to(ALIGNMENT)) {
+        match Layout::array::<T>(len).and_then(|array| array.align_to(huge_pages::alignment(array.size(), ALIGNMENT))) {
             Ok(layout) => layout,
             Err(_) => panic!(
                 "kernels::AlignedVec: {len} elements of {} are more than memory can hold",
@@ -61,7 +64,7 @@ impl<T: Plain> AlignedVec<T> {
 impl<T: Plain> Drop for AlignedVec<T> {
     fn drop(&mut self) {
         if self.len > 0 {
-            // SAFETY: a length above zero means that `start` came from `alloc_zeroed` with this same layout, and only once.
+            // SAFETY: a length above zero means that `start` came from `alloc` with this same layout, and only once.
             unsafe { dealloc(self.start.as_ptr().cast::<u8>(), Self::layout(self.len)) };
         }
     }

@@ -67,6 +67,7 @@ mod dropout;
 mod elementwise;
 mod embedding;
 mod fusion;
+mod huge_pages;
 mod lanes;
 mod layout;
 mod level;

@@ -82,6 +82,9 @@ pub struct BatchedMatMul<'a, T: Real> {
 /// Up to this many rows, packing B costs more than reading it in place.
 pub(crate) const FEW_ROWS: usize = 16;
 
+/// Columns of op(B) that are packed together: some cache lines of each row that B is stored in.
+const PACKED_TOGETHER: usize = 128;
+
 /// Multiply-adds that cost as much as one memory-bound element operation.
 const MULTIPLY_ADDS_PER_WORK: usize = 16;
 
@@ -262,8 +265,9 @@ pub(crate) fn pack<T: Real>(table: &Table<T>, args: &MatMul<'_, T>, first: usize
     let panel = (table.panel_len)(args);
     let (columns, prologue) = (panel / args.k, args.prologue.b);
     let work = if may_share { panels.len() * prologue.map_or(1, Unary::work) } else { 0 };
-    blocks(work, panels, panel, |i, out| {
-        (table.pack)(args, first + i * columns, out);
+    let group = (PACKED_TOGETHER / columns).max(1);
+    blocks(work, panels, group * panel, |i, out| {
+        (table.pack)(args, first + i * group * columns, out);
         if let Some(op) = prologue {
             Apply { op, kernel: table.unary }.in_place(out);
         }

@@ -14,6 +14,7 @@ use std::ops::Range;
 
 use super::Isa;
 use crate::block::{Block, share};
+use crate::caches::caches;
 use crate::fusion::{Apply, Finish};
 use crate::matmul::{FEW_ROWS, MatMul};
 use crate::scratch::Scratch;
@@ -28,8 +29,10 @@ pub(crate) use tile::Tile;
 /// written once a slice. The same at every level and on every machine, since it decides the order of sums.
 pub(crate) const DEPTH: usize = 384;
 
-/// Columns of the piece of C and of the slice of op(B) that stay in the second cache, a multiple of every tile's width.
-pub(crate) const PIECE: usize = 512;
+/// Columns of the piece of C and of the slice of op(B) that stay in the second cache, a multiple of every tile's width: the slice takes up to half of it.
+pub(crate) fn piece() -> usize {
+    (caches().l2 / 2 / (DEPTH * size_of::<f32>()) / 32 * 32).clamp(128, 512)
+}
 
 /// Elements of packed A that are kept over all slices: 4 MiB. A slice of them at a time is read from the second cache.
 const KEPT: usize = 1 << 20;
@@ -97,8 +100,9 @@ fn tiles<I: Isa>(
     // Rows are written in whole registers, the last ones beyond their end.
     let mut a = Scratch::new(rows * kept + I::LANES);
     let mut finished = Scratch::new(if finish.is_some() { 4 * I::ROWS * width::<I>() } else { 0 });
-    for first in cols.clone().step_by(PIECE) {
-        let piece = first..cols.end.min(first + PIECE);
+    let piece = piece();
+    for first in cols.clone().step_by(piece) {
+        let piece = first..cols.end.min(first + piece);
         for slice in 0..slices {
             let inner = share(k, slices, slice);
             let start = if keep { rows * inner.start } else { 0 };
@@ -145,20 +149,21 @@ impl Slice<'_> {
         let MatMul { k, alpha, .. } = *self.args;
         let (rows, width, depth) = (c.rows.len(), width::<I>(), self.inner.len());
         let strips = rows.div_ceil(I::ROWS);
+        let lines = (depth * width).div_ceil(LINE * strips);
         for strip in 0..strips {
             let strip = share(rows, strips, strip);
-            let a = &self.a[strip.start * depth..][..strip.len() * depth];
+            let a = (&self.a[strip.start * depth..][..strip.len() * depth], strip.len());
+            // Each strip fetches its share of the panel that comes after the one it meets.
+            let ahead = self.ahead + (strip.start * depth * width / rows) as isize;
             for first in self.cols.clone().step_by(width) {
                 let panel = (first - self.first_col) * k + self.inner.start * width;
                 let b = &self.packed[panel..][..depth * width];
                 let columns = width.min(self.cols.end - first);
-                let registers = columns.div_ceil(I::LANES);
+                let registers = if columns > I::LANES { 2 } else { 1 };
                 let first_in_block = first - c.cols.start;
                 let corner = c.corner((strip.start, strip.len()), (first_in_block, columns));
-                // Each strip fetches its share of the panel that comes after this one.
-                let ahead = b.as_ptr().wrapping_offset(self.ahead).wrapping_add(strip.start * depth * width / rows);
-                let ahead = (ahead, (depth * width).div_ceil(LINE * strips));
-                let mut tile = Tile::new(a, b, ahead, width, alpha, corner, c.stride(), columns, self.write);
+                let ahead = (b.as_ptr().wrapping_offset(ahead), lines);
+                let mut tile = Tile::new(a, (b, width), depth, ahead, alpha, corner, c.stride(), columns, self.write);
                 let Some(finish) = &mut finish else {
                     // SAFETY: the tile has the rows and columns that `corner` has checked to lie in the rectangle, A has as many rows and
                     // B a whole panel.

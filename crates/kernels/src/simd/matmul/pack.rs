@@ -11,46 +11,60 @@ use crate::weights::{Bf16, Weights};
 /// How many rows of a stored matrix are fetched before they are needed.
 const ROWS_AHEAD: usize = 8;
 
-/// Packs the panel of op(B) that begins at column `first`: for each inner index the columns of the panel, zeros beyond the last column.
-/// Weights that are held in bf16 become `f32` here.
+/// Packs the panels of op(B) from the one that begins at column `first` on, as many as there is room for: in each one, for each inner index its
+/// columns, with zeros beyond the last column. Weights that are held in bf16 become `f32` here.
 #[inline(always)]
-pub(crate) fn pack<I: Isa>(args: &MatMul<'_, f32>, first: usize, panel: &mut [f32]) {
+pub(crate) fn pack<I: Isa>(args: &MatMul<'_, f32>, first: usize, panels: &mut [f32]) {
     match args.b {
-        Weights::Full(b) => pack_held::<I, f32>(args, b, first, panel),
-        Weights::Bf16(b) => pack_held::<I, Bf16>(args, b, first, panel),
+        Weights::Full(b) => pack_held::<I, f32>(args, b, first, panels),
+        Weights::Bf16(b) => pack_held::<I, Bf16>(args, b, first, panels),
     }
 }
 
 #[inline(always)]
-fn pack_held<I: Isa, B: Held>(args: &MatMul<'_, f32>, b: &[B], first: usize, panel: &mut [f32]) {
+fn pack_held<I: Isa, B: Held>(args: &MatMul<'_, f32>, b: &[B], first: usize, panels: &mut [f32]) {
     let MatMul { trans_b, n, k, .. } = *args;
     let stride = width::<I>();
-    let columns = stride.min(n - first);
-    assert!(panel.len() == k * stride && b.len() == k * n);
+    let count = panels.len() / (k * stride);
+    assert!(panels.len() == count * k * stride && first + (count - 1) * stride < n && b.len() == k * n);
+    // The columns of a panel.
+    let columns = |panel: usize| stride.min(n - first - panel * stride);
     match trans_b {
+        // A stored row is read through all panels, since the next one may be on another page.
         Trans::No => {
             for l in 0..k {
-                for lanes in (0..stride).step_by(I::LANES) {
-                    let count = I::LANES.min(columns.saturating_sub(lanes));
-                    // SAFETY: `count` elements of row `l` of B lie from this column on; the panel has `stride` elements for each `l`.
-                    unsafe {
-                        let from = b.as_ptr().wrapping_add(l * n + first + lanes);
-                        let x = if count == I::LANES { B::load::<I>(from) } else { B::load_first::<I>(from, count) };
-                        I::store(panel.as_mut_ptr().add(l * stride + lanes), x);
+                let row = b.as_ptr().wrapping_add(l * n + first);
+                for line in (0..count * stride * size_of::<B>()).step_by(LINE * size_of::<f32>()) {
+                    let ahead = row.wrapping_add(ROWS_AHEAD * n).cast::<u8>();
+                    I::prefetch(ahead.wrapping_add(line).cast());
+                }
+                for panel in 0..count {
+                    let columns = columns(panel);
+                    for lanes in (0..stride).step_by(I::LANES) {
+                        let count = I::LANES.min(columns.saturating_sub(lanes));
+                        // SAFETY: `count` elements of row `l` of B lie from this column on; a panel has `stride` elements for each `l`.
+                        unsafe {
+                            let from = row.wrapping_add(panel * stride + lanes);
+                            let x = if count == I::LANES { B::load::<I>(from) } else { B::load_first::<I>(from, count) };
+                            I::store(panels.as_mut_ptr().add((panel * k + l) * stride + lanes), x);
+                        }
                     }
                 }
             }
         }
         Trans::Yes => {
-            for lanes in (0..stride).step_by(I::LANES) {
-                let rows = I::LANES.min(columns.saturating_sub(lanes));
-                for l in (0..k).step_by(I::LANES) {
-                    let from = b.as_ptr().wrapping_add((first + lanes) * k + l);
-                    // SAFETY: `rows` rows of B from this one on exist and have this many elements left; the panel has `stride` elements
-                    // for each inner index, of which a register is written from `lanes` on.
-                    unsafe {
-                        let to = panel.as_mut_ptr().add(l * stride + lanes);
-                        I::transpose(from, k, rows, I::LANES.min(k - l), to, stride);
+            for (panel, out) in panels.chunks_exact_mut(k * stride).enumerate() {
+                let (first, columns) = (first + panel * stride, columns(panel));
+                for lanes in (0..stride).step_by(I::LANES) {
+                    let rows = I::LANES.min(columns.saturating_sub(lanes));
+                    for l in (0..k).step_by(I::LANES) {
+                        let from = b.as_ptr().wrapping_add((first + lanes) * k + l);
+                        // SAFETY: `rows` rows of B from this one on exist and have this many elements left; the panel has `stride`
+                        // elements for each inner index, of which a register is written from `lanes` on.
+                        unsafe {
+                            let to = out.as_mut_ptr().add(l * stride + lanes);
+                            I::transpose(from, k, rows, I::LANES.min(k - l), to, stride);
+                        }
                     }
                 }
             }
@@ -73,6 +87,10 @@ pub(super) fn pack_rows<I: Isa>(args: &MatMul<'_, f32>, rows: Range<usize>, inne
                 let count = strip.len();
                 for l in (0..depth).step_by(I::LANES) {
                     let from = a.as_ptr().wrapping_add((rows.start + strip.start) * k + inner.start + l);
+                    // The CPU foresees the end of a row badly, and the next one not at all.
+                    if l.is_multiple_of(LINE) {
+                        (count..2 * count).for_each(|row| I::prefetch(from.wrapping_add(row * k)));
+                    }
                     // SAFETY: the rows exist and have this many elements left from here on. A register is written at each inner index,
                     // which passes the end of the strip by less than a register: into the next strip, which is written later, or into
                     // the room behind the last one.
@@ -86,18 +104,29 @@ pub(super) fn pack_rows<I: Isa>(args: &MatMul<'_, f32>, rows: Range<usize>, inne
         // All strips of an inner index together, since they lie side by side in memory.
         Trans::Yes => {
             for l in 0..depth {
-                let row = a.as_ptr().wrapping_add((inner.start + l) * m + rows.start);
+                let first = (inner.start + l) * m + rows.start;
+                let row = a.as_ptr().wrapping_add(first);
                 // Rows of the stored matrix are far apart, which the CPU does not foresee by itself.
                 for line in (0..rows.len()).step_by(LINE) {
                     I::prefetch(row.wrapping_add(ROWS_AHEAD * m + line));
                 }
-                for strip in 0..strips {
-                    let strip = share(rows.len(), strips, strip);
-                    // SAFETY: the elements of the strip in row `inner.start + l` of the stored matrix lie from here on, and its place in
-                    // `out` has room for as many.
-                    unsafe {
-                        let x = I::load_first(row.add(strip.start), strip.len());
-                        I::store_first(out.as_mut_ptr().add(strip.start * depth + l * strip.len()), x, strip.len());
+                // The strips of `share`, the larger ones first, without its division for each of them.
+                let (size, larger) = (rows.len() / strips, rows.len() % strips);
+                let mut start = 0;
+                for (count, strips) in [(size + 1, larger), (size, strips - larger)] {
+                    // Whole registers where what lies beyond the strip may be written because it is written later: some CPUs take
+                    // ten times as long to write a part of a register.
+                    let later = (depth - l) * count >= I::LANES;
+                    for _ in 0..strips {
+                        let readable = first + start + I::LANES <= a.len();
+                        // SAFETY: the elements of the strip in row `inner.start + l` of the stored matrix lie from here on, and its place
+                        // in `out` has room for as many. A whole register is read within A, and written within the strip.
+                        unsafe {
+                            let (from, to) = (row.add(start), out.as_mut_ptr().add(start * depth + l * count));
+                            let x = if readable { I::load(from) } else { I::load_first(from, count) };
+                            if later { I::store(to, x) } else { I::store_first(to, x, count) }
+                        }
+                        start += count;
                     }
                 }
             }

@@ -10,6 +10,9 @@ use crate::write::Write;
 /// Steps before the end of a sum at which the lines of C are fetched.
 const LEAD: usize = 48;
 
+/// Sums with fewer steps are over before the lines of C have come, so they fetch those of the strip below.
+const SHORT: usize = 256;
+
 /// A tile of C and where its operands lie.
 pub(crate) struct Tile<'a> {
     /// op(A): element `l` of row `r` at `l · a_step + r`, or, if its rows lie along memory, at `r ·` [`TILE_STRIDE`] `+ l`.
@@ -20,6 +23,8 @@ pub(crate) struct Tile<'a> {
     b: *const f32,
     /// What will be wanted after this tile: so many lines of cache from here on, which need not be valid.
     ahead: (*const f32, usize),
+    /// The corner of the rows of C that are fetched, those of this tile or of a later one; need not be valid.
+    fetched: *const f32,
     width: usize,
     depth: usize,
     alpha: f32,
@@ -35,23 +40,24 @@ pub(crate) struct Tile<'a> {
 }
 
 impl<'a> Tile<'a> {
-    /// A tile of `columns` columns whose corner in C is at `corner`.
+    /// A tile of `columns` columns whose corner in C is at `corner`, of a packed strip of A with its number of rows and a packed panel of B with its width.
     #[inline(always)]
     #[expect(clippy::too_many_arguments, reason = "the operands of the product")]
     pub(super) fn new(
-        a: &'a [f32],
-        b: &'a [f32],
+        (a, rows): (&'a [f32], usize),
+        (b, width): (&'a [f32], usize),
+        depth: usize,
         ahead: (*const f32, usize),
-        width: usize,
         alpha: f32,
         corner: *mut f32,
         stride: usize,
         columns: usize,
         write: Write,
     ) -> Self {
-        let depth = b.len() / width;
-        let a = (a.as_ptr(), a.len() / depth.max(1), false);
-        Tile { ahead, ..Tile::at(a, (b.as_ptr(), width), depth, alpha, corner, stride, columns, write) }
+        debug_assert!(a.len() == rows * depth && b.len() == width * depth);
+        let (a, b) = ((a.as_ptr(), rows, false), (b.as_ptr(), width));
+        let fetched = if depth < SHORT { corner.wrapping_add(rows * stride) } else { corner };
+        Tile { ahead, fetched, ..Tile::at(a, b, depth, alpha, corner, stride, columns, write) }
     }
 
     /// A tile of an operand that lies as [`TileProduct`](crate::tiles::TileProduct) says, at these places.
@@ -73,6 +79,7 @@ impl<'a> Tile<'a> {
             along,
             b,
             ahead: (b, 0),
+            fetched: corner,
             width,
             depth,
             alpha,
@@ -116,8 +123,8 @@ impl<'a> Tile<'a> {
         let phases = [
             (lines, ahead, LINE),
             (late - lines, ahead, 0),
-            (ROWS.min(self.depth - late), self.from, self.from_stride),
-            ((self.depth - late).saturating_sub(ROWS), self.from, 0),
+            (ROWS.min(self.depth - late), self.fetched, self.from_stride),
+            ((self.depth - late).saturating_sub(ROWS), self.fetched, 0),
         ];
         for (steps, mut wanted, stride) in phases {
             for _ in 0..steps {
