@@ -59,6 +59,9 @@ fn pack_held<I: Isa, B: Held>(args: &MatMul<'_, f32>, b: &[B], first: usize, pan
                     let rows = I::LANES.min(columns.saturating_sub(lanes));
                     for l in (0..k).step_by(I::LANES) {
                         let from = b.as_ptr().wrapping_add((first + lanes) * k + l);
+                        if l.is_multiple_of(LINE) {
+                            (I::LANES..2 * I::LANES).for_each(|row| I::prefetch(from.wrapping_add(row * k).cast()));
+                        }
                         // SAFETY: `rows` rows of B from this one on exist and have this many elements left; the panel has `stride`
                         // elements for each inner index, of which a register is written from `lanes` on.
                         unsafe {
