@@ -2,7 +2,7 @@
 
 use crate::block::Grid;
 use crate::caches::caches;
-use crate::simd::{DEPTH, piece};
+use crate::simd::most_rows;
 
 /// Columns of a task are a multiple of this, which every level's tile divides.
 const COLUMN_UNIT: usize = 32;
@@ -16,13 +16,6 @@ const FEWEST_ROWS: usize = 48;
 
 /// The fewest columns of a task in a product with enough rows: the rows of op(A) are packed again for each range of columns.
 const FEWEST_COLUMNS: usize = 768;
-
-/// The most rows of a task: what it packs of op(A), and a piece of C, stay in the second cache.
-fn most_rows() -> usize {
-    // For a row: a slice of op(A), a piece of C, and as much again for op(B).
-    let bytes_per_row = 2 * (DEPTH + piece()) * size_of::<f32>();
-    (caches().l2 / bytes_per_row).clamp(FEWEST_ROWS, 256)
-}
 
 /// The tasks of a product of `m` rows and `n` columns whose op(B) is packed.
 pub(crate) fn packed(m: usize, n: usize) -> Grid {

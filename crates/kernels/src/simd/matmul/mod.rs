@@ -29,10 +29,18 @@ pub(crate) use tile::Tile;
 /// written once a slice. The same at every level and on every machine, since it decides the order of sums.
 pub(crate) const DEPTH: usize = 384;
 
-/// Columns of the piece of C and of the slice of op(B) that stay in the second cache, a multiple of every tile's width: the slice takes up to half of it.
+/// Columns of the piece of C and of the slice of op(B) that stay in the second cache, a multiple of every tile's width: the slice takes three eighths of it.
 pub(crate) fn piece() -> usize {
-    (caches().l2 / 2 / (DEPTH * size_of::<f32>()) / 32 * 32).clamp(128, 512)
+    (caches().l2 * 3 / 8 / BYTES_OF_LINE / 32 * 32).clamp(96, 512)
 }
+
+/// Rows of A whose slice stays in the second cache beside that of op(B): the more, the less often op(B) is read from the third one.
+pub(crate) fn most_rows() -> usize {
+    (caches().l2 * 9 / 10 / BYTES_OF_LINE).saturating_sub(piece()).clamp(96, 256)
+}
+
+/// A slice of a row of A, or of a column of op(B).
+const BYTES_OF_LINE: usize = DEPTH * size_of::<f32>();
 
 /// Elements of packed A that are kept over all slices: 4 MiB. A slice of them at a time is read from the second cache.
 const KEPT: usize = 1 << 20;

@@ -45,7 +45,8 @@ fn pack_held<I: Isa, B: Held>(args: &MatMul<'_, f32>, b: &[B], first: usize, pan
                         // SAFETY: `count` elements of row `l` of B lie from this column on; a panel has `stride` elements for each `l`.
                         unsafe {
                             let from = row.wrapping_add(panel * stride + lanes);
-                            let x = if count == I::LANES { B::load::<I>(from) } else { B::load_first::<I>(from, count) };
+                            let x =
+                                if count == I::LANES { B::load::<I>(from) } else { B::load_first::<I>(from, count) };
                             I::store(panels.as_mut_ptr().add((panel * k + l) * stride + lanes), x);
                         }
                     }

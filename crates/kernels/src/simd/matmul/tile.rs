@@ -117,33 +117,38 @@ impl<'a> Tile<'a> {
         let (mut a, mut b) = (self.a, self.b);
         let a_step = if ALONG { 1 } else { self.a_step };
         // What is wanted next is fetched a line at a step: what comes after this tile, then nothing, then the rows of C, late enough not
-        // to be evicted before the sums are done.
+        // to be evicted before the sums are done. A macro, since the sums of a closure would not stay in registers.
         let late = self.depth.saturating_sub(LEAD);
-        let (ahead, lines) = (self.ahead.0, self.ahead.1.min(late));
-        let phases = [
-            (lines, ahead, LINE),
-            (late - lines, ahead, 0),
-            (ROWS.min(self.depth - late), self.fetched, self.from_stride),
-            ((self.depth - late).saturating_sub(ROWS), self.fetched, 0),
-        ];
-        for (steps, mut wanted, stride) in phases {
-            for _ in 0..steps {
-                let mut row = [I::splat(0.0); REGISTERS];
-                for (v, row) in row.iter_mut().enumerate() {
-                    // SAFETY: the caller vouches for this row of B.
-                    *row = unsafe { I::load(b.add(v * I::LANES)) };
-                }
-                for (r, sums) in sums.iter_mut().enumerate() {
-                    // SAFETY: the caller vouches for this column of A.
-                    let a = I::splat(unsafe { a.add(if ALONG { r * TILE_STRIDE } else { r }).read() });
-                    for (sum, &row) in sums.iter_mut().zip(&row) {
-                        *sum = I::fused(a, row, *sum);
+        let lines = self.ahead.1.min(late);
+        let rows = ROWS.min(self.depth - late);
+        macro_rules! steps {
+            ($count:expr $(, $wanted:ident)?) => {
+                for _ in 0..$count {
+                    let mut row = [I::splat(0.0); REGISTERS];
+                    for (v, row) in row.iter_mut().enumerate() {
+                        // SAFETY: the caller vouches for this row of B.
+                        *row = unsafe { I::load(b.add(v * I::LANES)) };
                     }
+                    for (r, sums) in sums.iter_mut().enumerate() {
+                        // SAFETY: the caller vouches for this column of A.
+                        let a = I::splat(unsafe { a.add(if ALONG { r * TILE_STRIDE } else { r }).read() });
+                        for (sum, &row) in sums.iter_mut().zip(&row) {
+                            *sum = I::fused(a, row, *sum);
+                        }
+                    }
+                    $(
+                        I::prefetch_far($wanted.0);
+                        $wanted.0 = $wanted.0.wrapping_add($wanted.1);
+                    )?
+                    (a, b) = (a.wrapping_add(a_step), b.wrapping_add(self.width));
                 }
-                I::prefetch_far(wanted);
-                (a, b, wanted) = (a.wrapping_add(a_step), b.wrapping_add(self.width), wanted.wrapping_add(stride));
-            }
+            };
         }
+        let (mut ahead, mut of_c) = ((self.ahead.0, LINE), (self.fetched, self.from_stride));
+        steps!(lines, ahead);
+        steps!(late - lines);
+        steps!(rows, of_c);
+        steps!(self.depth - late - rows);
         if self.columns == REGISTERS * I::LANES && self.bias.is_none() {
             let alpha = I::splat(self.alpha);
             let (mut from, mut to) = (self.from, self.to);
