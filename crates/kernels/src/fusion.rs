@@ -100,7 +100,28 @@ pub(crate) struct Finish<'a, T> {
     pub(crate) pre_activation: Option<Block<'a, T>>,
 }
 
-impl<T: Real> Finish<'_, T> {
+/// A copy of so few elements that it is done before a call of the system's would begin.
+#[inline(always)]
+fn copy_short<T: Real>(to: &mut [T], from: &[T]) {
+    assert!(to.len() == from.len());
+    let ((whole, rest), (from, last)) = (to.as_chunks_mut::<8>(), from.as_chunks::<8>());
+    for (to, from) in whole.iter_mut().zip(from) {
+        *to = *from;
+    }
+    for (to, &from) in rest.iter_mut().zip(last) {
+        *to = from;
+    }
+}
+
+impl<'a, T: Real> Finish<'a, T> {
+    /// The bias, if nothing else happens: a tile then adds it in its registers.
+    pub(crate) fn bias_alone(&self) -> Option<&'a [T]> {
+        match self {
+            Finish { derivative: None, activation: None, dropout: None, residual: None, pre_activation: None, .. } => self.bias,
+            _ => None,
+        }
+    }
+
     /// Finishes row `i` of the rectangle, which holds the product.
     pub(crate) fn row(&mut self, i: usize, c: &mut [T]) {
         if let Some(bias) = self.bias {
@@ -138,13 +159,13 @@ impl<T: Real> Finish<'_, T> {
     ) {
         let Some(Derivative { op, kernel, saved }) = self.derivative else { return };
         let (copy, near) = room.split_at_mut(products.len());
-        copy.copy_from_slice(products);
+        copy_short(copy, products);
         if saved.is_empty() {
             return kernel(op, products, copy, copy, Write::Set);
         }
         let near = &mut near[..products.len()];
         for (r, near) in near.chunks_mut(width).enumerate() {
-            near[..columns].copy_from_slice(&saved[self.start + (i + r) * self.stride + j..][..columns]);
+            copy_short(&mut near[..columns], &saved[self.start + (i + r) * self.stride + j..][..columns]);
             // Results of these are left nowhere.
             near[columns..].fill(T::ZERO);
         }
@@ -168,11 +189,11 @@ impl<T: Real> Finish<'_, T> {
     #[inline(always)]
     pub(crate) fn leave(&mut self, (i, j): (usize, usize), before: &[T], after: &[T], c: &mut [T]) {
         if let Some(pre) = &mut self.pre_activation {
-            pre.row(i)[j..j + before.len()].copy_from_slice(before);
+            copy_short(&mut pre.row(i)[j..j + before.len()], before);
         }
         let start = self.start + i * self.stride + j;
         match (&self.dropout, self.residual) {
-            (None, None) => c.copy_from_slice(after),
+            (None, None) => copy_short(c, after),
             (None, Some(residual)) => {
                 c.iter_mut()
                     .zip(after)
@@ -180,7 +201,7 @@ impl<T: Real> Finish<'_, T> {
                     .for_each(|((c, &after), &residual)| *c = after + residual);
             }
             (Some(dropper), residual) => {
-                c.copy_from_slice(after);
+                copy_short(c, after);
                 dropper.in_place(c, start);
                 if let Some(residual) = residual {
                     c.iter_mut().zip(&residual[start..]).for_each(|(c, &residual)| *c += residual);

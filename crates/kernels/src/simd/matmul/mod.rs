@@ -158,6 +158,7 @@ impl Slice<'_> {
         let (rows, width, depth) = (c.rows.len(), width::<I>(), self.inner.len());
         let strips = rows.div_ceil(I::ROWS);
         let lines = (depth * width).div_ceil(LINE * strips);
+        let alone = finish.as_ref().and_then(|finish| finish.bias_alone());
         for strip in 0..strips {
             let strip = share(rows, strips, strip);
             let a = (&self.a[strip.start * depth..][..strip.len() * depth], strip.len());
@@ -172,14 +173,16 @@ impl Slice<'_> {
                 let corner = c.corner((strip.start, strip.len()), (first_in_block, columns));
                 let ahead = (b.as_ptr().wrapping_offset(ahead), lines);
                 let mut tile = Tile::new(a, (b, width), depth, ahead, alpha, corner, c.stride(), columns, self.write);
-                let Some(finish) = &mut finish else {
+                let Some(finish) = finish.as_mut().filter(|_| alone.is_none()) else {
+                    tile.add_bias(alone.map(|bias| &bias[first..first + columns]));
                     // SAFETY: the tile has the rows and columns that `corner` has checked to lie in the rectangle, A has as many rows and
                     // B a whole panel.
                     unsafe { I::tile(&tile, strip.len(), registers) }
                     continue;
                 };
                 let (sums, values) = finished.split_at_mut(I::ROWS * width);
-                tile.redirect(sums, strip.len(), finish.bias.map(|bias| &bias[first..first + columns]));
+                tile.redirect(sums, strip.len());
+                tile.add_bias(finish.bias.map(|bias| &bias[first..first + columns]));
                 // SAFETY: as above; `redirect` has checked that the other place has room for the rows.
                 unsafe { I::tile(&tile, strip.len(), registers) }
                 let used = strip.len() * width;

@@ -9,7 +9,7 @@ use crate::simd::Isa;
 use crate::weights::{Bf16, Weights};
 
 /// How many rows of a stored matrix are fetched before they are needed.
-const ROWS_AHEAD: usize = 8;
+const ROWS_AHEAD: usize = 16;
 
 /// Packs the panels of op(B) from the one that begins at column `first` on, as many as there is room for: in each one, for each inner index its
 /// columns, with zeros beyond the last column. Weights that are held in bf16 become `f32` here.

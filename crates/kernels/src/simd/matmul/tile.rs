@@ -100,11 +100,18 @@ impl<'a> Tile<'a> {
         self.along
     }
 
-    /// Leaves the tile of `rows` rows at another place, row after row of `width` columns, with the bias added.
+    /// Leaves the tile of `rows` rows at another place, row after row of `width` columns.
     #[inline(always)]
-    pub(super) fn redirect(&mut self, place: &mut [f32], rows: usize, bias: Option<&'a [f32]>) {
-        assert!(place.len() >= rows * self.width && bias.is_none_or(|bias| bias.len() == self.columns));
-        (self.to, self.to_stride, self.bias) = (place.as_mut_ptr(), self.width, bias);
+    pub(super) fn redirect(&mut self, place: &mut [f32], rows: usize) {
+        assert!(place.len() >= rows * self.width);
+        (self.to, self.to_stride) = (place.as_mut_ptr(), self.width);
+    }
+
+    /// Adds a number to each column.
+    #[inline(always)]
+    pub(super) fn add_bias(&mut self, bias: Option<&'a [f32]>) {
+        assert!(bias.is_none_or(|bias| bias.len() == self.columns));
+        self.bias = bias;
     }
 
     /// Sums the products of `ROWS` rows and `REGISTERS` registers of columns in registers, and writes or adds them.
@@ -149,16 +156,19 @@ impl<'a> Tile<'a> {
         steps!(late - lines);
         steps!(rows, of_c);
         steps!(self.depth - late - rows);
-        if self.columns == REGISTERS * I::LANES && self.bias.is_none() {
+        if self.columns == REGISTERS * I::LANES {
             let alpha = I::splat(self.alpha);
             let (mut from, mut to) = (self.from, self.to);
             for sums in &sums {
                 for (v, &sum) in sums.iter().enumerate() {
-                    // SAFETY: the caller vouches for whole registers in both places.
+                    // SAFETY: the caller vouches for whole registers in both places, and a bias has as many elements as the tile has columns.
                     unsafe {
                         let mut value = I::mul(alpha, sum);
                         if self.add {
                             value = I::add(I::load(from.wrapping_add(v * I::LANES)), value);
+                        }
+                        if let Some(bias) = self.bias {
+                            value = I::add(value, I::load(bias.as_ptr().add(v * I::LANES)));
                         }
                         I::store(to.wrapping_add(v * I::LANES), value);
                     }
