@@ -117,7 +117,9 @@ impl<'a, T: Real> Finish<'a, T> {
     /// The bias, if nothing else happens: a tile then adds it in its registers.
     pub(crate) fn bias_alone(&self) -> Option<&'a [T]> {
         match self {
-            Finish { derivative: None, activation: None, dropout: None, residual: None, pre_activation: None, .. } => self.bias,
+            Finish {
+                derivative: None, activation: None, dropout: None, residual: None, pre_activation: None, ..
+            } => self.bias,
             _ => None,
         }
     }

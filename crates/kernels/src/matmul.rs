@@ -6,10 +6,11 @@ use crate::block::Matrix;
 use crate::check;
 use crate::dropout::Dropper;
 use crate::fusion::{Apply, Derivative, Epilogue, Finish, Prologue};
-use crate::packed::PackedWeights;
+use crate::packed::{Packed, PackedWeights};
 use crate::plan;
 use crate::real::Real;
 use crate::scratch::Scratch;
+use crate::simd::{inner, slices};
 use crate::table::{Table, table};
 use crate::threads::{PARALLEL_WORK, blocks, tasks};
 use crate::unary::{Saves, Unary, unary};
@@ -190,7 +191,7 @@ fn product<T: Real>(
     if c.is_empty() {
         return;
     }
-    let panel = (table.panel_len)(args);
+    let panel = (table.panel_width)(args);
     let mut room = [None, None];
     let args = &if panel == 0 { applied(args, &mut room) } else { *args };
     let (m, n, k) = (args.m, args.n, args.k);
@@ -202,7 +203,7 @@ fn product<T: Real>(
     let derivative = derivative.map(|(op, saved)| Derivative { op, kernel: table.unary_backward, saved });
     let pre = pre_activation.map(|pre| Matrix::new(pre, n));
     let dropout = dropout.map(|(key, p)| Dropper::new(table, key, p));
-    let rectangle = |first_col: usize, packed: &[T], rows: Range<usize>, cols: Range<usize>| {
+    let rectangle = |packed: Option<Packed<'_, T>>, rows: Range<usize>, cols: Range<usize>| {
         // SAFETY: the rectangles of a grid do not overlap, nor do the ranges of columns that are packed one after the other.
         let mut block = unsafe { c.block(rows.clone(), cols.clone()) };
         let mut finish = Finish {
@@ -226,48 +227,62 @@ fn product<T: Real>(
             }
         } else {
             let prologue = apply(args.prologue.a);
-            (table.matmul)(args, first_col, packed, &mut block, write, prologue, finishes.then_some(&mut finish));
+            (table.matmul)(args, packed, &mut block, write, prologue, finishes.then_some(&mut finish));
         }
     };
-    if panel == 0 {
+    if panel == 0 || k == 0 {
         let grid = plan::in_place(m, n, k);
         return tasks(work, grid.len(), |i| {
             let (rows, cols) = grid.part(i);
-            rectangle(0, &[], rows, cols);
+            rectangle(None, rows, cols);
         });
     }
-    let columns = panel / k;
-    let chunk = plan::columns_at_once(k, columns);
     let ready = args.packed.and_then(|packed| packed.panels());
+    let (slices, at_once) = (slices(k), if ready.is_some() { slices(k) } else { plan::slices_at_once(k) });
+    let depth =
+        (0..slices).step_by(at_once).map(|first| inner(k, first..slices.min(first + at_once)).len()).max().unwrap_or(k);
+    let chunk = plan::columns_at_once(depth, panel);
     let mut room = None;
     for first in (0..n).step_by(chunk) {
         let width = chunk.min(n - first);
-        let len = panel * width.div_ceil(columns);
-        let packed = match ready {
-            Some(panels) => &panels[first / columns * panel..][..len],
-            None => {
-                // No range of columns is wider than the first.
-                let room = room.get_or_insert_with(|| Scratch::new(len));
-                pack(table, args, first, may_share, &mut room[..len]);
-                &room[..len]
-            }
-        };
+        let padded = width.next_multiple_of(panel);
         let grid = plan::packed(m, width);
-        tasks(work / n * width, grid.len(), |i| {
-            let (rows, cols) = grid.part(i);
-            rectangle(first, packed, rows, first + cols.start..first + cols.end);
-        });
+        for first_slice in (0..slices).step_by(at_once) {
+            let slices = first_slice..slices.min(first_slice + at_once);
+            let panels = match ready {
+                Some(panels) => &panels[first * k..][..padded * k],
+                None => {
+                    // No part is larger than the first columns over the deepest slices.
+                    let room = room.get_or_insert_with(|| Scratch::new(padded * depth));
+                    let inner = inner(k, slices.clone());
+                    let panels = &mut room[..padded * inner.len()];
+                    pack(table, args, first, inner, may_share, panels);
+                    &*panels
+                }
+            };
+            let packed = Packed { first_col: first, slices: slices.clone(), panels };
+            tasks(work / (n * k) * (width * inner(k, slices).len()), grid.len(), |i| {
+                let (rows, cols) = grid.part(i);
+                rectangle(Some(packed.clone()), rows, first + cols.start..first + cols.end);
+            });
+        }
     }
 }
 
-/// Packs op(B) from column `first` on into as many panels as there is room for, on several threads if it `may_share` its work.
-pub(crate) fn pack<T: Real>(table: &Table<T>, args: &MatMul<'_, T>, first: usize, may_share: bool, panels: &mut [T]) {
-    let panel = (table.panel_len)(args);
-    let (columns, prologue) = (panel / args.k, args.prologue.b);
+/// Packs op(B) from column `first` on over a range of the inner index into as many panels as there is room for, on several threads if it `may_share` its work.
+pub(crate) fn pack<T: Real>(
+    table: &Table<T>,
+    args: &MatMul<'_, T>,
+    first: usize,
+    inner: Range<usize>,
+    may_share: bool,
+    panels: &mut [T],
+) {
+    let (columns, prologue) = ((table.panel_width)(args), args.prologue.b);
     let work = if may_share { panels.len() * prologue.map_or(1, Unary::work) } else { 0 };
-    let group = (PACKED_TOGETHER / columns).max(1);
-    blocks(work, panels, group * panel, |i, out| {
-        (table.pack)(args, first + i * group * columns, out);
+    let group = (PACKED_TOGETHER / columns).max(1) * columns;
+    blocks(work, panels, group * inner.len(), |i, out| {
+        (table.pack)(args, first + i * group, inner.clone(), out);
         if let Some(op) = prologue {
             Apply { op, kernel: table.unary }.in_place(out);
         }

@@ -1,6 +1,7 @@
 //! Weights that are packed once for many products.
 
 use std::fmt;
+use std::ops::Range;
 
 use crate::aligned::AlignedVec;
 use crate::check;
@@ -9,6 +10,17 @@ use crate::matmul::{FEW_ROWS, MatMul, Trans, pack};
 use crate::real::Real;
 use crate::table::table;
 use crate::weights::Weights;
+
+/// A part of op(B) that a product finds packed.
+#[derive(Clone)]
+pub(crate) struct Packed<'a, T> {
+    /// The column that the first panel begins with.
+    pub(crate) first_col: usize,
+    /// The slices of the inner size that the panels hold.
+    pub(crate) slices: Range<usize>,
+    /// One panel after the other.
+    pub(crate) panels: &'a [T],
+}
 
 /// op(B) of products with more than a few rows, packed: who multiplies with the same weights again and again packs them once.
 ///
@@ -34,12 +46,11 @@ impl<T: Real> PackedWeights<T> {
         check::length("PackedWeights", "b", weights.len(), check::product("PackedWeights", &[n, k]));
         let args = MatMul { trans_b: trans, ..MatMul::with_weights(&[], weights, FEW_ROWS + 1, n, k) };
         let table = table::<T>();
-        let panel = (table.panel_len)(&args);
-        let count = if panel == 0 { 0 } else { n.div_ceil(panel / k) };
-        let mut panels = AlignedVec::zeroed(count * panel);
-        if count > 0 {
+        let width = (table.panel_width)(&args);
+        let mut panels = AlignedVec::zeroed(if width == 0 { 0 } else { n.next_multiple_of(width) * k });
+        if !panels.is_empty() {
             // Not shared out: a thread that packs what others wait for must not take up a task that waits for it too.
-            pack(table, &args, 0, false, &mut panels);
+            pack(table, &args, 0, 0..k, false, &mut panels);
         }
         PackedWeights { trans, n, k, level: level(), panels }
     }

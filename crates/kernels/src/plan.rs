@@ -2,7 +2,7 @@
 
 use crate::block::Grid;
 use crate::caches::caches;
-use crate::simd::most_rows;
+use crate::simd::{most_rows, slices};
 
 /// Columns of a task are a multiple of this, which every level's tile divides.
 const COLUMN_UNIT: usize = 32;
@@ -33,8 +33,15 @@ pub(crate) fn in_place(m: usize, n: usize, k: usize) -> Grid {
     Grid::new(m, n, 1, (n * k / FEWEST_ELEMENTS).clamp(1, 2 * TASKS), COLUMN_UNIT)
 }
 
-/// Columns of op(B) that are packed at once, a multiple of `panel`: a quarter of the third cache, so that they are read from there.
-pub(crate) fn columns_at_once(k: usize, panel: usize) -> usize {
+/// Slices of the inner size over which op(B) is packed at once: all, unless they are so many that what has been packed would not be near any more when it is read.
+pub(crate) fn slices_at_once(k: usize) -> usize {
+    const MANY: usize = 8;
+    const FEW: usize = 3;
+    if slices(k) > MANY { FEW } else { slices(k) }
+}
+
+/// Columns of op(B) that are packed at once over so much of the inner size, a multiple of `panel`: a quarter of the third cache, so that they are read from there.
+pub(crate) fn columns_at_once(depth: usize, panel: usize) -> usize {
     let bytes = (caches().l3 / 4).clamp(2 << 20, 8 << 20);
-    (bytes / (k * size_of::<f32>()) / COLUMN_UNIT).max(8) * COLUMN_UNIT.max(panel)
+    (bytes / (depth * size_of::<f32>()) / COLUMN_UNIT).max(8) * COLUMN_UNIT.max(panel)
 }

@@ -4,6 +4,8 @@
 //! cut the blocks. `first…` arguments say where the block begins within the whole.
 #![expect(clippy::too_many_arguments, reason = "kernels take the operands of their formulas")]
 
+use std::ops::Range;
+
 use crate::block::Block;
 use crate::decode::CachedAttention;
 use crate::dropout::Drop;
@@ -12,6 +14,7 @@ use crate::fusion::{Apply, Finish};
 use crate::level::{Level, level};
 use crate::matmul::MatMul;
 use crate::optim::{AdamStep, SgdStep};
+use crate::packed::Packed;
 use crate::random::RandomKey;
 use crate::real::Real;
 use crate::rotary::RotaryPairing;
@@ -89,9 +92,9 @@ levels! {
     fn row_sum(out: &mut [T], x: &[T], cols: usize, write: Write);
     fn row_argmax(out: &mut [u32], x: &[T], cols: usize);
     fn reduce(out: &mut [T], first: usize, g: &[T], a: Option<&[T]>, layout: Broadcast, write: Write);
-    fn panel_len(args: &MatMul<'_, T>) -> usize;
-    fn pack(args: &MatMul<'_, T>, first: usize, panel: &mut [T]);
-    fn matmul(args: &MatMul<'_, T>, first_col: usize, packed: &[T], c: &mut Block<'_, T>, write: Write, prologue: Option<Apply<T>>, finish: Option<&mut Finish<'_, T>>);
+    fn panel_width(args: &MatMul<'_, T>) -> usize;
+    fn pack(args: &MatMul<'_, T>, first: usize, inner: Range<usize>, panels: &mut [T]);
+    fn matmul(args: &MatMul<'_, T>, packed: Option<Packed<'_, T>>, c: &mut Block<'_, T>, write: Write, prologue: Option<Apply<T>>, finish: Option<&mut Finish<'_, T>>);
     fn softmax(out: &mut [T], x: &[T], cols: usize, first_row: usize, spans: Option<Spans<'_>>);
     fn softmax_backward(dx: &mut [T], dy: &[T], y: &[T], cols: usize, first_row: usize, spans: Option<Spans<'_>>, write: Write);
     fn normalize(out: &mut [T], sums: &mut [T], w: &[T], cols: usize, first_row: usize, spans: Option<Spans<'_>>, eps: T);

@@ -1,27 +1,29 @@
 //! Twin of the matrix product.
 
+use std::ops::Range;
+
 use crate::block::Block;
 use crate::fusion::{Apply, Finish};
 use crate::matmul::{MatMul, Trans};
+use crate::packed::Packed;
 use crate::real::Real;
 use crate::scratch::Scratch;
 use crate::weights::Weights;
 use crate::write::Write;
 
 /// Nothing is packed: the specification reads B where it is.
-pub(crate) fn panel_len<T: Real>(_: &MatMul<'_, T>) -> usize {
+pub(crate) fn panel_width<T: Real>(_: &MatMul<'_, T>) -> usize {
     0
 }
 
 /// Never called, since there are no panels.
-pub(crate) fn pack<T: Real>(_: &MatMul<'_, T>, _first: usize, _panel: &mut [T]) {}
+pub(crate) fn pack<T: Real>(_: &MatMul<'_, T>, _first: usize, _inner: Range<usize>, _panels: &mut [T]) {}
 
 /// Row by row of C: the sums of one row are kept in `f64` and each element of A meets a row of B, which reads memory in order.
 /// Each sum runs over k in index order, as in the textbook triple loop.
 pub(crate) fn matmul<T: Real>(
     args: &MatMul<'_, T>,
-    _first_col: usize,
-    _packed: &[T],
+    _packed: Option<Packed<'_, T>>,
     c: &mut Block<'_, T>,
     write: Write,
     // Where nothing is packed it has been applied already.

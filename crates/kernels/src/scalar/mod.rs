@@ -22,7 +22,7 @@ mod weigh;
 pub(crate) use decode::attend_cached;
 pub(crate) use elementwise::{accumulate, affine, binary, dropout, scale};
 pub(crate) use loss::{cross_entropy, cross_entropy_backward, cross_entropy_in_place};
-pub(crate) use matmul::{matmul, pack, panel_len};
+pub(crate) use matmul::{matmul, pack, panel_width};
 pub(crate) use norm::{
     layer_norm, layer_norm_backward_input, norm_backward, norm_backward_gamma, rms_norm, rms_norm_backward_input,
 };

@@ -28,7 +28,7 @@ pub(crate) use isa::{Baseline, Isa};
 #[cfg(target_arch = "x86_64")]
 pub(crate) use isa::{Fused256, Fused512};
 pub(crate) use loss::{cross_entropy, cross_entropy_backward, cross_entropy_in_place};
-pub(crate) use matmul::{matmul, most_rows, pack, panel_len};
+pub(crate) use matmul::{inner, matmul, most_rows, pack, panel_width, slices};
 pub(crate) use norm::{
     layer_norm, layer_norm_backward_input, norm_backward, norm_backward_gamma, rms_norm, rms_norm_backward_input,
 };

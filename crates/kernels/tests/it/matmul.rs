@@ -59,12 +59,14 @@ fn all_shapes_and_storage_orders() {
     }
 }
 
-/// More rows than one task takes and more depth than one panel.
+/// More rows than one task takes, more columns than one piece, more depth than one slice, and so much of it that op(B) is packed part by part.
 #[test]
 fn shapes_of_several_blocks() {
     for trans in TRANS {
         check(300, 33, 40, trans, 0);
         check(70, 20, 600, trans, 1);
+        check(20, 550, 30, trans, 2);
+        check(23, 37, 3500, trans, 3);
     }
 }
 
@@ -95,7 +97,7 @@ fn depth_zero_gives_zeros_or_adds_nothing() {
 
 #[test]
 fn fused_is_the_separate_steps() {
-    for (m, n, k) in [(1, 5, 3), (7, 16, 20), (130, 33, 17), (4, 0, 2), (3, 4, 0)] {
+    for (m, n, k) in [(1, 5, 3), (7, 16, 20), (130, 33, 17), (20, 32, 3100), (4, 0, 2), (3, 4, 0)] {
         let (a, b, bias, residual) = (normal(m * k, 5), normal(k * n, 6), normal(n, 7), normal(m * n, 8));
         let (args, key) = (MatMul::new(&a[..], &b[..], m, n, k), RandomKey::new(1, 2, 3));
         at_each_level(|level| {
@@ -178,7 +180,7 @@ fn a_fused_derivative_is_the_separate_one() {
 /// One panel and several, one slice and two, with and without packing, and a function with f(0) ≠ 0 beyond the last column.
 #[test]
 fn a_prologue_is_a_function_before() {
-    for (m, n, k) in [(3, 5, 7), (17, 33, 20), (130, 700, 30), (40, 33, 800), (2, 0, 3), (20, 3, 0)] {
+    for (m, n, k) in [(3, 5, 7), (17, 33, 20), (130, 700, 30), (40, 33, 800), (17, 20, 3100), (2, 0, 3), (20, 3, 0)] {
         let (a, b) = (normal(m * k, 5), normal(k * n, 6));
         at_each_level(|level| {
             let (mut fa, mut gb) = (vec![f32::NAN; a.len()], vec![f32::NAN; b.len()]);
@@ -206,7 +208,7 @@ fn a_prologue_is_a_function_before() {
 
 #[test]
 fn weights_that_were_packed_before_give_the_same_bits() {
-    for (n, k) in [(5, 3), (33, 40), (700, 20), (130, 800), (0, 4), (4, 0)] {
+    for (n, k) in [(5, 3), (33, 40), (700, 20), (130, 800), (40, 3100), (0, 4), (4, 0)] {
         let weights = normal(k * n, 6);
         let mut rounded = vec![anther_kernels::Bf16::default(); weights.len()];
         round_to_bf16(&mut rounded, &weights);

@@ -1,6 +1,6 @@
 //! Bodies of the matrix product.
 //!
-//! op(B) is packed once for all rows, by [`pack`], into panels as wide as a tile; a task packs the rows of op(A) that it needs. Both then
+//! op(B) is packed once for all rows, by [`pack`], some slices of the inner size at a time, into panels as wide as a tile; a task packs the rows of op(A) that it needs. Both then
 //! lie in memory in the order in which a tile reads them, whatever the transposition. A tile of C is summed in registers over a slice of
 //! the inner size and then added to C. Each sum runs over slices and then over the inner index, whatever the rectangle and the tile.
 //! A few rows are not worth packing B for: they read it in place.
@@ -17,6 +17,7 @@ use crate::block::{Block, share};
 use crate::caches::caches;
 use crate::fusion::{Apply, Finish};
 use crate::matmul::{FEW_ROWS, MatMul};
+use crate::packed::Packed;
 use crate::scratch::Scratch;
 use crate::weights::{Bf16, Weights};
 use crate::write::Write;
@@ -54,35 +55,44 @@ fn width<I: Isa>() -> usize {
     2 * I::LANES
 }
 
-/// Elements of a packed panel of op(B), or 0 if B is to be read in place.
-#[inline(always)]
-pub(crate) fn panel_len<I: Isa>(args: &MatMul<'_, f32>) -> usize {
-    if args.m <= FEW_ROWS { 0 } else { args.k * width::<I>() }
+/// How many slices an inner size is cut into.
+pub(crate) fn slices(k: usize) -> usize {
+    k.div_ceil(DEPTH)
 }
 
-/// A rectangle of C. `packed` holds the panels of op(B) from the one of column `first_col` on, or nothing.
+/// The inner indices of a range of slices.
+pub(crate) fn inner(k: usize, of: Range<usize>) -> Range<usize> {
+    let slice = |i| share(k, slices(k), i);
+    slice(of.start).start..slice(of.end - 1).end
+}
+
+/// Columns of a packed panel of op(B), or 0 if B is to be read in place.
+#[inline(always)]
+pub(crate) fn panel_width<I: Isa>(args: &MatMul<'_, f32>) -> usize {
+    if args.m <= FEW_ROWS { 0 } else { width::<I>() }
+}
+
+/// A rectangle of C, or what the packed part of op(B) adds to it.
 #[inline(always)]
 pub(crate) fn matmul<I: Isa>(
     args: &MatMul<'_, f32>,
-    first_col: usize,
-    packed: &[f32],
+    packed: Option<Packed<'_, f32>>,
     c: &mut Block<'_, f32>,
     write: Write,
     prologue: Option<Apply<f32>>,
     finish: Option<&mut Finish<'_, f32>>,
 ) {
-    if packed.is_empty() {
-        match args.b {
-            Weights::Full(b) => few_rows::few_rows::<I, f32>(args, b, c, write),
-            Weights::Bf16(b) => few_rows::few_rows::<I, Bf16>(args, b, c, write),
+    if let Some(packed) = packed {
+        return tiles::<I>(args, &packed, c, write, prologue, finish);
+    }
+    match args.b {
+        Weights::Full(b) => few_rows::few_rows::<I, f32>(args, b, c, write),
+        Weights::Bf16(b) => few_rows::few_rows::<I, Bf16>(args, b, c, write),
+    }
+    if let Some(finish) = finish {
+        for i in 0..c.rows.len() {
+            finish.row(i, c.row(i));
         }
-        if let Some(finish) = finish {
-            for i in 0..c.rows.len() {
-                finish.row(i, c.row(i));
-            }
-        }
-    } else {
-        tiles::<I>(args, first_col, packed, c, write, prologue, finish);
     }
 }
 
@@ -93,69 +103,71 @@ pub(crate) fn matmul<I: Isa>(
 #[inline(always)]
 fn tiles<I: Isa>(
     args: &MatMul<'_, f32>,
-    first_col: usize,
-    packed: &[f32],
+    packed: &Packed<'_, f32>,
     c: &mut Block<'_, f32>,
     write: Write,
     prologue: Option<Apply<f32>>,
     mut finish: Option<&mut Finish<'_, f32>>,
 ) {
-    let (k, rows, cols) = (args.k, c.rows.len(), c.cols.clone());
-    let slices = k.div_ceil(DEPTH);
+    let (k, rows, cols, width) = (args.k, c.rows.len(), c.cols.clone(), width::<I>());
+    let (here, all) = (packed.slices.clone(), slices(k));
+    let whole = inner(k, here.clone());
     // All slices of A are packed once if that takes little memory, else each one anew for each piece.
-    let keep = slices == 1 || rows * k <= KEPT;
-    let kept = if keep { k } else { k.div_ceil(slices) };
+    let keep = here.len() == 1 || rows * whole.len() <= KEPT;
+    let kept = if keep { whole.len() } else { whole.len().div_ceil(here.len()) };
     // Rows are written in whole registers, the last ones beyond their end.
     let mut a = Scratch::new(rows * kept + I::LANES);
-    let mut finished = Scratch::new(if finish.is_some() { 4 * I::ROWS * width::<I>() } else { 0 });
+    let mut finished = Scratch::new(if finish.is_some() { 4 * I::ROWS * width } else { 0 });
     let piece = piece();
     for first in cols.clone().step_by(piece) {
         let piece = first..cols.end.min(first + piece);
-        for slice in 0..slices {
-            let inner = share(k, slices, slice);
-            let start = if keep { rows * inner.start } else { 0 };
+        for slice in here.clone() {
+            let inner = share(k, all, slice);
+            let place = inner.start - whole.start;
+            let start = if keep { rows * place } else { 0 };
             if !keep || first == cols.start {
                 pack::pack_rows::<I>(args, c.rows.clone(), inner.clone(), &mut a[start..]);
                 if let Some(f) = prologue {
                     f.in_place(&mut a[start..][..rows * inner.len()]);
                 }
             }
-            let last = slice + 1 == slices;
+            let last = slice + 1 == here.end;
             let job = Slice {
-                args,
                 a: &a[start..][..rows * inner.len()],
-                packed,
-                first_col,
-                ahead: (if last { piece.len() * k } else { inner.end * width::<I>() }) as isize
-                    - (inner.start * width::<I>()) as isize,
-                inner,
+                b: &packed.panels[(first - packed.first_col) * whole.len()..],
+                panel: (whole.len() * width, place * width),
+                ahead: (if last { piece.len() * whole.len() } else { (place + inner.len()) * width }) as isize
+                    - (place * width) as isize,
+                depth: inner.len(),
                 cols: piece.clone(),
+                alpha: args.alpha,
                 write: if slice == 0 { write } else { Write::Add },
             };
-            job.run::<I>(c, finish.as_deref_mut().filter(|_| last), &mut finished);
+            job.run::<I>(c, finish.as_deref_mut().filter(|_| slice + 1 == all), &mut finished);
         }
     }
 }
 
 /// A slice of the inner size of a piece of a rectangle.
 struct Slice<'a> {
-    args: &'a MatMul<'a, f32>,
     /// All strips of A.
     a: &'a [f32],
-    packed: &'a [f32],
-    first_col: usize,
-    inner: Range<usize>,
+    /// The panels of op(B) from the first column of the piece on.
+    b: &'a [f32],
+    /// From one panel to the next, and where in a panel the slice begins.
+    panel: (usize, usize),
     /// From a panel to the one that comes after it when all of these columns are done: the next slice, or the next piece.
     ahead: isize,
+    depth: usize,
     cols: Range<usize>,
+    alpha: f32,
     write: Write,
 }
 
 impl Slice<'_> {
     #[inline(always)]
     fn run<I: Isa>(&self, c: &mut Block<'_, f32>, mut finish: Option<&mut Finish<'_, f32>>, finished: &mut [f32]) {
-        let MatMul { k, alpha, .. } = *self.args;
-        let (rows, width, depth) = (c.rows.len(), width::<I>(), self.inner.len());
+        let (rows, width, depth, alpha) = (c.rows.len(), width::<I>(), self.depth, self.alpha);
         let strips = rows.div_ceil(I::ROWS);
         let lines = (depth * width).div_ceil(LINE * strips);
         let alone = finish.as_ref().and_then(|finish| finish.bias_alone());
@@ -164,9 +176,8 @@ impl Slice<'_> {
             let a = (&self.a[strip.start * depth..][..strip.len() * depth], strip.len());
             // Each strip fetches its share of the panel that comes after the one it meets.
             let ahead = self.ahead + (strip.start * depth * width / rows) as isize;
-            for first in self.cols.clone().step_by(width) {
-                let panel = (first - self.first_col) * k + self.inner.start * width;
-                let b = &self.packed[panel..][..depth * width];
+            for (panel, first) in self.cols.clone().step_by(width).enumerate() {
+                let b = &self.b[panel * self.panel.0 + self.panel.1..][..depth * width];
                 let columns = width.min(self.cols.end - first);
                 let registers = if columns > I::LANES { 2 } else { 1 };
                 let first_in_block = first - c.cols.start;

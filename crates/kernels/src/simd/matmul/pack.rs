@@ -11,29 +11,31 @@ use crate::weights::{Bf16, Weights};
 /// How many rows of a stored matrix are fetched before they are needed.
 const ROWS_AHEAD: usize = 16;
 
-/// Packs the panels of op(B) from the one that begins at column `first` on, as many as there is room for: in each one, for each inner index its
-/// columns, with zeros beyond the last column. Weights that are held in bf16 become `f32` here.
+/// Packs the panels of op(B) from the one that begins at column `first` on over a range of the inner index, as many as there is room for: in each one,
+/// for each inner index its columns, with zeros beyond the last column. Weights that are held in bf16 become `f32` here.
 #[inline(always)]
-pub(crate) fn pack<I: Isa>(args: &MatMul<'_, f32>, first: usize, panels: &mut [f32]) {
+pub(crate) fn pack<I: Isa>(args: &MatMul<'_, f32>, first: usize, inner: Range<usize>, panels: &mut [f32]) {
     match args.b {
-        Weights::Full(b) => pack_held::<I, f32>(args, b, first, panels),
-        Weights::Bf16(b) => pack_held::<I, Bf16>(args, b, first, panels),
+        Weights::Full(b) => pack_held::<I, f32>(args, b, first, inner, panels),
+        Weights::Bf16(b) => pack_held::<I, Bf16>(args, b, first, inner, panels),
     }
 }
 
 #[inline(always)]
-fn pack_held<I: Isa, B: Held>(args: &MatMul<'_, f32>, b: &[B], first: usize, panels: &mut [f32]) {
+fn pack_held<I: Isa, B: Held>(args: &MatMul<'_, f32>, b: &[B], first: usize, inner: Range<usize>, panels: &mut [f32]) {
     let MatMul { trans_b, n, k, .. } = *args;
     let stride = width::<I>();
-    let count = panels.len() / (k * stride);
-    assert!(panels.len() == count * k * stride && first + (count - 1) * stride < n && b.len() == k * n);
+    let depth = inner.len();
+    let count = panels.len() / (depth * stride);
+    assert!(panels.len() == count * depth * stride && first + (count - 1) * stride < n);
+    assert!(inner.end <= k && b.len() == k * n);
     // The columns of a panel.
     let columns = |panel: usize| stride.min(n - first - panel * stride);
     match trans_b {
         // A stored row is read through all panels, since the next one may be on another page.
         Trans::No => {
-            for l in 0..k {
-                let row = b.as_ptr().wrapping_add(l * n + first);
+            for l in 0..depth {
+                let row = b.as_ptr().wrapping_add((inner.start + l) * n + first);
                 for line in (0..count * stride * size_of::<B>()).step_by(LINE * size_of::<f32>()) {
                     let ahead = row.wrapping_add(ROWS_AHEAD * n).cast::<u8>();
                     I::prefetch(ahead.wrapping_add(line).cast());
@@ -42,24 +44,24 @@ fn pack_held<I: Isa, B: Held>(args: &MatMul<'_, f32>, b: &[B], first: usize, pan
                     let columns = columns(panel);
                     for lanes in (0..stride).step_by(I::LANES) {
                         let count = I::LANES.min(columns.saturating_sub(lanes));
-                        // SAFETY: `count` elements of row `l` of B lie from this column on; a panel has `stride` elements for each `l`.
+                        // SAFETY: `count` elements of this row of B lie from this column on; a panel has `stride` elements for each `l`.
                         unsafe {
                             let from = row.wrapping_add(panel * stride + lanes);
                             let x =
                                 if count == I::LANES { B::load::<I>(from) } else { B::load_first::<I>(from, count) };
-                            I::store(panels.as_mut_ptr().add((panel * k + l) * stride + lanes), x);
+                            I::store(panels.as_mut_ptr().add((panel * depth + l) * stride + lanes), x);
                         }
                     }
                 }
             }
         }
         Trans::Yes => {
-            for (panel, out) in panels.chunks_exact_mut(k * stride).enumerate() {
+            for (panel, out) in panels.chunks_exact_mut(depth * stride).enumerate() {
                 let (first, columns) = (first + panel * stride, columns(panel));
                 for lanes in (0..stride).step_by(I::LANES) {
                     let rows = I::LANES.min(columns.saturating_sub(lanes));
-                    for l in (0..k).step_by(I::LANES) {
-                        let from = b.as_ptr().wrapping_add((first + lanes) * k + l);
+                    for l in (0..depth).step_by(I::LANES) {
+                        let from = b.as_ptr().wrapping_add((first + lanes) * k + inner.start + l);
                         if l.is_multiple_of(LINE) {
                             (I::LANES..2 * I::LANES).for_each(|row| I::prefetch(from.wrapping_add(row * k).cast()));
                         }
@@ -67,7 +69,7 @@ fn pack_held<I: Isa, B: Held>(args: &MatMul<'_, f32>, b: &[B], first: usize, pan
                         // elements for each inner index, of which a register is written from `lanes` on.
                         unsafe {
                             let to = out.as_mut_ptr().add(l * stride + lanes);
-                            I::transpose(from, k, rows, I::LANES.min(k - l), to, stride);
+                            I::transpose(from, k, rows, I::LANES.min(depth - l), to, stride);
                         }
                     }
                 }
