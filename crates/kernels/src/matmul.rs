@@ -239,8 +239,8 @@ fn product<T: Real>(
     }
     let ready = args.packed.and_then(|packed| packed.panels());
     let (slices, at_once) = (slices(k), if ready.is_some() { slices(k) } else { plan::slices_at_once(k) });
-    let depth =
-        (0..slices).step_by(at_once).map(|first| inner(k, first..slices.min(first + at_once)).len()).max().unwrap_or(k);
+    // The first slices are the deepest, and the first columns the most: no other part of op(B) is larger.
+    let depth = inner(k, 0..at_once).len();
     let chunk = plan::columns_at_once(depth, panel);
     let mut room = None;
     for first in (0..n).step_by(chunk) {
@@ -252,7 +252,6 @@ fn product<T: Real>(
             let panels = match ready {
                 Some(panels) => &panels[first * k..][..padded * k],
                 None => {
-                    // No part is larger than the first columns over the deepest slices.
                     let room = room.get_or_insert_with(|| Scratch::new(padded * depth));
                     let inner = inner(k, slices.clone());
                     let panels = &mut room[..padded * inner.len()];
