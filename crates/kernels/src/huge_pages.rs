@@ -11,7 +11,7 @@ pub(crate) const fn alignment(bytes: usize, alignment: usize) -> usize {
     if bytes >= HUGE_PAGE { HUGE_PAGE } else { alignment }
 }
 
-/// Asks for large pages in the place of those of a buffer that nobody has written yet, as far as it fills them: it takes no more memory than without.
+/// Asks for large pages in the place of those of a buffer that nobody has written yet, as far as it fills them: the buffer itself takes no more memory than without.
 ///
 /// It is advice: where it is not taken, nothing changes.
 pub(crate) fn advise(start: *mut u8, bytes: usize) {

@@ -120,8 +120,8 @@ pub(super) fn pack_rows<I: Isa>(args: &MatMul<'_, f32>, rows: Range<usize>, inne
                 let (size, larger) = (rows.len() / strips, rows.len() % strips);
                 let mut start = 0;
                 for (count, strips) in [(size + 1, larger), (size, strips - larger)] {
-                    // Whole registers where what lies beyond the strip may be written because it is written later: some CPUs take
-                    // ten times as long to write a part of a register.
+                    // Whole registers where what lies beyond the strip may be written because it is written later: some CPUs are
+                    // slow to write a part of a register.
                     let later = (depth - l) * count >= I::LANES;
                     for _ in 0..strips {
                         let readable = first + start + I::LANES <= a.len();
