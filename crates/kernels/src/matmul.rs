@@ -231,7 +231,7 @@ fn product<T: Real>(
         }
     };
     if panel == 0 || k == 0 {
-        let grid = plan::in_place(m, n, k);
+        let grid = plan::in_place(m, n, k, args.trans_b);
         return tasks(work, grid.len(), |i| {
             let (rows, cols) = grid.part(i);
             rectangle(None, rows, cols);

@@ -2,6 +2,7 @@
 
 use crate::block::Grid;
 use crate::caches::caches;
+use crate::matmul::Trans;
 use crate::simd::{most_rows, slices};
 
 /// Columns of a task are a multiple of this, which every level's tile divides.
@@ -14,23 +15,31 @@ const TASKS: usize = 8;
 /// The fewest rows of a task: each panel of op(B) is read from the second or third cache for that many rows of op(A).
 const FEWEST_ROWS: usize = 48;
 
-/// The fewest columns of a task in a product with enough rows: the rows of op(A) are packed again for each range of columns.
-const FEWEST_COLUMNS: usize = 768;
+/// The fewest columns of a task: the rows of op(A) are packed again for each range of columns, which pays if there would be too few tasks without.
+const fn fewest_columns(high: usize) -> usize {
+    match high {
+        TASKS.. => 768,
+        4.. => COLUMN_UNIT * 8,
+        _ => COLUMN_UNIT * 4,
+    }
+}
 
 /// The tasks of a product of `m` rows and `n` columns whose op(B) is packed.
 pub(crate) fn packed(m: usize, n: usize) -> Grid {
     let rows = (m / TASKS).clamp(FEWEST_ROWS, most_rows());
     let high = m.div_ceil(rows);
-    let fewest = if high >= TASKS { FEWEST_COLUMNS } else { COLUMN_UNIT * 4 };
     let most = if high >= TASKS { 4 } else { TASKS.div_ceil(high) };
-    Grid::new(m, n, high, (n / fewest).clamp(1, most), COLUMN_UNIT)
+    Grid::new(m, n, high, (n / fewest_columns(high)).clamp(1, most), COLUMN_UNIT)
 }
 
-/// The tasks of a product with a few rows, which reads B in place.
-pub(crate) fn in_place(m: usize, n: usize, k: usize) -> Grid {
+/// The tasks of a product with a few rows, which reads B in place, by its rows or stored transposed.
+pub(crate) fn in_place(m: usize, n: usize, k: usize, trans_b: Trans) -> Grid {
     /// Elements of B that are worth a task.
     const FEWEST_ELEMENTS: usize = 1 << 15;
-    Grid::new(m, n, 1, (n * k / FEWEST_ELEMENTS).clamp(1, 2 * TASKS), COLUMN_UNIT)
+    /// Columns of a task that reads parts of rows: fewer, and the CPU does not foresee the next line.
+    const FEWEST_IN_ROW: usize = 384;
+    let most = if trans_b == Trans::No { n / FEWEST_IN_ROW } else { n };
+    Grid::new(m, n, 1, (n * k / FEWEST_ELEMENTS).min(most).clamp(1, 2 * TASKS), COLUMN_UNIT)
 }
 
 /// Slices of the inner size over which op(B) is packed at once: all, unless they are so many that what has been packed would not be near any more when it is read.

@@ -60,6 +60,7 @@ fn all_shapes_and_storage_orders() {
 }
 
 /// More rows than one task takes, more columns than one piece, more depth than one slice, and so much of it that op(B) is packed part by part.
+/// With a few rows, more columns than have their sums in the first cache.
 #[test]
 fn shapes_of_several_blocks() {
     for trans in TRANS {
@@ -67,6 +68,8 @@ fn shapes_of_several_blocks() {
         check(70, 20, 600, trans, 1);
         check(20, 550, 30, trans, 2);
         check(23, 37, 3500, trans, 3);
+        check(13, 700, 21, trans, 0);
+        check(1, 4200, 11, trans, 1);
     }
 }
 

@@ -38,6 +38,7 @@ impl Isa for Fused256 {
 
     const LANES: usize = LANES;
     const ROWS: usize = 6;
+    const REGISTERS: usize = 16;
     const FUSES: bool = true;
 
     #[inline(always)]

@@ -44,6 +44,7 @@ impl Isa for Fused512 {
     const LANES: usize = LANES;
     // 28 sums, two registers of B and one element of A.
     const ROWS: usize = 14;
+    const REGISTERS: usize = 32;
     const FUSES: bool = true;
 
     #[inline(always)]

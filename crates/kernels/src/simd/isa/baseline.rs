@@ -24,6 +24,7 @@ impl Isa for Baseline {
 
     const LANES: usize = LANES;
     const ROWS: usize = 4;
+    const REGISTERS: usize = 16;
     const FUSES: bool = false;
 
     #[inline(always)]

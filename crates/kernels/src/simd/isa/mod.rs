@@ -30,6 +30,9 @@ pub(crate) trait Isa: Sized {
     /// Rows of the tile of C that a matrix product keeps in registers; it has two registers of columns. At most [`Isa::LANES`].
     const ROWS: usize;
 
+    /// Registers of vectors that there are.
+    const REGISTERS: usize;
+
     /// Whether [`Isa::mul_add`] rounds once.
     const FUSES: bool;
 

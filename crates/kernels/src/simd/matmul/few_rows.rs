@@ -9,13 +9,19 @@ use crate::scratch::Scratch;
 use crate::simd::Isa;
 use crate::write::Write;
 
-/// Rows of C that are computed together.
+/// Rows of C that are computed together, with B stored transposed.
 const TOGETHER: usize = 6;
 
-/// Columns of C that all rows pass before the next ones.
+/// Columns of C that all rows pass before the next ones, with B stored transposed.
 const PIECE: usize = 128;
 
-/// A rectangle of C, a group of rows at a time.
+/// Rows of B, stored as it is used, that are added together to the rows of C.
+const DEEP: usize = 4;
+
+/// Sums that stay in the first cache while the rows of B pass: 16 KiB.
+const SUMS: usize = 1 << 12;
+
+/// A rectangle of C.
 #[inline(always)]
 pub(super) fn few_rows<I: Isa, B: Held>(args: &MatMul<'_, f32>, b: &[B], c: &mut Block<'_, f32>, write: Write) {
     let MatMul { a, trans_a, trans_b, m, n, k, alpha, .. } = *args;
@@ -32,29 +38,9 @@ pub(super) fn few_rows<I: Isa, B: Held>(args: &MatMul<'_, f32>, b: &[B], c: &mut
         }
     };
     let part = Part { a, b, n, k, alpha, write };
-    let groups = rows.len().div_ceil(TOGETHER);
-    // Columns in pieces, so that the part of B of a piece is still near for the next group of rows.
-    let cols = c.cols.clone();
-    for start in cols.clone().step_by(PIECE) {
-        let cols = start..cols.end.min(start + PIECE);
-        for group in 0..groups {
-            let group = share(rows.len(), groups, group);
-            let (first, cols) = (group.start, cols.clone());
-            match (trans_b, group.len()) {
-                (Trans::No, 1) => part.stripes::<I, 1, 8>(c, first, cols),
-                (Trans::No, 2) => part.stripes::<I, 2, 4>(c, first, cols),
-                (Trans::No, 3) => part.stripes::<I, 3, 4>(c, first, cols),
-                (Trans::No, 4) => part.stripes::<I, 4, 4>(c, first, cols),
-                (Trans::No, 5) => part.stripes::<I, 5, 4>(c, first, cols),
-                (Trans::No, _) => part.stripes::<I, 6, 4>(c, first, cols),
-                (Trans::Yes, 1) => part.dots::<I, 1, 8>(c, first, cols),
-                (Trans::Yes, 2) => part.dots::<I, 2, 4>(c, first, cols),
-                (Trans::Yes, 3) => part.dots::<I, 3, 4>(c, first, cols),
-                (Trans::Yes, 4) => part.dots::<I, 4, 4>(c, first, cols),
-                (Trans::Yes, 5) => part.dots::<I, 5, 4>(c, first, cols),
-                (Trans::Yes, _) => part.dots::<I, 6, 4>(c, first, cols),
-            }
-        }
+    match trans_b {
+        Trans::No => part.sums::<I>(c),
+        Trans::Yes => part.groups::<I>(c),
     }
 }
 
@@ -70,52 +56,92 @@ struct Part<'a, B> {
 }
 
 impl<B: Held> Part<'_, B> {
-    /// `ROWS` rows of C, B stored `[k, n]`: stripes of `REGISTERS` registers of columns, summed in registers down all rows of B.
+    /// B stored `[k, n]`: some rows of it at a time, read along memory, are added to the sums of all rows of C.
     #[inline(always)]
-    fn stripes<I: Isa, const ROWS: usize, const REGISTERS: usize>(
-        &self,
-        c: &mut Block<'_, f32>,
-        first: usize,
-        cols: Range<usize>,
-    ) {
-        let offset = c.cols.start;
-        assert!(self.b.len() == self.k * self.n && cols.end <= self.n && self.a.len() >= (first + ROWS) * self.k);
-        let a: [*const f32; ROWS] = std::array::from_fn(|r| self.a[(first + r) * self.k..].as_ptr());
-        let whole = REGISTERS * I::LANES;
-        for start in cols.clone().step_by(whole) {
-            let count = whole.min(cols.end - start);
-            let mut sums = [[I::splat(0.0); REGISTERS]; ROWS];
-            for l in 0..self.k {
-                let b = self.b.as_ptr().wrapping_add(l * self.n + start);
-                let mut row = [I::splat(0.0); REGISTERS];
-                for (v, row) in row.iter_mut().enumerate() {
-                    // SAFETY: `count` elements of row `l` of B lie from this column on.
-                    *row = unsafe { load_part::<I, _>(b, v * I::LANES, count) };
-                }
-                for (a, sums) in a.iter().zip(&mut sums) {
-                    // SAFETY: a row of A has `k` elements.
-                    let a = I::splat(unsafe { a.add(l).read() });
-                    for (sum, &row) in sums.iter_mut().zip(&row) {
-                        *sum = I::fused(a, row, *sum);
-                    }
+    fn sums<I: Isa>(&self, c: &mut Block<'_, f32>) {
+        let (rows, cols) = (c.rows.len(), c.cols.clone());
+        let unit = 2 * I::LANES;
+        let piece = (SUMS / rows).next_multiple_of(unit).min(cols.len().next_multiple_of(unit));
+        let mut sums = Scratch::new(rows * piece);
+        for start in cols.clone().step_by(piece) {
+            let piece = start..cols.end.min(start + piece);
+            let stride = piece.len().next_multiple_of(unit);
+            let sums = &mut sums[..rows * stride];
+            sums.fill(0.0);
+            let whole = self.k / DEEP * DEEP;
+            for l in (0..whole).step_by(DEEP) {
+                self.add_rows::<I, DEEP>(sums, rows, l, piece.clone());
+            }
+            for l in whole..self.k {
+                self.add_rows::<I, 1>(sums, rows, l, piece.clone());
+            }
+            for (r, sums) in sums.chunks_exact(stride).enumerate() {
+                let c = &mut c.row(r)[start - cols.start..][..piece.len()];
+                for (c, &sum) in c.iter_mut().zip(sums) {
+                    let value = self.alpha * sum;
+                    *c = if self.write == Write::Add { *c + value } else { value };
                 }
             }
-            let alpha = I::splat(self.alpha);
-            for (r, sums) in sums.iter().enumerate() {
-                let c = &mut c.row(first + r)[start - offset..][..count];
-                for (v, &sum) in sums.iter().enumerate() {
-                    let at = v * I::LANES;
-                    if at >= count {
-                        break;
+        }
+    }
+
+    /// Adds the products of all rows of A with these columns of `DEEP` rows of B from row `l` on to the sums, one row after the other.
+    #[inline(always)]
+    fn add_rows<I: Isa, const DEEP: usize>(&self, sums: &mut [f32], rows: usize, l: usize, cols: Range<usize>) {
+        let unit = 2 * I::LANES;
+        let stride = cols.len().next_multiple_of(unit);
+        assert!(self.b.len() == self.k * self.n && cols.end <= self.n && l + DEEP <= self.k);
+        assert!(self.a.len() >= rows * self.k && sums.len() >= rows * stride);
+        let b = self.b.as_ptr().wrapping_add(l * self.n + cols.start);
+        for at in (0..cols.len()).step_by(unit) {
+            let mut lines = [[I::splat(0.0); 2]; DEEP];
+            for (d, line) in lines.iter_mut().enumerate() {
+                for (v, line) in line.iter_mut().enumerate() {
+                    // SAFETY: `cols.len()` elements of this row of B lie from its first column on.
+                    *line = unsafe { load_part::<I, _>(b.wrapping_add(d * self.n), at + v * I::LANES, cols.len()) };
+                }
+            }
+            let (mut a, mut sums) = (self.a.as_ptr().wrapping_add(l), sums.as_mut_ptr().wrapping_add(at));
+            for _ in 0..rows {
+                // SAFETY: this row of A has an element for each row of B, and two registers of its sums lie here.
+                unsafe {
+                    let (mut first, mut second) = (I::load(sums), I::load(sums.add(I::LANES)));
+                    for (d, line) in lines.iter().enumerate() {
+                        let a = I::splat(a.add(d).read());
+                        first = I::fused(a, line[0], first);
+                        second = I::fused(a, line[1], second);
                     }
-                    let mut value = I::mul(alpha, sum);
-                    // SAFETY: the row has `count` elements.
-                    unsafe {
-                        if self.write == Write::Add {
-                            value = I::add(load_part::<I, _>(c.as_ptr(), at, count), value);
-                        }
-                        I::store_first(c.as_mut_ptr().add(at), value, I::LANES.min(count - at));
-                    }
+                    I::store(sums, first);
+                    I::store(sums.add(I::LANES), second);
+                }
+                (a, sums) = (a.wrapping_add(self.k), sums.wrapping_add(stride));
+            }
+        }
+    }
+
+    /// B stored `[n, k]`: some rows of C at a time.
+    #[inline(always)]
+    fn groups<I: Isa>(&self, c: &mut Block<'_, f32>) {
+        let (rows, cols) = (c.rows.len(), c.cols.clone());
+        let groups = rows.div_ceil(TOGETHER);
+        // Columns in pieces, so that the part of B of a piece is still near for the next group of rows.
+        for start in cols.clone().step_by(PIECE) {
+            let cols = start..cols.end.min(start + PIECE);
+            for group in 0..groups {
+                let group = share(rows, groups, group);
+                let (first, cols) = (group.start, cols.clone());
+                // As many rows of B as leave the sums in registers.
+                match (group.len(), I::REGISTERS > 16) {
+                    (1, _) => self.dots::<I, 1, 8>(c, first, cols),
+                    (2, _) => self.dots::<I, 2, 4>(c, first, cols),
+                    (3, true) => self.dots::<I, 3, 4>(c, first, cols),
+                    (3, false) => self.dots::<I, 3, 3>(c, first, cols),
+                    (4, true) => self.dots::<I, 4, 4>(c, first, cols),
+                    (4, false) => self.dots::<I, 4, 3>(c, first, cols),
+                    (5, true) => self.dots::<I, 5, 4>(c, first, cols),
+                    (5, false) => self.dots::<I, 5, 2>(c, first, cols),
+                    (_, true) => self.dots::<I, 6, 4>(c, first, cols),
+                    (_, false) => self.dots::<I, 6, 2>(c, first, cols),
                 }
             }
         }
