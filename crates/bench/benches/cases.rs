@@ -12,7 +12,7 @@ fn all(c: &mut Criterion) {
         let mut group = c.benchmark_group(case.peer.map_or_else(String::new, |peer| format!("{peer}/")) + &case.name);
         group.sample_size(10).measurement_time(Duration::from_secs(2)).warm_up_time(Duration::from_millis(300));
         match case.work {
-            Work::Flops(n) | Work::Tokens { tokens: n, .. } => group.throughput(Throughput::Elements(n as u64)),
+            Work::Flops(n) | Work::Items { count: n, .. } => group.throughput(Throughput::Elements(n as u64)),
             Work::Bytes(n) => group.throughput(Throughput::Bytes(n as u64)),
             Work::Time => &mut group,
         };

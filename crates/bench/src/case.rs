@@ -16,15 +16,26 @@ pub enum Work {
     Flops(f64),
     /// Stated in GB/s.
     Bytes(f64),
-    /// Stated in tokens a second.
-    Tokens {
-        /// Tokens of a call.
-        tokens: f64,
+    /// Stated in items a second.
+    Items {
+        /// What is counted.
+        of: Item,
+        /// Items of a call.
+        count: f64,
         /// What the machine has to do for them.
         limit: Limit,
     },
     /// Only the time counts.
     Time,
+}
+
+/// What a step works on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Item {
+    /// A token of a text.
+    Token,
+    /// An image.
+    Image,
 }
 
 impl Work {
@@ -34,7 +45,8 @@ impl Work {
         match self {
             Work::Flops(flops) => Some(("gflops", flops / 1e9)),
             Work::Bytes(bytes) => Some(("gbytes_s", bytes / 1e9)),
-            Work::Tokens { tokens, .. } => Some(("tokens_s", tokens)),
+            Work::Items { of: Item::Token, count, .. } => Some(("tokens_s", count)),
+            Work::Items { of: Item::Image, count, .. } => Some(("images_s", count)),
             Work::Time => None,
         }
     }
@@ -45,7 +57,7 @@ impl Work {
         match self {
             Work::Flops(flops) => Some(Limit::Flops(flops)),
             Work::Bytes(bytes) => Some(Limit::Bytes(bytes)),
-            Work::Tokens { limit, .. } => Some(limit),
+            Work::Items { limit, .. } => Some(limit),
             Work::Time => None,
         }
     }
@@ -119,8 +131,10 @@ mod tests {
     fn rates_are_stated_in_their_units() {
         assert_eq!(Work::Flops(2e9).rate(), Some(("gflops", 2.0)));
         assert_eq!(Work::Bytes(3e9).rate(), Some(("gbytes_s", 3.0)));
-        let tokens = Work::Tokens { tokens: 7.0, limit: Limit::Bytes(5.0) };
-        assert_eq!((tokens.rate(), tokens.limit()), (Some(("tokens_s", 7.0)), Some(Limit::Bytes(5.0))));
+        for (of, unit) in [(Item::Token, "tokens_s"), (Item::Image, "images_s")] {
+            let items = Work::Items { of, count: 7.0, limit: Limit::Bytes(5.0) };
+            assert_eq!((items.rate(), items.limit()), (Some((unit, 7.0)), Some(Limit::Bytes(5.0))));
+        }
         assert_eq!((Work::Time.rate(), Work::Time.limit()), (None, None));
     }
 

@@ -14,5 +14,5 @@ pub mod report;
 pub mod scaling;
 pub mod serve;
 
-pub use case::{Case, Limit, Work};
+pub use case::{Case, Item, Limit, Work};
 pub use measure::{Budget, Timing, measure};

@@ -116,11 +116,11 @@ fn rounded(x: f64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::case::Work;
+    use crate::case::{Item, Work};
 
     #[test]
     fn a_line_states_time_speed_and_the_share_of_the_limit() {
-        let case = Case::new("a", Work::Tokens { tokens: 10.0, limit: Limit::Flops(4e9) }, || || ());
+        let case = Case::new("a", Work::Items { of: Item::Token, count: 10.0, limit: Limit::Flops(4e9) }, || || ());
         let timing = Timing { samples: vec![0.2, 0.1, 0.4], clean: 3, of: 5 };
         let limits = Limits { gflops: 100.0, gbytes_s: 10.0 };
         let line = line(&case, 2, &(timing, 77), &limits);

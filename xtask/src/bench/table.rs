@@ -30,6 +30,7 @@ fn cells(row: &Row) -> [String; 8] {
         let unit = match unit {
             "gflops" => "GFLOP/s",
             "gbytes_s" => "GB/s",
+            "images_s" => "images/s",
             _ => "tokens/s",
         };
         format!("{} {unit}", number(speed))

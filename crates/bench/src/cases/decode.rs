@@ -5,7 +5,7 @@ use anther_tensor::{Ids, ParamSet, Parameters, Precision, Tape};
 use anther_transformer::CausalLm;
 
 use super::gpt::GPT;
-use crate::case::{Case, Limit, Work};
+use crate::case::{Case, Item, Limit, Work};
 use crate::inputs::ids;
 
 const PROMPT: usize = 16;
@@ -19,7 +19,7 @@ pub(super) fn cases() -> Vec<Case> {
 fn case(name: &str, precision: Precision, bytes: usize) -> Case {
     // Each token needs every matrix once; what it reads of the cache is small beside them.
     let bytes = (GENERATED * GPT.matrix_elements() * bytes) as f64;
-    let work = Work::Tokens { tokens: GENERATED as f64, limit: Limit::Bytes(bytes) };
+    let work = Work::Items { of: Item::Token, count: GENERATED as f64, limit: Limit::Bytes(bytes) };
     Case::new(name, work, move || {
         let mut set = ParamSet::new();
         let model = CausalLm::new(&mut set.root(), &GPT.config()).expect("the configuration is valid");
