@@ -85,16 +85,16 @@ impl<B: Held> Part<'_, B> {
         }
     }
 
-    /// Adds the products of all rows of A with these columns of `DEEP` rows of B from row `l` on to the sums, one row after the other.
+    /// Adds the products of all rows of A with these columns of `COUNT` rows of B from row `l` on to the sums, one row after the other.
     #[inline(always)]
-    fn add_rows<I: Isa, const DEEP: usize>(&self, sums: &mut [f32], rows: usize, l: usize, cols: Range<usize>) {
+    fn add_rows<I: Isa, const COUNT: usize>(&self, sums: &mut [f32], rows: usize, l: usize, cols: Range<usize>) {
         let unit = 2 * I::LANES;
         let stride = cols.len().next_multiple_of(unit);
-        assert!(self.b.len() == self.k * self.n && cols.end <= self.n && l + DEEP <= self.k);
+        assert!(self.b.len() == self.k * self.n && cols.end <= self.n && l + COUNT <= self.k);
         assert!(self.a.len() >= rows * self.k && sums.len() >= rows * stride);
         let b = self.b.as_ptr().wrapping_add(l * self.n + cols.start);
         for at in (0..cols.len()).step_by(unit) {
-            let mut lines = [[I::splat(0.0); 2]; DEEP];
+            let mut lines = [[I::splat(0.0); 2]; COUNT];
             for (d, line) in lines.iter_mut().enumerate() {
                 for (v, line) in line.iter_mut().enumerate() {
                     // SAFETY: `cols.len()` elements of this row of B lie from its first column on.
