@@ -1,7 +1,7 @@
 //! Bodies of the parts of a tiled attention.
 
 use super::lanes::LANES;
-use super::matmul::Tile;
+use super::matmul::{LINE, Tile};
 use super::{Isa, lanes, math};
 use crate::block::share;
 use crate::scratch::Scratch;
@@ -77,6 +77,9 @@ pub(crate) fn pack_columns<I: Isa>(out: &mut [f32], x: &[f32], rows: usize, widt
     transpose::<I>(out, out.len() / width, x, rows, width, rows);
 }
 
+/// Rows before their turn that a transposition fetches: those of a head lie behind each other, and the next block behind this one.
+const ROWS_AHEAD: usize = 32;
+
 /// Element `l` of row `r` goes to `out[l · step + r]`, whole registers at a time up to row `filled`, with zeros for missing rows.
 #[inline(always)]
 fn transpose<I: Isa>(out: &mut [f32], step: usize, x: &[f32], rows: usize, width: usize, filled: usize) {
@@ -84,7 +87,12 @@ fn transpose<I: Isa>(out: &mut [f32], step: usize, x: &[f32], rows: usize, width
     assert!(out.len() == step * width && x.len() == rows * width);
     for lanes in (0..filled).step_by(I::LANES) {
         let count = I::LANES.min(rows.saturating_sub(lanes));
+        let next = x.as_ptr().wrapping_add((lanes + ROWS_AHEAD) * width);
         for l in (0..width).step_by(I::LANES) {
+            // As many lines as the square has elements in lines.
+            for line in (0..I::LANES * I::LANES).step_by(LINE) {
+                I::prefetch(next.wrapping_add(l * I::LANES + line));
+            }
             // SAFETY: these rows exist and have so many elements left from here on; `out` has `step` elements for each of them, of which
             // a register is written from `lanes` on, and registers divide the step.
             unsafe {

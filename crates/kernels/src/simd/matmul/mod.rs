@@ -47,7 +47,7 @@ const BYTES_OF_LINE: usize = DEPTH * size_of::<f32>();
 const KEPT: usize = 1 << 20;
 
 /// Numbers in a cache line.
-const LINE: usize = 16;
+pub(crate) const LINE: usize = 16;
 
 /// Columns of a tile and of a panel of op(B): two registers.
 #[inline(always)]
