@@ -15,7 +15,7 @@ const TASKS: usize = 8;
 /// The fewest rows of a task: each panel of op(B) is read from the second or third cache for that many rows of op(A).
 const FEWEST_ROWS: usize = 48;
 
-/// The fewest columns of a task: the rows of op(A) are packed again for each range of columns, which pays if there would be too few tasks without.
+/// The fewest columns of a task where the rows are cut into `high` ranges. They are packed again for each range of columns, which pays the sooner the fewer tasks there would be without.
 const fn fewest_columns(high: usize) -> usize {
     match high {
         TASKS.. => 768,
