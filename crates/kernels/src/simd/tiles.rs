@@ -89,7 +89,7 @@ fn transpose<I: Isa>(out: &mut [f32], step: usize, x: &[f32], rows: usize, width
         let count = I::LANES.min(rows.saturating_sub(lanes));
         let next = x.as_ptr().wrapping_add((lanes + ROWS_AHEAD) * width);
         for l in (0..width).step_by(I::LANES) {
-            // As many lines as the square has elements in lines.
+            // As many elements as the square has.
             for line in (0..I::LANES * I::LANES).step_by(LINE) {
                 I::prefetch(next.wrapping_add(l * I::LANES + line));
             }
