@@ -65,7 +65,7 @@ pub(crate) fn online_softmax<T: Real>(
         factor[r] = T::ONE;
         if !row.is_empty() {
             let new = max[r].max(super::max(row));
-            factor[r] = (max[r] - new).exp();
+            factor[r] = if new == max[r] { T::ONE } else { (max[r] - new).exp() };
             row.iter_mut().for_each(|s| *s = (*s - new).exp());
             sum[r] = T::from_f64(factor[r].to_f64() * sum[r].to_f64() + super::sum(row));
             max[r] = new;

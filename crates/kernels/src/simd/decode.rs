@@ -69,16 +69,16 @@ fn weigh<I: Isa>(scores: &mut [f32], bias: Option<&[f32]>, weights: CacheWeights
             if let Some(bias) = bias {
                 scores.iter_mut().zip(bias).for_each(|(s, &b)| *s += b);
             }
-            let max = lanes::max(scores);
+            let max = lanes::max::<I>(scores);
             scores.iter_mut().for_each(|s| *s = math::exp::<I>(*s - max));
-            lanes::sum(scores)
+            lanes::sum::<I>(scores)
         }
         CacheWeights::Squash { eps } => {
             scores.iter_mut().for_each(|s| *s = math::squash(*s));
             if let Some(bias) = bias {
                 scores.iter_mut().zip(bias).for_each(|(w, &b)| *w *= b);
             }
-            f64::from(eps) + lanes::sum(scores)
+            f64::from(eps) + lanes::sum::<I>(scores)
         }
     }
 }

@@ -14,9 +14,9 @@ pub(crate) fn cross_entropy<I: Isa>(
 ) {
     for (r, (loss, lse)) in loss.iter_mut().zip(lse).enumerate() {
         let x = &logits[r * classes..][..classes];
-        let max = lanes::max(x);
+        let max = lanes::max::<I>(x);
         let log_sum = f64::from(max) + exponential_sum::<I>(x, max).ln();
-        *loss = smoothed(log_sum, hit_and_mean(x, targets[r], smoothing), smoothing);
+        *loss = smoothed(log_sum, hit_and_mean::<I>(x, targets[r], smoothing), smoothing);
         *lse = log_sum as f32;
     }
 }
@@ -32,7 +32,7 @@ fn exponential_sum<I: Isa>(x: &[f32], max: f32) -> f64 {
     for x in x.chunks(PIECE) {
         let exponentials = &mut exponentials[..x.len()];
         map!(Write::Set, exponentials, x, |&x| math::exp::<I>(x - max));
-        total += lanes::sum(exponentials);
+        total += lanes::sum::<I>(exponentials);
     }
     total
 }
@@ -40,8 +40,8 @@ fn exponential_sum<I: Isa>(x: &[f32], max: f32) -> f64 {
 /// What the loss of a row reads of its logits: that of the target, and the mean if there is smoothing. Without it the mean is not looked
 /// at: a class of probability 0 would make it infinite.
 #[inline(always)]
-fn hit_and_mean(x: &[f32], target: u32, smoothing: f32) -> (f64, f64) {
-    (f64::from(x[target as usize]), if smoothing == 0.0 { 0.0 } else { lanes::sum(x) / x.len() as f64 })
+fn hit_and_mean<I: Isa>(x: &[f32], target: u32, smoothing: f32) -> (f64, f64) {
+    (f64::from(x[target as usize]), if smoothing == 0.0 { 0.0 } else { lanes::sum::<I>(x) / x.len() as f64 })
 }
 
 /// The loss of a row.
@@ -64,15 +64,15 @@ pub(crate) fn cross_entropy_in_place<I: Isa>(
     let even = smoothing / classes as f32;
     for (r, loss) in loss.iter_mut().enumerate() {
         let (x, target, scale) = (&mut logits[r * classes..][..classes], targets[r], row_scale[r]);
-        let max = lanes::max(x);
+        let max = lanes::max::<I>(x);
         // Before the logits become exponentials.
-        let read = hit_and_mean(x, target, smoothing);
+        let read = hit_and_mean::<I>(x, target, smoothing);
         let mut total = 0.0;
         for x in x.chunks_mut(PIECE) {
             for x in x.iter_mut() {
                 *x = math::exp::<I>(*x - max);
             }
-            total += lanes::sum(x);
+            total += lanes::sum::<I>(x);
         }
         let log_sum = f64::from(max) + total.ln();
         *loss = smoothed(log_sum, read, smoothing);

@@ -18,7 +18,7 @@ pub(crate) fn layer_norm<I: Isa>(
 ) {
     for (r, (mean, rstd)) in mean.iter_mut().zip(rstd).enumerate() {
         let (out, x) = (&mut out[r * cols..][..cols], &x[r * cols..][..cols]);
-        let exact = lanes::sum(x) / cols as f64;
+        let exact = lanes::sum::<I>(x) / cols as f64;
         *mean = exact as f32;
         // Distances from the rounded mean exceed the variance by the square of what was rounded off.
         let rounding = f64::from(*mean) - exact;

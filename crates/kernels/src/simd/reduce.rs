@@ -10,7 +10,7 @@ const RUN: usize = 64;
 
 #[inline(always)]
 pub(crate) fn sum<I: Isa>(x: &[f32]) -> f64 {
-    lanes::sum(x)
+    lanes::sum::<I>(x)
 }
 
 #[inline(always)]
@@ -26,19 +26,19 @@ pub(crate) fn all_finite<I: Isa>(x: &[f32]) -> bool {
 
 #[inline(always)]
 pub(crate) fn row_max<I: Isa>(out: &mut [f32], x: &[f32], cols: usize, write: Write) {
-    map!(write, out, 0.., |r| lanes::max(&x[r * cols..][..cols]));
+    map!(write, out, 0.., |r| lanes::max::<I>(&x[r * cols..][..cols]));
 }
 
 #[inline(always)]
 pub(crate) fn row_sum<I: Isa>(out: &mut [f32], x: &[f32], cols: usize, write: Write) {
-    map!(write, out, 0.., |r| lanes::sum(&x[r * cols..][..cols]) as f32);
+    map!(write, out, 0.., |r| lanes::sum::<I>(&x[r * cols..][..cols]) as f32);
 }
 
 #[inline(always)]
 pub(crate) fn row_argmax<I: Isa>(out: &mut [u32], x: &[f32], cols: usize) {
     for (r, out) in out.iter_mut().enumerate() {
         let x = &x[r * cols..][..cols];
-        let max = lanes::max(x);
+        let max = lanes::max::<I>(x);
         let column = if max == f32::NEG_INFINITY { None } else { x.iter().position(|&x| x == max) };
         *out = column.unwrap_or(0) as u32;
     }
@@ -76,7 +76,7 @@ pub(crate) fn reduce<I: Isa>(
                 let run = (o * mid + m) * inner..(o * mid + m + 1) * inner;
                 total += match a {
                     Some(a) => lanes::dot::<I>(&g[run.clone()], &a[run]),
-                    None => lanes::sum(&g[run]),
+                    None => lanes::sum::<I>(&g[run]),
                 };
             }
             total as f32

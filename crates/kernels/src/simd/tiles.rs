@@ -1,6 +1,8 @@
 //! Bodies of the parts of a tiled attention.
 
-use super::lanes::LANES;
+use std::ops::Range;
+
+use super::lanes::{LANES, Running};
 use super::matmul::{LINE, Tile};
 use super::{Isa, lanes, math};
 use crate::block::share;
@@ -104,20 +106,26 @@ fn transpose<I: Isa>(out: &mut [f32], step: usize, x: &[f32], rows: usize, width
     }
 }
 
+/// The columns of the chunks that a span touches.
+#[inline(always)]
+fn chunks(span: Span) -> Range<usize> {
+    let seen = seen(span);
+    if seen.is_empty() { 0..0 } else { seen.start / LANES * LANES..seen.end.next_multiple_of(LANES) }
+}
+
 /// The part of row `r` that its span touches, in whole chunks: `hidden` in the places of a chunk that lie outside of the span. What lies
 /// outside of the chunks becomes zero. Loops over whole chunks vectorise; the ends of a causal row would not.
 #[inline(always)]
-fn row(tile: &mut [f32], cols: usize, r: usize, span: Span, hidden: f32) -> &mut [[f32; LANES]] {
+fn row(tile: &mut [f32], cols: usize, r: usize, span: Span, hidden: f32) -> &mut [f32] {
     let row = &mut tile[r * TILE_STRIDE..][..TILE_STRIDE];
-    let seen = seen(span);
-    let chunks = if seen.is_empty() { 0..0 } else { seen.start / LANES * LANES..seen.end.next_multiple_of(LANES) };
+    let (seen, chunks) = (seen(span), chunks(span));
     row[..chunks.start].fill(0.0);
     row[chunks.end..].iter_mut().take(cols.saturating_sub(chunks.end)).for_each(|x| *x = 0.0);
     if !seen.is_empty() {
         row[chunks.start..seen.start].fill(hidden);
         row[seen.end..chunks.end].fill(hidden);
     }
-    row[chunks].as_chunks_mut().0
+    &mut row[chunks]
 }
 
 #[inline(always)]
@@ -129,38 +137,38 @@ pub(crate) fn online_softmax<I: Isa>(
     sum: &mut [f32],
     factor: &mut [f32],
 ) {
+    // The new maxima first, in the places of the factors, so that the exponentials of all rows are one loop.
     for (r, &span) in spans.iter().enumerate() {
         // A hidden score has the weight e^−∞ = 0.
         let row = row(tile, cols, r, span, f32::NEG_INFINITY);
-        factor[r] = 1.0;
-        if row.is_empty() {
-            continue;
+        factor[r] = max[r].max(lanes::max::<I>(row));
+    }
+    for (factor, max) in factor.iter_mut().zip(max.iter_mut()) {
+        let new = *factor;
+        *factor = if new == *max { 1.0 } else { math::exp::<I>(*max - new) };
+        *max = new;
+    }
+    for (r, &span) in spans.iter().enumerate() {
+        let row = &mut tile[r * TILE_STRIDE..][chunks(span)];
+        for x in row.iter_mut() {
+            *x = math::exp_below::<I>(*x - max[r]);
         }
-        let new = max[r].max(lanes::max(row.as_flattened()));
-        factor[r] = math::exp::<I>(max[r] - new);
-        let mut sums = [0.0; LANES];
-        for chunk in row {
-            for l in 0..LANES {
-                chunk[l] = math::exp_below::<I>(chunk[l] - new);
-                sums[l] += chunk[l];
-            }
-        }
-        sum[r] = factor[r] * sum[r] + lanes::total(sums);
-        max[r] = new;
+        sum[r] = factor[r] * sum[r] + lanes::sum::<I>(row) as f32;
     }
 }
 
 #[inline(always)]
 pub(crate) fn online_squash<I: Isa>(tile: &mut [f32], cols: usize, spans: &[Span], sum: &mut [f32]) {
     for (r, &span) in spans.iter().enumerate() {
-        let mut sums = [0.0; LANES];
-        for chunk in row(tile, cols, r, span, 0.0) {
-            for l in 0..LANES {
-                chunk[l] = math::squash(chunk[l]);
-                sums[l] += chunk[l];
+        let (chunks, _) = row(tile, cols, r, span, 0.0).as_chunks_mut();
+        let mut sums = Running::<I>::splat(0.0);
+        for chunk in chunks {
+            for x in chunk.iter_mut() {
+                *x = math::squash(*x);
             }
+            sums = sums.plus(Running::load(chunk));
         }
-        sum[r] += lanes::total(sums);
+        sum[r] += sums.total();
     }
 }
 
@@ -178,10 +186,8 @@ pub(crate) fn softmax_tile_backward<I: Isa>(
         let dweights = row(dweights, cols, r, span, 0.0);
         let (lse, mean) = (lse[r], mean[r]);
         for (s, d) in scores.iter_mut().zip(dweights) {
-            for l in 0..LANES {
-                s[l] = math::exp_below::<I>(s[l] - lse);
-                d[l] = s[l] * (d[l] - mean);
-            }
+            *s = math::exp_below::<I>(*s - lse);
+            *d = *s * (*d - mean);
         }
     }
 }
@@ -199,6 +205,8 @@ pub(crate) fn squash_tile_backward<I: Isa>(
         let (scores, dweights) = (row(scores, cols, r, span, 0.0), row(dweights, cols, r, span, 0.0));
         let inverse_sum = if sums[r] == 0.0 { 0.0 } else { 1.0 / sums[r] };
         let mean = mean[r];
+        // Four registers of AVX2 at a time, because divisions take long.
+        let (scores, dweights) = (scores.as_chunks_mut::<LANES>().0, dweights.as_chunks_mut::<LANES>().0);
         for (s, d) in scores.iter_mut().zip(dweights) {
             for l in 0..LANES {
                 let inverse = 1.0 / (1.0 + s[l] * s[l]);

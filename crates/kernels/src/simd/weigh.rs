@@ -11,9 +11,9 @@ pub(crate) fn softmax<I: Isa>(out: &mut [f32], x: &[f32], cols: usize, first_row
         out[..keys.start].fill(0.0);
         out[keys.end..].fill(0.0);
         let (out, x) = (&mut out[keys.clone()], &x[keys]);
-        let max = lanes::max(x);
+        let max = lanes::max::<I>(x);
         map!(Write::Set, out, x, |&x| math::exp::<I>(x - max));
-        let factor = (1.0 / lanes::sum(out)) as f32;
+        let factor = (1.0 / lanes::sum::<I>(out)) as f32;
         out.iter_mut().for_each(|out| *out *= factor);
     }
 }
@@ -53,7 +53,7 @@ pub(crate) fn normalize<I: Isa>(
     for (r, sum) in sums.iter_mut().enumerate() {
         let keys = keys(spans, first_row + r, cols);
         let (out, w) = (&mut out[r * cols..][..cols], &w[r * cols..][keys.clone()]);
-        *sum = (f64::from(eps) + lanes::sum(w)) as f32;
+        *sum = (f64::from(eps) + lanes::sum::<I>(w)) as f32;
         if *sum == 0.0 {
             out.fill(0.0);
         } else {

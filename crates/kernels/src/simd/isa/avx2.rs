@@ -125,12 +125,28 @@ impl Isa for Fused256 {
     }
 
     #[inline(always)]
+    fn greater(a: __m256, b: __m256) -> __m256 {
+        // SAFETY: see the head of this file. The second operand is what is left where the comparison fails.
+        unsafe { _mm256_max_ps(b, a) }
+    }
+
+    #[inline(always)]
     fn total(x: __m256) -> f32 {
         // SAFETY: see the head of this file.
         unsafe {
             let four = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps::<1>(x));
             let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
             _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps::<1>(two, two)))
+        }
+    }
+
+    #[inline(always)]
+    fn greatest(x: __m256) -> f32 {
+        // SAFETY: see the head of this file.
+        unsafe {
+            let four = _mm_max_ps(_mm256_extractf128_ps::<1>(x), _mm256_castps256_ps128(x));
+            let two = _mm_max_ps(_mm_movehl_ps(four, four), four);
+            _mm_cvtss_f32(_mm_max_ss(_mm_shuffle_ps::<1>(two, two), two))
         }
     }
 

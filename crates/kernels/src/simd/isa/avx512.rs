@@ -5,7 +5,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{Isa, choose_tile};
+use super::{Fused256, Isa, choose_tile};
 use crate::simd::matmul::{Held, Tile};
 use crate::weights::Bf16;
 
@@ -26,6 +26,13 @@ fn first(count: usize) -> __mmask16 {
 fn widen(halves: __m256i) -> __m512 {
     // SAFETY: see the head of this file.
     unsafe { _mm512_castsi512_ps(_mm512_slli_epi32::<16>(_mm512_cvtepu16_epi32(halves))) }
+}
+
+/// The lower and the upper lanes.
+#[inline(always)]
+fn halves(x: __m512) -> (__m256, __m256) {
+    // SAFETY: see the head of this file; the level has AVX-512DQ too.
+    unsafe { (_mm512_castps512_ps256(x), _mm512_extractf32x8_ps::<1>(x)) }
 }
 
 /// A tile as a function of its own, so that the caller, which calls many sizes, stays small.
@@ -118,9 +125,21 @@ impl Isa for Fused512 {
     }
 
     #[inline(always)]
+    fn greater(a: __m512, b: __m512) -> __m512 {
+        // SAFETY: see the head of this file. The second operand is what is left where the comparison fails.
+        unsafe { _mm512_max_ps(b, a) }
+    }
+
+    #[inline(always)]
     fn total(x: __m512) -> f32 {
-        // SAFETY: see the head of this file.
-        unsafe { _mm512_reduce_add_ps(x) }
+        let (low, high) = halves(x);
+        Fused256::total(Fused256::add(low, high))
+    }
+
+    #[inline(always)]
+    fn greatest(x: __m512) -> f32 {
+        let (low, high) = halves(x);
+        Fused256::greatest(Fused256::greater(low, high))
     }
 
     #[inline(always)]

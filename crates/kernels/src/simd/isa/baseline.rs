@@ -9,6 +9,11 @@ pub(crate) struct Baseline;
 
 const LANES: usize = 4;
 
+#[inline(always)]
+fn greater(a: f32, b: f32) -> f32 {
+    if b > a { b } else { a }
+}
+
 /// A tile as a function of its own, so that the caller, which calls many sizes, stays small.
 ///
 /// # Safety
@@ -96,8 +101,18 @@ impl Isa for Baseline {
     }
 
     #[inline(always)]
+    fn greater(a: Self::Vector, b: Self::Vector) -> Self::Vector {
+        std::array::from_fn(|l| greater(a[l], b[l]))
+    }
+
+    #[inline(always)]
     fn total([a, b, c, d]: Self::Vector) -> f32 {
         (a + c) + (b + d)
+    }
+
+    #[inline(always)]
+    fn greatest([a, b, c, d]: Self::Vector) -> f32 {
+        greater(greater(a, c), greater(b, d))
     }
 
     #[inline(always)]

@@ -92,8 +92,14 @@ pub(crate) trait Isa: Sized {
     /// `a · b + c`, rounded as [`Isa::mul_add`].
     fn fused(a: Self::Vector, b: Self::Vector, c: Self::Vector) -> Self::Vector;
 
-    /// The sum of all lanes, always in the same order.
+    /// In each lane `b` where it is greater than `a`, which it is not if it is NaN.
+    fn greater(a: Self::Vector, b: Self::Vector) -> Self::Vector;
+
+    /// The sum of all lanes: the upper half is added to the lower one until one is left.
     fn total(x: Self::Vector) -> f32;
+
+    /// The greatest of all lanes, none of which is NaN, halved as in [`Isa::total`].
+    fn greatest(x: Self::Vector) -> f32;
 
     /// Brings a cache line into the first cache. The address need not be valid.
     fn prefetch(address: *const f32);
