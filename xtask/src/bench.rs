@@ -137,7 +137,7 @@ fn measure(project: &Project, programs: &Programs<'_>, args: &Args) -> Result<(V
         bail!("no case{} has {:?} in its name", if args.quick { " of the short run" } else { "" }, args.only);
     }
     let budget = if args.quick {
-        Budget { seconds: 0.1, wait: 0.8, fewest: 3 }
+        Budget { seconds: 0.1, wait: 0.6, fewest: 2 }
     } else {
         Budget { seconds: 0.4, wait: 6.0, fewest: 4 }
     };

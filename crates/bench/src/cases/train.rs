@@ -12,7 +12,7 @@ pub(super) fn cases() -> Vec<Case> {
     let translation =
         learning("train_encoder_decoder", (Item::Token, pairs.tokens() as f64), pairs.flops(), move || pairs.learner());
     let images = learning("train_vit", (Item::Image, VIT.batch as f64), VIT.flops(), || VIT.learner());
-    vec![step("train_gpt", GPT).quick().fresh(), translation.quick().fresh(), images.quick().fresh()]
+    vec![step("train_gpt", GPT).quick().fresh(), translation.fresh(), images.fresh()]
 }
 
 /// Steps of a model of that size.
