@@ -149,8 +149,8 @@ pub enum DataError {
     },
     /// A file of a data set that is not where it should be.
     #[error(
-        "{} was not found in {} ({origin}); run `cargo xtask fetch {name}`, or point to the data with --data-dir DIR or \
-         the variable ANTHER_DATA",
+        "{} was not found in {} ({origin}); run `cargo xtask fetch {name}` if it is one of `cargo xtask fetch --list`, or point to \
+         the data with --data-dir DIR or the variable ANTHER_DATA",
         relative.display(), root.display()
     )]
     NotFound {

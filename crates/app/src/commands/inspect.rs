@@ -4,11 +4,12 @@ mod maps;
 
 use std::path::Path;
 
+use anther_data::DataError;
 use anther_tensor::Parameters;
 use anther_train::model::Model;
 use anther_train::optim::Optimizer;
 use anther_train::recipe::{Presets, Recipe};
-use anther_train::task;
+use anther_train::task::{self, TaskError};
 use anther_train::trained::{TrainedModel, Which};
 use anther_transformer::{Measure, ModelSummary, TRAINING_COST};
 use serde_json::{Value, json};
@@ -51,9 +52,20 @@ fn find(args: &InspectArgs) -> Result<(Recipe, Model, Parameters<f32>), Failure>
     let recipe = Source::find(&args.what)?
         .resolve(Presets { model: args.model.as_deref(), attention: args.attention.as_deref() }, &args.set)?;
     memory::check(&recipe)?;
-    let task = task::of_recipe(&recipe, &data_dir(&args.data))?;
-    let (model, parameters) =
-        Model::build(&recipe.model, task.symbols().form(), |width| task.fixed_embedding(width), recipe.train.seed)?;
+    let seed = recipe.train.seed;
+    let (model, parameters) = match (task::of_recipe(&recipe, &data_dir(&args.data)), recipe.data.declared_form()) {
+        (Err(error @ TaskError::Data(DataError::NotFound { .. })), Some(form)) => {
+            let size = grouped(recipe.data.tokenizer.size as u64);
+            output::warn(&format!(
+                "{error}; without it the vocabulary is taken to be the {size} of data.tokenizer.size"
+            ));
+            Model::build(&recipe.model, form, |_| Err(TaskError::Kind), seed)?
+        }
+        (task, _) => {
+            let task = task?;
+            Model::build(&recipe.model, task.symbols().form(), |width| task.fixed_embedding(width), seed)?
+        }
+    };
     let model = model.recomputing(recipe.train.recompute);
     Ok((recipe, model, parameters))
 }

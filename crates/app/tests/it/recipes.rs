@@ -94,6 +94,24 @@ fn the_recipes_of_papers_tell_what_they_cost() {
 }
 
 #[test]
+fn the_recipes_of_papers_tell_what_they_cost_before_their_data_are_there() {
+    let place = Place::new();
+    // A cost needs no long context: positions have no parameters here.
+    let ran = place.ok(&["inspect", "lm-wikitext-paper", "--json", "--set", "model.context=16"]);
+    assert!(ran.stderr.contains("wikitext-103") && ran.stderr.contains("data.tokenizer.size"), "{}", ran.stderr);
+    let cost = last_json(&ran);
+    assert_eq!(cost["vocabulary"], 28_996);
+    // What arXiv 2502.17206's program has without the norm and the bias of its output, and with a neural score of width 2 in one layer.
+    assert_eq!(cost["parameters"], 46_527_812 - 1_024 - 28_996 + 275);
+    for name in ["translate-iwslt17-paper", "translate-wmt14-paper", "mlm-wikitext-paper"] {
+        let narrow = ["--set", "model.width=16", "--set", "model.heads=2", "--set", "model.context=16"];
+        place.ok(&[&["inspect", name, "--json", "--set", "train.batch=1"], &narrow[..]].concat());
+    }
+    // Images say their size and classes themselves.
+    place.run(&["inspect", "image-cifar10-paper"]).refuses(1, &["cifar10", "--data-dir"]);
+}
+
+#[test]
 fn the_default_recipe_is_solved_on_fresh_sequences() {
     let place = Place::new();
     let report =

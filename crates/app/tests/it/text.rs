@@ -45,6 +45,23 @@ fn text_of_every_kind_of_token_is_trained_measured_and_gone_on_with() {
 }
 
 #[test]
+fn a_recipe_of_a_text_takes_a_file_or_a_folder_in_the_place_of_its_own() {
+    let place = place();
+    place.write("book.txt", LINE.repeat(60));
+    let small = ["--set", "model.width=16", "--set", "model.context=16", "--set", "train.steps=2"];
+    let short = ["--quiet", "--json", "--set", "train.warmup=1", "--set", "train.eval_batches=1"];
+    let small = [&small[..], &short].concat();
+    for recipe in ["lm-text", "lm-wikitext", "mlm-wikitext", "shakespeare-char"] {
+        for edit in ["data.path=./book.txt", "data.name=./datasets/fables"] {
+            let report = last_json(&place.ok(&[&["train", recipe, "--set", edit], &small[..]].concat()));
+            assert_eq!(report["steps"], 2, "{recipe} {edit}: {report}");
+        }
+    }
+    let both = ["train", "lm-text", "--set", "data.path=book.txt", "--set", "data.name=fables"];
+    place.run(&both).refuses(2, &["data.name is given as well"]);
+}
+
+#[test]
 fn hidden_tokens_have_a_perplexity_of_their_own() {
     let place = place();
     let edits = ["--set", "data.task=masked-text", "--set", "model.kind=masked-lm"];

@@ -4,8 +4,11 @@ use anther_data::images::{Augment, Standard};
 use anther_data::listops::ListOpsConfig;
 use anther_data::nt::{NtConfig, NtEmbedding, NtRule};
 use anther_data::reverse_map::ReverseMapConfig;
-use anther_data::tokenizer::TokenizerConfig;
+use anther_data::tokenizer::{TokenizerConfig, TokenizerKind};
 use serde::{Deserialize, Serialize};
+
+use crate::form::Form;
+use crate::settings::Replacement;
 
 /// What kind of data a model is trained on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,6 +51,12 @@ pub enum DecoderStart {
     /// The token that fills a row up, as in the Marian models of Hugging Face; then no answer has it.
     Padding,
 }
+
+/// Where the data are is said by these keys together, so whoever names other data names them all anew.
+pub(super) const PLACES: [Replacement; 2] = [
+    Replacement { key: "data.path", others: &["data.name", "data.train", "data.validation", "data.test"] },
+    Replacement { key: "data.name", others: &["data.path", "data.train", "data.validation", "data.test"] },
+];
 
 /// What to train on.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -215,6 +224,19 @@ impl DataConfig {
     #[must_use]
     pub fn standard(&self) -> Option<Standard> {
         Some(Standard { mean: self.mean.clone()?, std: self.std.clone()? })
+    }
+
+    /// What the table says of a model before the data are there: as many tokens as `tokenizer.size`, which is the most that a tokenizer of words or pieces makes of
+    /// them. Nothing where only the data can tell.
+    #[must_use]
+    pub fn declared_form(&self) -> Option<Form> {
+        let TokenizerConfig { kind, size, .. } = self.tokenizer;
+        let made = self.tokenizer_file.is_none() && matches!(kind, TokenizerKind::Words | TokenizerKind::Bpe);
+        match self.task {
+            TaskKind::Translation if made && !self.joint => Some(Form::Pairs { source: size, target: size }),
+            TaskKind::Text | TaskKind::MaskedText | TaskKind::Translation if made => Some(Form::Tokens(size)),
+            _ => None,
+        }
     }
 
     /// The lists of this table, unchecked.

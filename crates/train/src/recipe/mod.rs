@@ -79,7 +79,8 @@ pub enum RecipeError {
 }
 
 impl Recipe {
-    /// Reads a recipe, applies `--set` edits and checks the result. `origin` names the text in messages.
+    /// Reads a recipe, applies `--set` edits and checks the result. `origin` names the text in messages. An edit of `data.path` or `data.name` to another place makes void
+    /// what the text says of the place: the other of the two, and the names of the files of its parts.
     ///
     /// # Errors
     /// [`RecipeError`]: a text or an edit that cannot be understood, or values that do not make a run.
@@ -94,7 +95,7 @@ impl Recipe {
     /// # Errors
     /// As [`Recipe::read`].
     pub fn read_of_model(text: &str, origin: &str, edits: &[impl AsRef<str>]) -> Result<Self, RecipeError> {
-        let mut recipe: Recipe = settings::read(text, origin, edits)?;
+        let mut recipe: Recipe = settings::read_replacing(text, origin, edits, &data::PLACES)?;
         recipe.data.resolve();
         let checked = recipe.validate_without_data();
         checked.map_err(|mistake| RecipeError::Invalid { origin: origin.to_owned(), mistake })?;

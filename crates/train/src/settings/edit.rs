@@ -48,6 +48,11 @@ impl Edit {
         Ok(())
     }
 
+    /// Whether the edit gives the key of that path another value than the table has.
+    pub(super) fn changes(&self, path: &str, table: &Table) -> bool {
+        self.path.join(".") == path && find(table, path) != Some(&self.value)
+    }
+
     /// Whether the edit set the key of that path, something inside it, or something around it.
     pub(super) fn touches(&self, path: &str) -> bool {
         let own = self.path.join(".");
@@ -55,6 +60,25 @@ impl Edit {
             inner.strip_prefix(outer).is_some_and(|rest| outer.is_empty() || rest.is_empty() || rest.starts_with('.'))
         };
         inside(path, &own) || inside(&own, path)
+    }
+}
+
+fn find<'a>(table: &'a Table, path: &str) -> Option<&'a Value> {
+    match path.split_once('.') {
+        Some((parent, rest)) => find(table.get(parent)?.as_table()?, rest),
+        None => table.get(path),
+    }
+}
+
+/// Takes the key of that path out, if it is there.
+pub(super) fn remove(table: &mut Table, path: &str) {
+    match path.split_once('.') {
+        Some((parent, rest)) => {
+            if let Some(Value::Table(table)) = table.get_mut(parent) {
+                remove(table, rest);
+            }
+        }
+        None => drop(table.remove(path)),
     }
 }
 

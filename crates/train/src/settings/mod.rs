@@ -20,6 +20,15 @@ pub const TEXT_LIMIT: usize = 256 << 10;
 /// The most tables and lists inside each other.
 pub const DEPTH_LIMIT: usize = 16;
 
+/// Keys that an edit of another key makes void.
+#[derive(Clone, Copy, Debug)]
+pub struct Replacement {
+    /// The path of the key that is edited.
+    pub key: &'static str,
+    /// The paths of the keys that a text says no longer after it.
+    pub others: &'static [&'static str],
+}
+
 /// Reads settings.
 ///
 /// `origin` names the text in messages: a file name, or what stands for one. Each edit is `key.path=value`; the value is a
@@ -49,18 +58,37 @@ pub fn read<T>(text: &str, origin: &str, edits: &[impl AsRef<str>]) -> Result<T,
 where
     T: Serialize + DeserializeOwned + Default,
 {
+    read_replacing(text, origin, edits, &[])
+}
+
+/// As [`read`], where some keys say one thing together.
+///
+/// An edit that gives such a key another value takes the other keys of its [`Replacement`] out of the text, wherever it stands among the edits: what these set themselves stays.
+///
+/// # Errors
+/// As [`read`].
+pub fn read_replacing<T>(
+    text: &str,
+    origin: &str,
+    edits: &[impl AsRef<str>],
+    replacements: &[Replacement],
+) -> Result<T, SettingsError>
+where
+    T: Serialize + DeserializeOwned + Default,
+{
     let mut table = parse(text, origin)?;
-    let mut applied = Vec::with_capacity(edits.len());
-    for argument in edits {
-        let edit = Edit::parse(argument.as_ref())?;
-        edit.apply(&mut table)?;
-        applied.push(edit);
+    let edits: Vec<Edit> = edits.iter().map(|argument| Edit::parse(argument.as_ref())).collect::<Result<_, _>>()?;
+    for replacement in replacements {
+        if edits.iter().any(|edit| edit.changes(replacement.key, &table)) {
+            replacement.others.iter().for_each(|key| edit::remove(&mut table, key));
+        }
     }
+    edits.iter().try_for_each(|edit| edit.apply(&mut table))?;
     if depth(&table) > DEPTH_LIMIT {
         return Err(SettingsError::TooDeep { origin: origin.to_owned() });
     }
     // The error of the conversion holds the path and, for an unknown key, the keys that are known in its place.
-    table.try_into().map_err(|error| refused::<T>(&error, origin, &applied))
+    table.try_into().map_err(|error| refused::<T>(&error, origin, &edits))
 }
 
 /// The settings as TOML; reading it back gives the same settings.

@@ -1,6 +1,6 @@
 //! Settings: what is read, and how every mistake is reported.
 
-use anther_train::settings::{self, DEPTH_LIMIT, SettingsError, TEXT_LIMIT};
+use anther_train::settings::{self, DEPTH_LIMIT, Replacement, SettingsError, TEXT_LIMIT};
 use serde::{Deserialize, Serialize};
 
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -52,6 +52,18 @@ fn a_text_is_read_and_the_rest_is_default() {
     assert_eq!((garden.name.as_str(), garden.pond.fishes, garden.pond.pump.watts), ("north", 7, 40));
     assert_eq!((garden.pond.depth, garden.beds), (1.5, vec![]));
     assert_eq!(read("", &[]).unwrap(), Garden::default());
+}
+
+#[test]
+fn an_edit_to_another_value_takes_what_belongs_to_the_old_one_out_of_the_text() {
+    let rules = [Replacement { key: "name", others: &["pond.owner", "pond.pump.watts", "beds", "absent.key"] }];
+    let text = "name = \"north\"\nbeds = [1]\n[pond]\nowner = \"ann\"\nfishes = 7\n[pond.pump]\nwatts = 40";
+    let read = |edits: &[&str]| settings::read_replacing::<Garden>(text, "garden.toml", edits, &rules).unwrap();
+    let south = read(&["beds=[2]", "name=south"]);
+    assert_eq!((south.beds, south.pond.owner, south.pond.pump.watts, south.pond.fishes), (vec![2], None, 0, 7));
+    for edits in [&["name=north"][..], &["pond.fishes=7"], &[]] {
+        assert_eq!(read(edits).beds, [1], "{edits:?}");
+    }
 }
 
 #[test]
