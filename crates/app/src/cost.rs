@@ -1,6 +1,9 @@
 //! What a result has cost, as every result says it.
 
+use std::time::Instant;
+
 use anther_train::memory::peak_rss_bytes;
+use anther_train::trained::TrainedModel;
 use serde_json::Value;
 
 use crate::progress::grouped;
@@ -16,6 +19,15 @@ pub struct Cost {
 }
 
 impl Cost {
+    /// Of so many tokens that a model has read or written since.
+    pub fn of(trained: &TrainedModel, flops: u64, tokens: usize, since: Instant) -> Self {
+        Cost {
+            parameters: trained.parameters.count(),
+            flops_per_token: flops / tokens.max(1) as u64,
+            tokens_per_second: tokens as f64 / since.elapsed().as_secs_f64(),
+        }
+    }
+
     /// One line.
     pub fn line(&self) -> String {
         format!(

@@ -1,6 +1,8 @@
 //! The two streams: results on one, everything for the eyes on the other.
 
+use std::fs::{OpenOptions, remove_file};
 use std::io::{self, ErrorKind, Write};
+use std::path::Path;
 
 use crate::failure::Failure;
 
@@ -28,6 +30,25 @@ pub fn print(text: &str) -> Result<(), Failure> {
 /// As [`print()`].
 pub fn print_json(value: &serde_json::Value) -> Result<(), Failure> {
     print(&value.to_string())
+}
+
+/// Whether a file can be written, asked before the work whose result it is to hold. Leaves the place as it was.
+///
+/// # Errors
+/// Whatever the system refuses.
+pub fn check_place(path: &Path) -> Result<(), Failure> {
+    let is_there = path.exists();
+    if let Err(error) = OpenOptions::new().append(true).create(true).open(path) {
+        return Err(Failure::from(anyhow::anyhow!(
+            "the file {} cannot be written: {error}; name one in a directory that can be written to",
+            path.display()
+        )));
+    }
+    if !is_there {
+        // One that stays is overwritten in the end.
+        let _ = remove_file(path);
+    }
+    Ok(())
 }
 
 /// Writes a line for the eyes to the error stream; nobody can be told if that fails.

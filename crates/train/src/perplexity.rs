@@ -90,6 +90,10 @@ pub struct Perplexity {
     pub tokens: usize,
     /// Words of the text, ends of lines among them.
     pub words: usize,
+    /// Tokens that the model read, as often as it did.
+    pub read: usize,
+    /// Floating-point operations of the products.
+    pub flops: u64,
 }
 
 impl Perplexity {
@@ -120,7 +124,7 @@ impl Perplexity {
     pub fn measure(model: &Model, parameters: &Parameters<f32>, part: &TextPart, protocol: Protocol) -> Self {
         let context = model.causal_lm().expect("perplexity of a text needs a causal language model").config().context;
         let TextPart { tokens, words } = part;
-        let mut measured = Perplexity { nats: 0.0, scored: 0, tokens: tokens.len(), words: *words };
+        let mut measured = Perplexity { nats: 0.0, scored: 0, tokens: tokens.len(), words: *words, read: 0, flops: 0 };
         let windows = protocol.windows(tokens.len(), context);
         for some in windows.chunk_by(|a, b| a.length == b.length) {
             for together in some.chunks((TOGETHER / context).max(1)) {
@@ -128,6 +132,8 @@ impl Perplexity {
                 let tape = Tape::inference(parameters);
                 let mean = f64::from(model.loss(&tape, &part, 0.0).value().item());
                 measured.nats += mean * part.weight();
+                measured.flops += tape.flops();
+                measured.read += together.iter().map(|window| window.length).sum::<usize>();
                 measured.scored += together.iter().map(|window| window.length - window.unscored).sum::<usize>();
             }
         }

@@ -25,27 +25,24 @@ pub fn run(args: &EvalArgs) -> Result<u8, Failure> {
     let _ending = Signals::listen()?.end_at_once("stopped; an evaluation writes nothing");
     let trained = load(&args.run, &args.checkpoint)?;
     let data = data_dir(&args.data);
+    let mut began = Instant::now();
     let text = of_text(args, &trained, &data)?;
-    let began;
     let (metric, evaluation, test) = match (trained.recipe.data.task, args.split) {
         (TaskKind::MaskedText, Some(split)) => {
             began = Instant::now();
             (Metric::MaskedPerplexity, trained.masked_evaluation(&data, split.into())?, None)
         }
         // What is measured during training says nothing about the test part.
-        (TaskKind::Text, Some(SplitArg::Test)) => return print_text(args, &trained, text.as_ref()),
+        (TaskKind::Text, Some(SplitArg::Test)) => return print_text(args, &trained, text.as_ref(), began),
         _ => {
             let task = trained.task(&data)?;
             began = Instant::now();
             (task.metric(), trained.measure(&*task)?, trained.test(&*task)?)
         }
     };
-    let tokens = evaluation.tokens + test.map_or(0, |test| test.tokens);
-    let cost = Cost {
-        parameters: trained.parameters.count(),
-        flops_per_token: evaluation.flops / evaluation.tokens.max(1) as u64,
-        tokens_per_second: tokens as f64 / began.elapsed().as_secs_f64(),
-    };
+    let parts = [Some(evaluation), test].into_iter().flatten();
+    let (flops, tokens) = parts.fold((0, 0), |(flops, tokens), part| (flops + part.flops, tokens + part.tokens));
+    let cost = Cost::of(&trained, flops, tokens, began);
     if args.json {
         let mut answer = json!({
             "run_dir": args.run.to_string_lossy(),
@@ -132,13 +129,16 @@ fn of_text(args: &EvalArgs, trained: &TrainedModel, data: &DataDir) -> Result<Op
     }
 }
 
-fn print_text(args: &EvalArgs, trained: &TrainedModel, text: Option<&OfText>) -> Result<u8, Failure> {
+fn print_text(args: &EvalArgs, trained: &TrainedModel, text: Option<&OfText>, began: Instant) -> Result<u8, Failure> {
     let text = text.expect("a run on text was measured on it");
+    let cost = Cost::of(trained, text.measured.flops, text.measured.read, began);
+    let step = trained.step;
     if args.json {
-        let step = trained.step;
-        output::print_json(&json!({ "run_dir": args.run.to_string_lossy(), "step": step, "text": text.json() }))?;
+        let mut answer = json!({ "run_dir": args.run.to_string_lossy(), "step": step, "text": text.json() });
+        cost.add_to(&mut answer);
+        output::print_json(&answer)?;
     } else {
-        output::print(&format!("step: {}\n{}", trained.step, text.lines()))?;
+        output::print(&format!("step: {step}\n{}\n{}", text.lines(), cost.line()))?;
     }
     Ok(DONE)
 }
@@ -169,7 +169,7 @@ impl OfText {
 
     fn json(&self) -> serde_json::Value {
         let (split, protocol) = self.names();
-        let Perplexity { nats, scored, tokens, words } = self.measured;
+        let Perplexity { nats, scored, tokens, words, .. } = self.measured;
         json!({
             "split": split,
             "protocol": protocol,

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::stdin;
+use std::time::Instant;
 
 use anther_train::generate::{TranslateError, TranslatedPart};
 use anther_train::trained::TrainedModel;
@@ -10,6 +11,7 @@ use anther_transformer::BeamSearch;
 use super::{DONE, data_dir, eval::load};
 use crate::cli::{ScoreArg, TranslateArgs};
 use crate::compute::Compute;
+use crate::cost::Cost;
 use crate::failure::Failure;
 use crate::input;
 use crate::output;
@@ -43,8 +45,13 @@ pub fn run(args: &TranslateArgs) -> Result<u8, Failure> {
 
 /// Translates a part of the data and compares it with its own targets.
 fn score(args: &TranslateArgs, trained: &TrainedModel, part: ScoreArg, how: &BeamSearch) -> Result<u8, Failure> {
-    let TranslatedPart { answers, text, cut } =
+    if let Some(out) = &args.out {
+        output::check_place(out)?;
+    }
+    let began = Instant::now();
+    let TranslatedPart { answers, text, cut, tokens, flops } =
         trained.translate_part(&data_dir(&args.data), part.into(), how).map_err(failure)?;
+    let cost = Cost::of(trained, flops, tokens, began);
     if cut > 0 {
         output::warn(&format!("{cut} of {} sources are longer than the model reads and were cut off", answers.len()));
     }
@@ -56,9 +63,11 @@ fn score(args: &TranslateArgs, trained: &TrainedModel, part: ScoreArg, how: &Bea
     let references: Vec<[&str; 1]> = text.pairs.iter().map(|[_, target]| [&target[..]]).collect();
     let scores = Scores::new(&answers, &references);
     if args.json {
-        output::print_json(&scores.json())?;
+        let mut answer = scores.json();
+        cost.add_to(&mut answer);
+        output::print_json(&answer)?;
     } else {
-        output::print(&scores.text())?;
+        output::print(&format!("{}\n{}", scores.text(), cost.line()))?;
     }
     Ok(DONE)
 }

@@ -83,6 +83,9 @@ fn a_run_translates_and_is_scored() {
     assert!(shown.contains("|tok:13a|smooth:exp"), "{shown}");
     let measured = last_json(&place.ok(&["eval", "run", "--json"]));
     assert_eq!(measured["metric"]["value"], report["metric"]["value"]);
+    assert!(scores["tokens_per_second"].as_f64().unwrap() > 0.0 && scores["parameters"] == measured["parameters"]);
+    // Where the answers cannot be kept, nothing is translated first.
+    place.run(&["translate", "run", "--score", "test", "--out", "nowhere/x"]).refuses(1, &["nowhere/x", "directory"]);
     // One that takes the likeliest token each time, and one that likes short answers, are searches too.
     for more in [["--beam", "1"], ["--length-penalty", "0"]] {
         place.ok(&["translate", "run", "--score", "validation", more[0], more[1]]);

@@ -8,6 +8,7 @@ use tokenizers::models::{ModelWrapper, TrainerWrapper};
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::{AddedToken, Tokenizer};
 
+use super::guarded::guarded;
 use super::special::{SPECIAL_NAMES, SPECIALS, Special};
 use super::{MAX_TOKENS, TokenizerError};
 
@@ -16,6 +17,12 @@ const PIECE: usize = 1 << 16;
 
 /// Pieces that are encoded at the same time.
 const TOGETHER: usize = 64;
+
+/// A text that every tokenizer is tried with.
+const SAMPLE: &str = "A line of text, \u{e9}\u{4e2d} 1.";
+
+/// What is said of a file that the library panics for.
+const FAILS: &str = "the library that reads it fails with it, so it is damaged or was made by hand; get it once more";
 
 /// A tokenizer of the library with what is asked of it often.
 #[derive(Clone)]
@@ -75,8 +82,12 @@ impl Library {
                 "its model has a dropout, so that a text has other tokens each time; set it to null".into(),
             ));
         }
+        if !charsmaps_are_whole(value) {
+            return Err(wrong("its precompiled_charsmap is cut off; get the file once more".into()));
+        }
         let text = value.to_string();
-        let mut inner: Tokenizer = text.parse().map_err(|error: tokenizers::Error| wrong(error.to_string()))?;
+        let parsed = guarded(|| text.parse()).ok_or_else(|| wrong(FAILS.into()))?;
+        let mut inner: Tokenizer = parsed.map_err(|error: tokenizers::Error| wrong(error.to_string()))?;
         inner.with_truncation(None).map_err(|error| wrong(error.to_string()))?;
         inner.with_padding(None);
         inner.set_encode_special_tokens(true);
@@ -84,6 +95,10 @@ impl Library {
         if !(1..=MAX_TOKENS).contains(&len) {
             return Err(wrong(format!("its largest token makes {len} of them, not between 1 and {MAX_TOKENS}")));
         }
+        // What is wrong in itself fails for any text and any token.
+        let first: Vec<u32> = (0..8.min(len as u32)).collect();
+        let tried = guarded(|| (inner.encode_fast(SAMPLE, false).is_ok(), inner.decode(&first, true).is_ok()));
+        tried.ok_or_else(|| wrong(FAILS.into()))?;
         let json = inner.to_string(false).map_err(|error| wrong(error.to_string()))?;
         let special = Special::by_name(|name| inner.token_to_id(name));
         Ok(Library { inner: Arc::new(inner), json: json.into(), len, special })
@@ -106,9 +121,9 @@ impl Library {
         let mut tokens = Vec::new();
         // Some pieces at a time, each by a thread of its own; their tokens come back in order.
         for some in pieces.chunks(TOGETHER) {
-            match self.inner.encode_batch_fast(some.to_vec(), false) {
-                Ok(all) => all.iter().for_each(|encoding| tokens.extend_from_slice(encoding.get_ids())),
-                Err(_) => some.iter().for_each(|piece| self.encode_into(&mut tokens, piece, self.special.unknown)),
+            match guarded(|| self.inner.encode_batch_fast(some.to_vec(), false)) {
+                Some(Ok(all)) => all.iter().for_each(|encoding| tokens.extend_from_slice(encoding.get_ids())),
+                _ => some.iter().for_each(|piece| self.encode_into(&mut tokens, piece, self.special.unknown)),
             }
         }
         tokens
@@ -116,7 +131,7 @@ impl Library {
 
     /// What the library refuses is tried in halves, and a character that it refuses is unknown.
     fn encode_into(&self, tokens: &mut Vec<u32>, text: &str, unknown: Option<u32>) {
-        if let Ok(encoding) = self.inner.encode_fast(text, false) {
+        if let Some(Ok(encoding)) = guarded(|| self.inner.encode_fast(text, false)) {
             tokens.extend_from_slice(encoding.get_ids());
             return;
         }
@@ -136,8 +151,38 @@ impl Library {
         let Special { padding, unknown, begin, end, mask } = self.special;
         let special = [padding, unknown, begin, end, mask];
         let spoken: Vec<u32> = tokens.iter().copied().filter(|&token| !special.contains(&Some(token))).collect();
-        self.inner.decode(&spoken, true).unwrap_or_default()
+        guarded(|| self.inner.decode(&spoken, true)).and_then(Result::ok).unwrap_or_default()
     }
+}
+
+/// Whether each table of characters in a file has the bytes that it says it has: the library makes room for as many before it looks.
+fn charsmaps_are_whole(value: &Value) -> bool {
+    match value {
+        Value::Object(fields) => fields.iter().all(|(key, value)| match (key.as_str(), value) {
+            ("precompiled_charsmap", Value::String(text)) => {
+                charsmap_bytes(text).is_some_and(|bytes| bytes <= text.len() as u64)
+            }
+            _ => charsmaps_are_whole(value),
+        }),
+        Value::Array(values) => values.iter().all(charsmaps_are_whole),
+        _ => true,
+    }
+}
+
+/// What the first four bytes of a text in base64 say: the size of the table after them, little endian.
+fn charsmap_bytes(text: &str) -> Option<u64> {
+    let digit = |byte: &u8| match byte {
+        b'A'..=b'Z' => Some(byte - b'A'),
+        b'a'..=b'z' => Some(byte - b'a' + 26),
+        b'0'..=b'9' => Some(byte - b'0' + 52),
+        b'+' => Some(62),
+        b'/' => Some(63),
+        _ => None,
+    };
+    let digits: Option<Vec<u8>> = text.as_bytes().get(..6)?.iter().map(digit).collect();
+    let bits = digits?.iter().fold(0, |bits, &digit| bits << 6 | u64::from(digit));
+    // 36 bits, of which the last four belong to the fifth byte.
+    Some(u64::from(((bits >> 4) as u32).swap_bytes()))
 }
 
 /// A long text in parts that end with the end of a line, where neither what is before the line break nor what is after it is white space: no word of GPT-2's rule
@@ -161,7 +206,7 @@ fn pieces(text: &str) -> impl Iterator<Item = &str> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Library, pieces};
+    use super::{Library, charsmap_bytes, pieces};
 
     fn library(text: &str) -> Library {
         Library::train([text].into_iter(), 400, 2).unwrap()
@@ -182,6 +227,45 @@ mod tests {
         let spaces = " \n".repeat(100_000);
         assert_eq!(pieces(&spaces).count(), 1);
         assert_eq!(pieces("").count(), 0);
+    }
+
+    #[test]
+    fn what_the_library_panics_for_is_refused() {
+        let file = |parts: &str| {
+            let whole = [
+                ("added_tokens", "[]"),
+                ("normalizer", "null"),
+                ("pre_tokenizer", "null"),
+                ("post_processor", "null"),
+                ("decoder", "null"),
+                ("model", r#"{"type":"WordLevel","vocab":{"a":0,"b":1},"unk_token":"a"}"#),
+            ];
+            let rest = whole.iter().filter(|(key, _)| !parts.contains(&format!("\"{key}\":")));
+            let rest: String = rest.map(|(key, value)| format!(r#","{key}":{value}"#)).collect();
+            serde_json::from_str(&format!(r#"{{"version":"1.0","truncation":null,"padding":null,{parts}{rest}}}"#))
+                .unwrap()
+        };
+        let refused = [
+            r#""model":{"type":"BPE","vocab":{"a":0,"b":1},"merges":["a b"]}"#,
+            r#""pre_tokenizer":{"type":"FixedLength","length":0}"#,
+            r#""decoder":{"type":"Strip","content":"a","start":99999,"stop":0}"#,
+            r#""normalizer":{"type":"Precompiled","precompiled_charsmap":""}"#,
+            r#""normalizer":{"type":"Precompiled","precompiled_charsmap":"AAAA"}"#,
+            r#""normalizer":{"type":"Precompiled","precompiled_charsmap":"CAAAAP////////8B"}"#,
+            r#""normalizer":{"type":"Sequence","normalizers":[{"type":"Precompiled","precompiled_charsmap":"/////w=="}]}"#,
+        ];
+        for parts in refused {
+            let error = Library::from_json(&file(parts), "my.json").err().unwrap_or_else(|| panic!("{parts} was read"));
+            assert!(error.to_string().contains("my.json"), "{error}");
+        }
+        assert!(Library::from_json(&file(r#""decoder":null"#), "my.json").is_ok());
+    }
+
+    #[test]
+    fn the_size_of_a_table_of_characters_is_its_first_four_bytes() {
+        for (text, bytes) in [("AAAA", None), ("CAAAAP", Some(8)), ("/////w==", Some(u64::from(u32::MAX)))] {
+            assert_eq!(charsmap_bytes(text), bytes, "{text}");
+        }
     }
 
     #[test]

@@ -13,6 +13,8 @@
 
 mod config;
 mod error;
+#[cfg(feature = "tokenizers")]
+mod guarded;
 #[cfg_attr(not(feature = "tokenizers"), path = "not_built_in.rs")]
 mod library;
 mod special;

@@ -52,6 +52,17 @@ pub struct TranslatedPart {
     pub text: ParallelText,
     /// Sources that were cut off because they are longer than the model reads.
     pub cut: usize,
+    /// Tokens of the sources and of the answers, ends included.
+    pub tokens: usize,
+    /// Floating-point operations of the products.
+    pub flops: u64,
+}
+
+/// Answers, and what they took.
+struct Answers {
+    texts: Vec<String>,
+    tokens: usize,
+    flops: u64,
 }
 
 impl TrainedModel {
@@ -67,7 +78,7 @@ impl TrainedModel {
         if let Some(i) = tokens.iter().position(|tokens| tokens.len() >= context) {
             return Err(TranslateError::TooLong { line: i + 1, tokens: tokens[i].len(), context });
         }
-        self.answers(tokens, how)
+        Ok(self.answers(tokens, how)?.texts)
     }
 
     /// Answers to the sources of a part of the data that the model was trained on. Sources that are too long are cut off, as is usual where all sentences
@@ -93,7 +104,8 @@ impl TrainedModel {
             tokens.truncate(context - 1);
             cut += 1;
         }
-        Ok(TranslatedPart { answers: self.answers(tokens, how)?, text, cut })
+        let Answers { texts: answers, tokens, flops } = self.answers(tokens, how)?;
+        Ok(TranslatedPart { answers, text, cut, tokens, flops })
     }
 
     fn encoder_decoder_context(&self) -> Result<usize, TranslateError> {
@@ -108,13 +120,13 @@ impl TrainedModel {
     }
 
     /// Answers to sources in tokens that fit the context. Sources of one length are searched together, so that little is padding.
-    fn answers(&self, sources: Vec<Vec<u32>>, how: &BeamSearch) -> Result<Vec<String>, TranslateError> {
+    fn answers(&self, sources: Vec<Vec<u32>>, how: &BeamSearch) -> Result<Answers, TranslateError> {
         let model = self.model.encoder_decoder().ok_or(TranslateError::Kind)?;
         let PairTokens { padding, begin, end } =
             self.symbols.pair_tokens(&self.recipe.data).ok_or(TranslateError::Kind)?;
         // Where padding is read first it means nothing as an answer.
         let how = &BeamSearch { never: (begin == padding).then_some(padding), ..*how };
-        let mut answers = vec![String::new(); sources.len()];
+        let (mut texts, mut count) = (vec![String::new(); sources.len()], 0);
         let mut asked: Vec<(usize, Vec<u32>)> =
             sources.into_iter().enumerate().filter(|(_, tokens)| !tokens.is_empty()).collect();
         asked.sort_by_key(|(_, tokens)| tokens.len());
@@ -124,11 +136,13 @@ impl TrainedModel {
             let tokens: Vec<Vec<u32>> = part.iter().map(|(_, tokens)| tokens.clone()).collect();
             let source = Sentences::padded(&tokens, padding);
             let targets = model.beam(&tape, &source, [begin, end], model.config().context, how);
-            for ((i, _), target) in part.iter().zip(targets) {
+            for ((i, source), target) in part.iter().zip(targets) {
                 let read = |cause| TranslateError::Source { line: i + 1, cause };
-                answers[*i] = self.symbols.decode(&target).map_err(read)?.trim_end().to_owned();
+                count += source.len() + target.len() + 1;
+                // An answer is a line, also of a model that has learned to break lines.
+                texts[*i] = self.symbols.decode(&target).map_err(read)?.trim_end().replace(['\n', '\r'], " ");
             }
         }
-        Ok(answers)
+        Ok(Answers { texts, tokens: count, flops: tape.flops() })
     }
 }

@@ -108,6 +108,17 @@ pub enum TaskError {
         /// Channels of an image.
         channels: usize,
     },
+    /// A share of the training part to validate on that is less than one example of each class.
+    #[error(
+        "data.hold_out = {share} holds none of the {examples} training examples out, because it is less than half an example of each class; raise it, or \
+         set it to 0"
+    )]
+    HoldOut {
+        /// The share.
+        share: f64,
+        /// Training examples.
+        examples: usize,
+    },
     /// The series cannot be read.
     #[error(transparent)]
     Series(#[from] SeriesError),

@@ -10,7 +10,7 @@ use crate::lock::LockError;
 use crate::log::LogError;
 use crate::optim::RestoreError;
 use crate::recipe::RecipeError;
-use crate::run_dir::RunDirError;
+use crate::run_dir::{CHECKPOINTS, RunDirError};
 use crate::settings::SettingsError;
 use crate::task::TaskError;
 
@@ -69,6 +69,27 @@ pub enum TrainError {
         /// Why.
         reason: String,
     },
+    /// The loss of an evaluation is an infinity or NaN, so nothing was saved.
+    #[error(
+        "after step {step} the model has a loss of {loss} in its evaluation, so no checkpoint was written; lower the learning rate"
+    )]
+    NotFiniteEvaluation {
+        /// The step.
+        step: u64,
+        /// The loss.
+        loss: f64,
+    },
+    /// A run has logged more steps than it can have taken without a checkpoint.
+    #[error(
+        "the run in {} has logged {step} steps but has no checkpoint; put its directory {CHECKPOINTS} back, or start another run",
+        run.display()
+    )]
+    CheckpointsGone {
+        /// The run directory.
+        run: PathBuf,
+        /// The last step in its log.
+        step: u64,
+    },
     /// A parameter holds an infinity or NaN, so nothing was saved.
     #[error(
         "after step {step} the parameter {parameter} is not finite, so no checkpoint was written; lower the learning rate"
@@ -91,6 +112,11 @@ impl TrainError {
     /// Whether the numbers of the run, and not its surroundings, are at fault: a loss, a gradient or a parameter is not finite.
     #[must_use]
     pub fn is_not_finite(&self) -> bool {
-        matches!(self, TrainError::NotFinite { .. } | TrainError::Learn(LearnError::NotFinite { .. }))
+        matches!(
+            self,
+            TrainError::NotFinite { .. }
+                | TrainError::NotFiniteEvaluation { .. }
+                | TrainError::Learn(LearnError::NotFinite { .. })
+        )
     }
 }

@@ -48,7 +48,7 @@ use crate::evaluate::Evaluation;
 use crate::fs::{Disk, Fs, FsError};
 use crate::learner::{Learner, StepResult};
 use crate::lock::RunLock;
-use crate::log::{METRICS_CSV, METRICS_JSONL};
+use crate::log::{METRICS_CSV, METRICS_JSONL, read_rows};
 use crate::optim::slab_layout;
 use crate::recipe::{Recipe, TrainConfig};
 use crate::run_dir::RunDir;
@@ -231,6 +231,7 @@ impl Trainer {
                 Ok(trainer)
             }
             None => {
+                refuse_lost_checkpoints(&run, recipe.train.checkpoint_every)?;
                 if options.steps.is_some() {
                     run.write_recipe(&text)?;
                 }
@@ -330,6 +331,10 @@ impl Trainer {
         let evaluation = self.is_due(self.config.eval_every).then(|| self.learner.evaluate()).transpose()?;
         if let Some(evaluation) = evaluation {
             let step = result.step;
+            // Where nothing counts there is nothing to be measured, and the loss is no number for that reason.
+            if !evaluation.loss.is_finite() && evaluation.counted > 0.0 {
+                return Err(TrainError::NotFiniteEvaluation { step, loss: evaluation.loss });
+            }
             improved = self.progress.note(metric, Measured { step, value: evaluation.of(metric) });
             observer.evaluated(&EvaluationReport { step, metric, evaluation, improved });
         }
@@ -380,6 +385,16 @@ impl Trainer {
     pub fn run_dir(&self) -> &RunDir {
         &self.run
     }
+}
+
+/// A run that logged a step after one that is saved had checkpoints. To start it anew would throw away what it has logged.
+fn refuse_lost_checkpoints(run: &RunDir, checkpoint_every: u64) -> Result<(), TrainError> {
+    let path = run.file(METRICS_JSONL);
+    let last = if path.exists() { read_rows(&path)?.last().map_or(0, |row| row.step) } else { 0 };
+    if last > checkpoint_every {
+        return Err(TrainError::CheckpointsGone { run: run.path().to_path_buf(), step: last });
+    }
+    Ok(())
 }
 
 /// What must be told about a run that goes on: what loading it found, a process that was ended, and a level of vector instructions that

@@ -117,6 +117,10 @@ fn what_is_held_out_changes_nothing_that_is_learned_from() {
     assert_ne!(measured, other);
     let in_training = (0..8).find(|case| !held_out.contains(case)).unwrap();
     assert_ne!(of_outlier(in_training).1, measured);
+    // A tenth of four cases is none, and evaluations would look at the test part unasked.
+    let edits = ["data={ task = \"series\", name = \"Steps\", hold_out = 0.1 }", "train.batch=6"];
+    let error = task::of_recipe(&read(&edits), &data).err().unwrap().to_string();
+    assert!(error.contains("data.hold_out = 0.1 holds none of the 8"), "{error}");
 }
 
 #[test]

@@ -225,6 +225,30 @@ fn parameters_that_are_not_finite_are_never_saved() {
     assert_eq!(trainer.run_dir().store().steps().unwrap(), [0; 0]);
 }
 
+#[test]
+fn a_model_that_diverged_in_its_last_step_is_never_saved() {
+    let temporary = tempfile::tempdir().unwrap();
+    // Loss, gradient and parameters of the first step are finite, but what these parameters predict is not.
+    let edits = ["train.steps=1", "train.learning_rate=1e30", "train.warmup=0"];
+    let mut trainer = start(recipe(&edits), &temporary.path().join("run")).unwrap();
+    let error = trainer.run(&mut (), &|| None).unwrap_err();
+    assert!(matches!(&error, TrainError::NotFiniteEvaluation { step: 1, .. }), "{error}");
+    assert!(error.is_not_finite(), "{error}");
+    assert_eq!(trainer.run_dir().store().steps().unwrap(), [0; 0]);
+}
+
+#[test]
+fn a_run_whose_checkpoints_are_gone_keeps_its_log() {
+    let temporary = tempfile::tempdir().unwrap();
+    let dir = temporary.path().join("run");
+    finish(&mut start(recipe(&["train.checkpoint_every=1"]), &dir).unwrap());
+    fs::remove_dir_all(dir.join("ckpt")).unwrap();
+    let log = fs::read(dir.join("metrics.jsonl")).unwrap();
+    let error = resume(&dir).err().unwrap().to_string();
+    assert!(error.contains("no checkpoint") && error.contains("ckpt"), "{error}");
+    assert_eq!(fs::read(dir.join("metrics.jsonl")).unwrap(), log);
+}
+
 /// The fourth batch has a weight that is not a number.
 fn poisoned(task: &dyn Task, step: u64, batch: &mut Batch) -> Result<(), TaskError> {
     task.batch(step, batch)?;

@@ -23,6 +23,7 @@ const PICTURE: &str = "prune-scan.svg";
 /// Tries all groups and sizes, prints, draws.
 pub fn run(args: &PruneArgs, trained: &TrainedModel, data: &DataDir) -> Result<u8, Failure> {
     let picture = args.out.clone().unwrap_or_else(|| args.run.join(PICTURE));
+    output::check_place(&picture)?;
     let pruning = Pruning { cores: args.cores.into(), ..Pruning::new(Vec::new(), Truncation::Cap(1)) };
     let points = scan(trained, data, &pruning, &mut |point| {
         if !args.quiet {

@@ -94,6 +94,9 @@ impl ClassTraining {
             share if share > 0.0 => split(&source.labels()),
             _ => ((0..source.count(Part::Train)).collect(), Vec::new()),
         };
+        if recipe.data.hold_out > 0.0 && held_out.is_empty() {
+            return Err(TaskError::HoldOut { share: recipe.data.hold_out, examples: train.len() });
+        }
         let mut digest = Fingerprint::default();
         source.digest(&mut digest);
         Ok(ClassTraining {
