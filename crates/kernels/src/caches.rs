@@ -29,12 +29,17 @@ pub(crate) fn caches() -> Caches {
 /// Bytes of the data cache of a level, from the CPU itself.
 #[cfg(target_arch = "x86_64")]
 fn read(level: u32) -> Option<usize> {
-    use std::arch::x86_64::{__cpuid, __cpuid_count};
+    use std::arch::x86_64::{__cpuid_count, CpuidResult};
+    #[allow(unused_unsafe, reason = "older versions of the standard library declare it unsafe, newer ones do not")]
+    fn cpuid(leaf: u32, index: u32) -> CpuidResult {
+        // SAFETY: every CPU of this architecture has the instruction, and it changes nothing.
+        unsafe { __cpuid_count(leaf, index) }
+    }
     /// The leaf with "deterministic cache parameters" of Intel, and its twin of AMD.
     const LEAVES: [u32; 2] = [0x4, 0x8000_001d];
-    let leaves = LEAVES.into_iter().filter(|&leaf| __cpuid(leaf & 0x8000_0000).eax >= leaf);
+    let leaves = LEAVES.into_iter().filter(|&leaf| cpuid(leaf & 0x8000_0000, 0).eax >= leaf);
     leaves
-        .flat_map(|leaf| (0..8).map(move |index| __cpuid_count(leaf, index)))
+        .flat_map(|leaf| (0..8).map(move |index| cpuid(leaf, index)))
         .find(|found| {
             let (kind, of_level) = (found.eax & 0x1f, found.eax >> 5 & 7);
             const INSTRUCTIONS: u32 = 2;

@@ -169,21 +169,26 @@ pub fn set_default_level(level: Level) -> Result<(), LevelError> {
 
 /// Runs `body` with `level` in force on the calling thread, and restores the former level after it, also when it panics.
 ///
-/// A kernel reads the level on the thread that calls it and hands it to its parallel tasks; kernels that `body` starts on
-/// *other* threads use the level of those threads.
+/// A kernel reads the level on the thread that calls it and hands it to its parallel tasks, and so do
+/// [`parallel_blocks2`](crate::parallel_blocks2) and the like; kernels that `body` starts on *other* threads by other means use the level of those
+/// threads.
 ///
 /// # Errors
 /// [`LevelError::Unsupported`] when the CPU lacks the level; `body` is then not run.
 pub fn with_level<R>(level: Level, body: impl FnOnce() -> R) -> Result<R, LevelError> {
+    Ok(at(level.checked()?, body))
+}
+
+/// Like [`with_level`] with a level that was in force, so that the CPU has it.
+pub(crate) fn at<R>(level: Level, body: impl FnOnce() -> R) -> R {
     struct Restore(Option<Level>);
     impl Drop for Restore {
         fn drop(&mut self) {
             OVERRIDE.set(self.0);
         }
     }
-    let level = level.checked()?;
     let _restore = Restore(OVERRIDE.replace(Some(level)));
-    Ok(body())
+    body()
 }
 
 /// The level in force on the calling thread.

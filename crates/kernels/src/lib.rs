@@ -12,7 +12,7 @@
 //! are the specification that `f32` is tested against. Between levels results differ by rounding only.
 //!
 //! - [`binary`], [`unary`](fn@unary), [`scale`], [`affine`], [`copy`](fn@copy), [`dropout`](fn@dropout): element by element
-//! - [`sum`], [`dot`], [`row_sum`], [`row_max`], [`row_argmax`], [`reduce_to`], [`reduce_product_to`]: reductions
+//! - [`sum`], [`dot`], [`row_sum`], [`row_argmax`], [`reduce_to`], [`reduce_product_to`]: reductions
 //! - [`matmul`](fn@matmul), [`matmul_fused`], [`matmul_batched`]: matrix products, the right operand held in the element type or in [`Bf16`] ([`Weights`])
 //! - [`softmax`](fn@softmax), [`normalize`](fn@normalize): weights over the keys of a [`Span`]
 //! - [`tile_product`], [`online_softmax`], [`online_squash`]: what a tiled attention is made of, on tiles that stay in the cache
@@ -123,7 +123,7 @@ pub use packed::PackedWeights;
 pub use probe::{PROBE_LEN, multiply_add_probe};
 pub use random::{RandomKey, fill_normal, fill_uniform, philox4x32};
 pub use real::{Plain, Real};
-pub use reduce::{dot, first_non_finite, reduce_product_to, reduce_to, row_argmax, row_max, row_sum, sum, sum_squares};
+pub use reduce::{dot, first_non_finite, reduce_product_to, reduce_to, row_argmax, row_sum, sum, sum_squares};
 pub use rotary::{RotaryPairing, rotary};
 pub use scratch::Scratch;
 pub use softmax::{softmax, softmax_backward};

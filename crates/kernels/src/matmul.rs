@@ -13,7 +13,7 @@ use crate::scratch::Scratch;
 use crate::simd::{inner, slices};
 use crate::table::{Table, table};
 use crate::threads::{PARALLEL_WORK, blocks, tasks};
-use crate::unary::{Saves, Unary, unary};
+use crate::unary::{Saves, Unary, by_blocks};
 use crate::weights::Weights;
 use crate::write::Write;
 
@@ -193,7 +193,7 @@ fn product<T: Real>(
     }
     let panel = (table.panel_width)(args);
     let mut room = [None, None];
-    let args = &if panel == 0 { applied(args, &mut room) } else { *args };
+    let args = &if panel == 0 { applied(table, args, &mut room) } else { *args };
     let (m, n, k) = (args.m, args.n, args.k);
     let work = if may_share { work(args) } else { 0 };
     let c = Matrix::new(c, n);
@@ -237,7 +237,7 @@ fn product<T: Real>(
             rectangle(None, rows, cols);
         });
     }
-    let ready = args.packed.and_then(|packed| packed.panels());
+    let ready = args.packed.and_then(|packed| packed.panels(panel));
     let (slices, at_once) = (slices(k), if ready.is_some() { slices(k) } else { plan::slices_at_once(k) });
     // The first slices are the deepest, and the first columns the most: no other part of op(B) is larger.
     let depth = inner(k, 0..at_once).len();
@@ -289,10 +289,14 @@ pub(crate) fn pack<T: Real>(
 }
 
 /// A product without a prologue: that of operands which it has been applied to, which are left in the room.
-fn applied<'a, T: Real>(args: &MatMul<'a, T>, [a, b]: &'a mut [Option<Scratch<T>>; 2]) -> MatMul<'a, T> {
+fn applied<'a, T: Real>(
+    table: &Table<T>,
+    args: &MatMul<'a, T>,
+    [a, b]: &'a mut [Option<Scratch<T>>; 2],
+) -> MatMul<'a, T> {
     let run = |op: Unary, x: &[T]| {
         let mut y = Scratch::new(x.len());
-        unary(op, &mut y, x, Write::Set);
+        by_blocks(table.unary, op, &mut y, x, Write::Set);
         y
     };
     let mut applied = MatMul { prologue: Prologue::default(), ..*args };

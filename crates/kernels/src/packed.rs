@@ -5,7 +5,6 @@ use std::ops::Range;
 
 use crate::aligned::AlignedVec;
 use crate::check;
-use crate::level::{Level, level};
 use crate::matmul::{FEW_ROWS, MatMul, Trans, pack};
 use crate::real::Real;
 use crate::table::table;
@@ -25,13 +24,13 @@ pub(crate) struct Packed<'a, T> {
 /// op(B) of products with more than a few rows, packed: who multiplies with the same weights again and again packs them once.
 ///
 /// [`MatMul::packed`] takes it beside the weights as they are stored, which products with a few rows and the specification read. A product with it has the bits of
-/// one without. Memory: as much as the weights in the element type, for the level that was in force; at [`Level::Scalar`], and in `f64`, none.
+/// one without. Memory: as much as the weights in the element type, for the level that was in force; at [`Level::Scalar`](crate::Level::Scalar), and in `f64`, none.
 pub struct PackedWeights<T: Real> {
     trans: Trans,
     n: usize,
     k: usize,
-    /// The level whose tiles the panels are for.
-    level: Level,
+    /// Columns of a panel, which the tiles of a level decide; 0 at a level that packs nothing.
+    width: usize,
     panels: AlignedVec<T>,
 }
 
@@ -52,7 +51,7 @@ impl<T: Real> PackedWeights<T> {
             // Not shared out: a thread that packs what others wait for must not take up a task that waits for it too.
             pack(table, &args, 0, 0..k, false, &mut panels);
         }
-        PackedWeights { trans, n, k, level: level(), panels }
+        PackedWeights { trans, n, k, width, panels }
     }
 
     /// Whether a product with so many rows would read it.
@@ -61,9 +60,9 @@ impl<T: Real> PackedWeights<T> {
         rows > FEW_ROWS
     }
 
-    /// The panels, if they are those of the level in force.
-    pub(crate) fn panels(&self) -> Option<&[T]> {
-        (self.level == level()).then_some(&self.panels[..])
+    /// The panels, if they have so many columns, as those of the level of the product have.
+    pub(crate) fn panels(&self, width: usize) -> Option<&[T]> {
+        (self.width == width).then_some(&self.panels[..])
     }
 
     /// # Panics
@@ -85,6 +84,6 @@ impl<T: Real> PackedWeights<T> {
 
 impl<T: Real> fmt::Debug for PackedWeights<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "PackedWeights({} × {}, {:?}, at {})", self.k, self.n, self.trans, self.level)
+        write!(f, "PackedWeights({} × {}, {:?}, in panels of {})", self.k, self.n, self.trans, self.width)
     }
 }

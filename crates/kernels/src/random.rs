@@ -115,7 +115,8 @@ fn halves(x: u64) -> [u32; 2] {
     [x as u32, (x >> 32) as u32]
 }
 
-/// A bijection of 64 bits in which every input bit reaches every output bit.
+/// Mixes 64 bits, so that every input bit reaches every output bit. Not one to one, as half of what Philox gives is dropped, but two of a few
+/// inputs meet as seldom as random numbers do.
 fn scramble(x: u64) -> u64 {
     let words = philox4x32([x as u32, (x >> 32) as u32, 0, 0], [WEYL_0, WEYL_1]);
     x ^ (u64::from(words[1]) << 32 | u64::from(words[0]))

@@ -61,8 +61,6 @@ pub trait Real:
     const ZERO: Self;
     /// One.
     const ONE: Self;
-    /// The distance from one to the next number.
-    const EPSILON: Self;
     /// A quiet NaN.
     const NAN: Self;
     /// Positive infinity.
@@ -130,7 +128,6 @@ macro_rules! real {
             const NAME: &'static str = stringify!($type);
             const ZERO: Self = 0.0;
             const ONE: Self = 1.0;
-            const EPSILON: Self = $type::EPSILON;
             const NAN: Self = $type::NAN;
             const INFINITY: Self = $type::INFINITY;
             const NEG_INFINITY: Self = $type::NEG_INFINITY;

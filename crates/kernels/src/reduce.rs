@@ -49,18 +49,6 @@ pub fn first_non_finite<T: Real>(x: &[T]) -> Option<usize> {
     part(x, block, BLOCK).iter().position(|x| !x.is_finite()).map(|i| block * BLOCK + i)
 }
 
-/// `out[r]` = the greatest of the `cols` elements of row `r` of `x`; −∞ for no columns. NaN is ignored.
-///
-/// # Panics
-/// When `x` does not have `out.len() · cols` elements.
-#[track_caller]
-pub fn row_max<T: Real>(out: &mut [T], x: &[T], cols: usize, write: Write) {
-    check::length("row_max", "x", x.len(), check::product("row_max", &[out.len(), cols]));
-    let run = table::<T>().row_max;
-    let rows = block_rows(cols);
-    blocks(x.len(), out, rows, |i, out| run(out, part(x, i, rows * cols), cols, write));
-}
-
 /// `out[r]` = the sum of the `cols` elements of row `r` of `x`.
 ///
 /// # Panics

@@ -88,7 +88,6 @@ levels! {
     fn sum(x: &[T]) -> f64;
     fn dot(a: &[T], b: &[T]) -> f64;
     fn all_finite(x: &[T]) -> bool;
-    fn row_max(out: &mut [T], x: &[T], cols: usize, write: Write);
     fn row_sum(out: &mut [T], x: &[T], cols: usize, write: Write);
     fn row_argmax(out: &mut [u32], x: &[T], cols: usize);
     fn reduce(out: &mut [T], first: usize, g: &[T], a: Option<&[T]>, layout: Broadcast, write: Write);

@@ -2,8 +2,13 @@
 //!
 //! The cut depends on the shape alone, never on the number of threads, and each block is computed the same way wherever it runs.
 //! That is why results are bit-identical for any number of threads.
+//!
+//! A job runs at the level that is in force where it was handed out, whichever thread takes it: a worker that waits inside of
+//! [`with_level`](crate::with_level) may take up the job of another caller, and code in a job may call kernels itself.
 
 use rayon::prelude::*;
+
+use crate::level::{at, level};
 
 /// Elements a block holds, unless a row is longer than that: 32 KiB of `f32`, a piece that fits the first-level cache.
 pub(crate) const BLOCK: usize = 8192;
@@ -39,7 +44,8 @@ pub(crate) fn blocks<A: Send>(work: usize, a: &mut [A], size: usize, body: impl 
     if size == 0 || a.len() <= size {
         body(0, a);
     } else if is_parallel(work) {
-        a.par_chunks_mut(size).enumerate().for_each(|(i, a)| body(i, a));
+        let level = level();
+        a.par_chunks_mut(size).enumerate().for_each(|(i, a)| at(level, || body(i, a)));
     } else {
         a.chunks_mut(size).enumerate().for_each(|(i, a)| body(i, a));
     }
@@ -48,7 +54,8 @@ pub(crate) fn blocks<A: Send>(work: usize, a: &mut [A], size: usize, body: impl 
 /// Calls `body(i)` for each `i` in `0..count`.
 pub(crate) fn tasks(work: usize, count: usize, body: impl Fn(usize) + Sync + Send) {
     if count > 1 && is_parallel(work) {
-        (0..count).into_par_iter().with_max_len(1).for_each(body);
+        let level = level();
+        (0..count).into_par_iter().with_max_len(1).for_each(|i| at(level, || body(i)));
     } else {
         (0..count).for_each(body);
     }
@@ -57,7 +64,8 @@ pub(crate) fn tasks(work: usize, count: usize, body: impl Fn(usize) + Sync + Sen
 /// Calls `body` for each item, on several threads if there is enough `work`, in element-wise operations.
 pub fn each<A: Send>(work: usize, items: &mut [A], body: impl Fn(&mut A) + Sync + Send) {
     if items.len() > 1 && is_parallel(work) {
-        items.par_iter_mut().with_max_len(1).for_each(body);
+        let level = level();
+        items.par_iter_mut().with_max_len(1).for_each(|item| at(level, || body(item)));
     } else {
         items.iter_mut().for_each(body);
     }
@@ -75,7 +83,9 @@ pub fn blocks2<A: Send, B: Send>(
     if size_a == 0 || size_b == 0 || b.len() <= size_b {
         body(0, a, b);
     } else if is_parallel(work) {
-        a.par_chunks_mut(size_a).zip(b.par_chunks_mut(size_b)).enumerate().for_each(|(i, (a, b))| body(i, a, b));
+        let level = level();
+        let blocks = a.par_chunks_mut(size_a).zip(b.par_chunks_mut(size_b));
+        blocks.enumerate().for_each(|(i, (a, b))| at(level, || body(i, a, b)));
     } else {
         a.chunks_mut(size_a).zip(b.chunks_mut(size_b)).enumerate().for_each(|(i, (a, b))| body(i, a, b));
     }
@@ -92,11 +102,12 @@ pub fn blocks3<A: Send, B: Send, C: Send>(
     if size_a == 0 || size_b == 0 || size_c == 0 || c.len() <= size_c {
         body(0, a, b, c);
     } else if is_parallel(work) {
+        let level = level();
         a.par_chunks_mut(size_a)
             .zip(b.par_chunks_mut(size_b))
             .zip(c.par_chunks_mut(size_c))
             .enumerate()
-            .for_each(|(i, ((a, b), c))| body(i, a, b, c));
+            .for_each(|(i, ((a, b), c))| at(level, || body(i, a, b, c)));
     } else {
         a.chunks_mut(size_a)
             .zip(b.chunks_mut(size_b))
@@ -116,9 +127,10 @@ pub(crate) fn blocks4<A: Send, B: Send>(
     if size_a == 0 || size_b == 0 || b0.len() <= size_b {
         body(0, [a0, a1], [b0, b1]);
     } else if is_parallel(work) {
+        let level = level();
         let a = a0.par_chunks_mut(size_a).zip(a1.par_chunks_mut(size_a));
         let b = b0.par_chunks_mut(size_b).zip(b1.par_chunks_mut(size_b));
-        a.zip(b).enumerate().for_each(|(i, ((a0, a1), (b0, b1)))| body(i, [a0, a1], [b0, b1]));
+        a.zip(b).enumerate().for_each(|(i, ((a0, a1), (b0, b1)))| at(level, || body(i, [a0, a1], [b0, b1])));
     } else {
         let a = a0.chunks_mut(size_a).zip(a1.chunks_mut(size_a));
         let b = b0.chunks_mut(size_b).zip(b1.chunks_mut(size_b));
@@ -131,7 +143,8 @@ pub(crate) fn sum_blocks(len: usize, partial: impl Fn(usize, usize) -> f64 + Syn
     let count = len.div_ceil(BLOCK);
     let block = |i: usize| partial(i * BLOCK, ((i + 1) * BLOCK).min(len));
     if is_parallel(len) {
-        let partials: Vec<f64> = (0..count).into_par_iter().map(block).collect();
+        let level = level();
+        let partials: Vec<f64> = (0..count).into_par_iter().map(|i| at(level, || block(i))).collect();
         partials.into_iter().sum()
     } else {
         (0..count).map(block).sum()

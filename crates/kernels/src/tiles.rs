@@ -73,7 +73,9 @@ pub fn tile_product<T: Real>(args: TileProduct<'_, T>, c: &mut [T], c_step: usiz
     }
     match b {
         TileB::Rows(b, step) => reaches("b", b.len(), (inner, step), cols),
-        TileB::Panels(b) => reaches("b", b.len(), (cols.div_ceil(PANEL) * inner, PANEL), PANEL),
+        TileB::Panels(b) => {
+            reaches("b", b.len(), (check::product(KERNEL, &[cols.div_ceil(PANEL), inner]), PANEL), PANEL);
+        }
     }
     reaches("c", c.len(), (rows, c_step), cols);
     (table::<T>().tile_product)(&args, c, c_step, write);
@@ -82,10 +84,12 @@ pub fn tile_product<T: Real>(args: TileProduct<'_, T>, c: &mut [T], c_step: usiz
 /// Panics unless `count` runs of `run` elements, `step` apart, lie one after the other in a slice of `len`.
 #[track_caller]
 fn reaches(what: &str, len: usize, (count, step): (usize, usize), run: usize) {
-    let needed = if count == 0 || run == 0 { 0 } else { check::product("tile_product", &[count - 1, step]) + run };
+    // Nothing when they pass `usize`, which no slice does.
+    let needed =
+        if count == 0 || run == 0 { Some(0) } else { (count - 1).checked_mul(step).and_then(|n| n.checked_add(run)) };
     assert!(
-        step >= run && len >= needed,
-        "kernels::tile_product: `{what}` has {len} elements, but {count} runs of {run} elements {step} apart need {needed}"
+        step >= run && needed.is_some_and(|needed| len >= needed),
+        "kernels::tile_product: `{what}` has {len} elements, too few for {count} runs of {run} elements {step} apart"
     );
 }
 
@@ -98,6 +102,9 @@ fn reaches(what: &str, len: usize, (count, step): (usize, usize), run: usize) {
 pub fn pack_panels<T: Real>(out: &mut [T], x: &[T], width: usize) {
     let rows = check::rows("pack_panels", "x", x.len(), width);
     check::length("pack_panels", "out", out.len(), rows.next_multiple_of(PANEL) * width);
+    if width == 0 {
+        return;
+    }
     (table::<T>().pack_panels)(out, x, rows, width);
 }
 

@@ -127,7 +127,17 @@ impl Unary {
 #[track_caller]
 pub fn unary<T: Real>(op: Unary, out: &mut [T], x: &[T], write: Write) {
     check::length("unary", "x", x.len(), out.len());
-    let run = table::<T>().unary;
+    by_blocks(table::<T>().unary, op, out, x, write);
+}
+
+/// [`unary`] by the kernel of a table that the caller has read.
+pub(crate) fn by_blocks<T: Real>(
+    run: fn(Unary, &mut [T], &[T], Write),
+    op: Unary,
+    out: &mut [T],
+    x: &[T],
+    write: Write,
+) {
     blocks(out.len() * op.work(), out, BLOCK, |i, out| run(op, out, part(x, i, BLOCK), write));
 }
 

@@ -338,8 +338,8 @@ impl<T: Element> Parameters<T> {
         self
     }
 
-    /// The same parameters with every matrix packed when a product of more than a few rows first reads it as the weights of a linear layer, and kept so until a value changes: for
-    /// inference that multiplies with the same weights often and with so few rows that packing counts. Numbers stay the same to the bit. The slab is copied
+    /// The same parameters with every matrix packed when a product of more than a few rows first reads it as the weights of a linear layer, and kept so until a value or the
+    /// [precision](Parameters::with_precision) changes: for inference that multiplies with the same weights often and with so few rows that packing counts. Numbers stay the same to the bit. The slab is copied
     /// if it is shared. Memory: as much again for what is multiplied with.
     #[must_use]
     pub fn with_packed_weights(mut self) -> Self {

@@ -44,17 +44,55 @@ impl Element for f64 {
 }
 
 /// Free buffers of one element type, by size class.
+///
+/// Batches of many lengths need buffers of many classes, each of them for a while. Buffers in use and free ones together therefore are at most twice what
+/// was ever in use at once: before one is allocated beyond that, free ones are returned to the system, the largest first. What one kind of step needs is in
+/// use at once for the most part, so a step that is repeated stays below and allocates nothing.
 pub struct Pool<T: Real> {
-    free: Mutex<BTreeMap<usize, Vec<AlignedVec<T>>>>,
+    free: Mutex<Free<T>>,
     allocations: AtomicUsize,
     live_bytes: AtomicUsize,
     peak_bytes: AtomicUsize,
 }
 
+/// Bytes that may be free however little was in use, for small steps of many kinds.
+const ALWAYS_KEPT: usize = 16 << 20;
+
+struct Free<T: Real> {
+    classes: BTreeMap<usize, Vec<AlignedVec<T>>>,
+    bytes: usize,
+    /// The most bytes that were ever in use at once.
+    most: usize,
+}
+
+impl<T: Real> Free<T> {
+    fn pop(&mut self, class: usize) -> Option<AlignedVec<T>> {
+        let buffer = self.classes.get_mut(&class)?.pop()?;
+        self.bytes -= class * size_of::<T>();
+        Some(buffer)
+    }
+
+    fn push(&mut self, buffer: AlignedVec<T>) {
+        self.bytes += buffer.len() * size_of::<T>();
+        self.classes.entry(buffer.len()).or_default().push(buffer);
+    }
+
+    /// Returns the largest buffers to the system until those that are left and the `live` bytes in use keep the bound.
+    fn release(&mut self, live: usize) {
+        while self.bytes > 0 && live + self.bytes > self.most + self.most.max(ALWAYS_KEPT) {
+            let Some(mut largest) = self.classes.last_entry() else { break };
+            match largest.get_mut().pop() {
+                Some(buffer) => self.bytes -= buffer.len() * size_of::<T>(),
+                None => drop(largest.remove()),
+            }
+        }
+    }
+}
+
 impl<T: Real> Pool<T> {
     const fn new() -> Self {
         Pool {
-            free: Mutex::new(BTreeMap::new()),
+            free: Mutex::new(Free { classes: BTreeMap::new(), bytes: 0, most: 0 }),
             allocations: AtomicUsize::new(0),
             live_bytes: AtomicUsize::new(0),
             peak_bytes: AtomicUsize::new(0),
@@ -67,7 +105,13 @@ impl<T: Real> Pool<T> {
         let bytes = class * size_of::<T>();
         let live = self.live_bytes.fetch_add(bytes, Ordering::Relaxed) + bytes;
         self.peak_bytes.fetch_max(live, Ordering::Relaxed);
-        let reused = self.lock().get_mut(&class).and_then(Vec::pop);
+        let mut free = self.lock();
+        free.most = free.most.max(live);
+        let reused = free.pop(class);
+        if reused.is_none() {
+            free.release(live);
+        }
+        drop(free);
         let mut buffer = reused.unwrap_or_else(|| {
             self.allocations.fetch_add(1, Ordering::Relaxed);
             AlignedVec::zeroed(class)
@@ -82,7 +126,7 @@ impl<T: Real> Pool<T> {
     pub(crate) fn give(&self, buffer: AlignedVec<T>) {
         let class = buffer.len();
         self.live_bytes.fetch_sub(class * size_of::<T>(), Ordering::Relaxed);
-        self.lock().entry(class).or_default().push(buffer);
+        self.lock().push(buffer);
     }
 
     /// How many buffers were ever allocated because none was free.
@@ -107,11 +151,13 @@ impl<T: Real> Pool<T> {
 
     /// Returns all free buffers to the system.
     pub fn trim(&self) {
-        self.lock().clear();
+        let mut free = self.lock();
+        free.classes.clear();
+        free.bytes = 0;
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeMap<usize, Vec<AlignedVec<T>>>> {
-        // The map is consistent between any two calls, so a panic elsewhere cannot have broken it.
+    fn lock(&self) -> std::sync::MutexGuard<'_, Free<T>> {
+        // What is free is consistent between any two calls, so a panic elsewhere cannot have broken it.
         self.free.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -150,6 +196,39 @@ mod tests {
         assert_eq!(address, b.as_ptr());
         assert_eq!(pool.allocations(), 1);
         assert_eq!(pool.live_bytes(), size_class(1000) * 8);
+    }
+
+    /// Each step needs buffers of a class of its own.
+    #[test]
+    fn all_buffers_are_at_most_twice_what_was_in_use() {
+        let pool = Pool::<f32>::new();
+        let free = || pool.lock().bytes;
+        let (mut steps, mut bytes) = (0, 0);
+        for len in (1 << 19..1 << 22).step_by(1 << 19) {
+            let buffers: Vec<_> = (0..2).map(|_| pool.take(len)).collect();
+            buffers.into_iter().for_each(|buffer| pool.give(buffer));
+            (steps, bytes) = (steps + 1, bytes + 2 * size_class(len) * 4);
+            let peak = pool.peak_bytes();
+            assert!(free() <= peak + peak.max(ALWAYS_KEPT), "{} bytes, {peak} in use", free());
+        }
+        assert!(bytes > 2 * pool.peak_bytes(), "all {steps} steps together keep the bound");
+        let allocations = pool.allocations();
+        let largest = pool.take((1 << 22) - (1 << 19));
+        assert_eq!(pool.allocations(), allocations, "what came last is kept");
+        pool.give(largest);
+        pool.trim();
+        assert_eq!(free(), 0);
+    }
+
+    #[test]
+    fn few_bytes_are_kept_whatever_is_in_use() {
+        let pool = Pool::<f32>::new();
+        for _ in 0..2 {
+            for len in (64..=512).step_by(64) {
+                pool.give(pool.take(len));
+            }
+        }
+        assert_eq!(pool.allocations(), 8);
     }
 
     #[test]

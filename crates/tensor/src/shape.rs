@@ -66,11 +66,6 @@ impl Shape {
         Shape::new(&dims[..self.rank as usize])
     }
 
-    /// The shape without its innermost dimension.
-    pub fn without_last(&self) -> Self {
-        Shape::new(&self[..self.len().saturating_sub(1)])
-    }
-
     /// The dimensions before, at and after `axis`, each multiplied up: the view `[outer, n, inner]`.
     ///
     /// # Panics
@@ -126,7 +121,6 @@ mod tests {
         assert_eq!((s.rows(), s.last_dim(), s.numel()), (6, 5, 30));
         assert_eq!(s.around(1), (2, 3, 5));
         assert_eq!(s.with_last(7), Shape::from([2, 3, 7]));
-        assert_eq!(s.without_last(), Shape::from([2, 3]));
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub(crate) use optim::{adam_step, ema_update, sgd_step};
 pub(crate) use positions::rotary;
 pub(crate) use probe::multiply_add_probe;
 pub(crate) use random::fill_normal;
-pub(crate) use reduce::{all_finite, dot, max, reduce, row_argmax, row_max, row_sum, sum};
+pub(crate) use reduce::{all_finite, dot, max, reduce, row_argmax, row_sum, sum};
 pub(crate) use swiglu::{swiglu, swiglu_backward};
 pub(crate) use tiles::{
     online_softmax, online_squash, pack_columns, pack_panels, softmax_tile_backward, squash_tile_backward, tile_product,

@@ -21,12 +21,6 @@ pub(crate) fn all_finite<T: Real>(x: &[T]) -> bool {
     x.iter().all(|x| x.is_finite())
 }
 
-pub(crate) fn row_max<T: Real>(out: &mut [T], x: &[T], cols: usize, write: Write) {
-    for (r, out) in out.iter_mut().enumerate() {
-        store(out, max(&x[r * cols..][..cols]), write);
-    }
-}
-
 pub(crate) fn row_sum<T: Real>(out: &mut [T], x: &[T], cols: usize, write: Write) {
     for (r, out) in out.iter_mut().enumerate() {
         store(out, T::from_f64(sum(&x[r * cols..][..cols])), write);

@@ -108,7 +108,9 @@ fn derivative<T: Real>(op: Unary, saved: T) -> T {
         Unary::GeluTanh => {
             let s = sigmoid(two * gelu_argument(x));
             let inner = T::from_f64(FRAC_2_PI.sqrt()) * (T::ONE + T::from_f64(3.0 * GELU_CUBIC) * x * x);
-            s + two * x * s * (T::ONE - s) * inner
+            let slope = s * (T::ONE - s);
+            // Where it vanishes, x² may have passed the largest number.
+            if slope == T::ZERO { s } else { s + two * x * slope * inner }
         }
         Unary::Softplus => sigmoid(x),
         // e^x is the value itself up to x = 0, where it reaches 1.

@@ -45,11 +45,12 @@ pub(crate) fn attend_cached<I: Isa>(
         }
     }
     for (r, (out, denominator)) in out.chunks_exact_mut(dv).zip(denominators).enumerate() {
-        let factor = (1.0 / denominator) as f32;
+        // In `f64`, because the reciprocal of a tiny denominator is too large for `f32`.
+        let factor = 1.0 / denominator;
         if denominator == 0.0 || keys(args.spans, first_row + r, length).is_empty() {
             out.fill(0.0);
         } else {
-            out.iter_mut().for_each(|x| *x *= factor);
+            out.iter_mut().for_each(|x| *x = (f64::from(*x) * factor) as f32);
         }
     }
 }

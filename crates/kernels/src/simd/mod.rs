@@ -2,7 +2,8 @@
 //!
 //! A body is written once, in plain loops that the compiler can vectorise, and compiled once per level (see `table`). Everything here
 //! is `#[inline(always)]`, so that it becomes part of the function that carries the level's CPU features. Sums run over a fixed
-//! number of lanes, whatever the width of the registers, so that a body adds in the same order at every level.
+//! number of lanes, whatever the width of the registers, so that a body adds in the same order at every level; but for products of a few rows
+//! (`matmul::few_rows`), whose sums are as wide as a register.
 
 mod decode;
 mod elementwise;
@@ -35,7 +36,7 @@ pub(crate) use norm::{
 pub(crate) use optim::{adam_step, ema_update, sgd_step};
 pub(crate) use probe::multiply_add_probe;
 pub(crate) use random::fill_normal;
-pub(crate) use reduce::{all_finite, dot, reduce, row_argmax, row_max, row_sum, sum};
+pub(crate) use reduce::{all_finite, dot, reduce, row_argmax, row_sum, sum};
 pub(crate) use rotary::rotary;
 pub(crate) use swiglu::{swiglu, swiglu_backward};
 pub(crate) use tiles::{

@@ -22,7 +22,9 @@ pub(crate) fn layer_norm<I: Isa>(
         *mean = exact as f32;
         // Distances from the rounded mean exceed the variance by the square of what was rounded off.
         let rounding = f64::from(*mean) - exact;
-        let variance = (lanes::squared_distance::<I>(x, *mean) / cols as f64 - rounding * rounding).max(0.0);
+        let variance = lanes::squared_distance::<I>(x, *mean) / cols as f64 - rounding * rounding;
+        // The comparison lets NaN pass.
+        let variance = if variance < 0.0 { 0.0 } else { variance };
         *rstd = (1.0 / (variance + f64::from(eps)).sqrt()) as f32;
         let (mean, rstd) = (*mean, *rstd);
         match (gamma, beta) {

@@ -25,11 +25,6 @@ pub(crate) fn all_finite<I: Isa>(x: &[f32]) -> bool {
 }
 
 #[inline(always)]
-pub(crate) fn row_max<I: Isa>(out: &mut [f32], x: &[f32], cols: usize, write: Write) {
-    map!(write, out, 0.., |r| lanes::max::<I>(&x[r * cols..][..cols]));
-}
-
-#[inline(always)]
 pub(crate) fn row_sum<I: Isa>(out: &mut [f32], x: &[f32], cols: usize, write: Write) {
     map!(write, out, 0.., |r| lanes::sum::<I>(&x[r * cols..][..cols]) as f32);
 }

@@ -37,10 +37,10 @@ pub(crate) fn tile_product<I: Isa>(args: &TileProduct<'_, f32>, c: &mut [f32], c
         TileA::Rows(a) => (a, TILE_STRIDE, 1, true),
         TileA::Columns(a, step) => (a, 1, step, false),
     };
-    // What the tiles below rely on, whoever calls.
-    let last = |count: usize, step: usize| count.saturating_sub(1) * step;
-    assert!(a.len() > last(rows, a_row) + last(inner, a_step) || inner == 0);
-    assert!(c.len() >= last(rows, c_step) + cols);
+    // What the tiles below rely on, whoever calls. A place that passes `usize` saturates, and so lies in no slice.
+    let last = |count: usize, step: usize| count.saturating_sub(1).saturating_mul(step);
+    assert!(a.len() > last(rows, a_row).saturating_add(last(inner, a_step)) || inner == 0);
+    assert!(c.len() >= last(rows, c_step).saturating_add(cols));
     let strips = rows.div_ceil(I::ROWS);
     for strip in 0..strips {
         let strip = share(rows, strips, strip);
@@ -48,7 +48,7 @@ pub(crate) fn tile_product<I: Isa>(args: &TileProduct<'_, f32>, c: &mut [f32], c
             let columns = (2 * I::LANES).min(cols - first);
             let registers = columns.div_ceil(I::LANES);
             let place = first / PANEL * panel_step + first % PANEL;
-            assert!(inner == 0 || b.len() >= place + last(inner, b_step) + registers * I::LANES);
+            assert!(inner == 0 || b.len() >= last(inner, b_step).saturating_add(place + registers * I::LANES));
             let tile = Tile::at(
                 (a.as_ptr().wrapping_add(strip.start * a_row), a_step, along),
                 (b.as_ptr().wrapping_add(place), b_step),
@@ -128,6 +128,15 @@ fn row(tile: &mut [f32], cols: usize, r: usize, span: Span, hidden: f32) -> &mut
     &mut row[chunks]
 }
 
+/// Makes the places of [`row`] that lie outside of the span zero once more: a row's number that is not finite leaves NaN of what was hidden.
+#[inline(always)]
+fn hide(tile: &mut [f32], r: usize, span: Span) {
+    let row = &mut tile[r * TILE_STRIDE..][..TILE_STRIDE];
+    let (seen, chunks) = (seen(span), chunks(span));
+    row[chunks.start..seen.start].fill(0.0);
+    row[seen.end..chunks.end].fill(0.0);
+}
+
 #[inline(always)]
 pub(crate) fn online_softmax<I: Isa>(
     tile: &mut [f32],
@@ -154,6 +163,9 @@ pub(crate) fn online_softmax<I: Isa>(
             *x = math::exp_below::<I>(*x - max[r]);
         }
         sum[r] = factor[r] * sum[r] + lanes::sum::<I>(row) as f32;
+        if sum[r].is_nan() {
+            hide(tile, r, span);
+        }
     }
 }
 
@@ -182,12 +194,15 @@ pub(crate) fn softmax_tile_backward<I: Isa>(
     mean: &[f32],
 ) {
     for (r, &span) in spans.iter().enumerate() {
-        let scores = row(scores, cols, r, span, f32::NEG_INFINITY);
-        let dweights = row(dweights, cols, r, span, 0.0);
         let (lse, mean) = (lse[r], mean[r]);
-        for (s, d) in scores.iter_mut().zip(dweights) {
+        let pairs = row(scores, cols, r, span, f32::NEG_INFINITY).iter_mut().zip(row(dweights, cols, r, span, 0.0));
+        for (s, d) in pairs {
             *s = math::exp_below::<I>(*s - lse);
             *d = *s * (*d - mean);
+        }
+        if !(lse.is_finite() && mean.is_finite()) {
+            hide(scores, r, span);
+            hide(dweights, r, span);
         }
     }
 }
@@ -202,18 +217,25 @@ pub(crate) fn squash_tile_backward<I: Isa>(
     mean: &[f32],
 ) {
     for (r, &span) in spans.iter().enumerate() {
-        let (scores, dweights) = (row(scores, cols, r, span, 0.0), row(dweights, cols, r, span, 0.0));
-        let inverse_sum = if sums[r] == 0.0 { 0.0 } else { 1.0 / sums[r] };
-        let mean = mean[r];
+        let (s, d) = (row(scores, cols, r, span, 0.0), row(dweights, cols, r, span, 0.0));
+        if sums[r] == 0.0 {
+            s.fill(0.0);
+            d.fill(0.0);
+            continue;
+        }
+        let (inverse_sum, mean) = (1.0 / sums[r], mean[r]);
         // Four registers of AVX2 at a time, because divisions take long.
-        let (scores, dweights) = (scores.as_chunks_mut::<LANES>().0, dweights.as_chunks_mut::<LANES>().0);
-        for (s, d) in scores.iter_mut().zip(dweights) {
+        for (s, d) in s.as_chunks_mut::<LANES>().0.iter_mut().zip(d.as_chunks_mut::<LANES>().0) {
             for l in 0..LANES {
                 let inverse = 1.0 / (1.0 + s[l] * s[l]);
                 let slope = 2.0 * s[l] * inverse * inverse;
                 d[l] = slope * inverse_sum * (d[l] - mean);
                 s[l] = math::squash(s[l]) * inverse_sum;
             }
+        }
+        if !(inverse_sum.is_finite() && mean.is_finite()) {
+            hide(scores, r, span);
+            hide(dweights, r, span);
         }
     }
 }

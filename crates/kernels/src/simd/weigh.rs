@@ -1,5 +1,7 @@
 //! Bodies of softmax and of the division by the sum.
 
+use std::ops::Range;
+
 use super::{Isa, lanes, map, math};
 use crate::spans::{Spans, keys};
 use crate::write::Write;
@@ -18,6 +20,23 @@ pub(crate) fn softmax<I: Isa>(out: &mut [f32], x: &[f32], cols: usize, first_row
     }
 }
 
+/// What both derivatives need of a row: `dx`, `dy` and `y` at its keys, and Σ dy·y over them. A gradient that is set is zero at the others.
+#[inline(always)]
+fn at_keys<'a, I: Isa>(
+    dx: &'a mut [f32],
+    dy: &'a [f32],
+    y: &'a [f32],
+    keys: Range<usize>,
+    write: Write,
+) -> (&'a mut [f32], &'a [f32], &'a [f32], f32) {
+    if write == Write::Set {
+        dx[..keys.start].fill(0.0);
+        dx[keys.end..].fill(0.0);
+    }
+    let (dy, y) = (&dy[keys.clone()], &y[keys.clone()]);
+    (&mut dx[keys], dy, y, lanes::dot::<I>(dy, y) as f32)
+}
+
 #[inline(always)]
 pub(crate) fn softmax_backward<I: Isa>(
     dx: &mut [f32],
@@ -30,13 +49,8 @@ pub(crate) fn softmax_backward<I: Isa>(
 ) {
     for (r, dx) in dx.chunks_mut(cols.max(1)).enumerate() {
         let keys = keys(spans, first_row + r, cols);
-        if write == Write::Set {
-            dx[..keys.start].fill(0.0);
-            dx[keys.end..].fill(0.0);
-        }
-        let (dy, y) = (&dy[r * cols..][keys.clone()], &y[r * cols..][keys.clone()]);
-        let mean = lanes::dot::<I>(dy, y) as f32;
-        map!(write, dx[keys], dy.iter().zip(y), |(&dy, &y)| y * (dy - mean));
+        let (dx, dy, y, mean) = at_keys::<I>(dx, &dy[r * cols..], &y[r * cols..], keys, write);
+        map!(write, dx, dy.iter().zip(y), |(&dy, &y)| y * (dy - mean));
     }
 }
 
@@ -78,12 +92,7 @@ pub(crate) fn normalize_backward<I: Isa>(
 ) {
     for (r, (dw, &sum)) in dw.chunks_mut(cols.max(1)).zip(sums).enumerate() {
         let keys = if sum == 0.0 { 0..0 } else { keys(spans, first_row + r, cols) };
-        if write == Write::Set {
-            dw[..keys.start].fill(0.0);
-            dw[keys.end..].fill(0.0);
-        }
-        let (dy, y) = (&dy[r * cols..][keys.clone()], &y[r * cols..][keys.clone()]);
-        let mean = lanes::dot::<I>(dy, y) as f32;
-        map!(write, dw[keys], dy, |&dy| (dy - mean) / sum);
+        let (dw, dy, _, mean) = at_keys::<I>(dw, &dy[r * cols..], &y[r * cols..], keys, write);
+        map!(write, dw, dy, |&dy| (dy - mean) / sum);
     }
 }

@@ -148,6 +148,33 @@ fn every_level_gives_the_definition() {
     assert!(compared >= 420 * 3, "{compared} comparisons");
 }
 
+/// The reciprocal of a sum of weights may be too large for `f32` where the quotient is not.
+#[test]
+fn tiny_weights_are_divided_by_their_tiny_sum() {
+    at_each_level(|level| {
+        let args = CachedAttention {
+            queries: &[1e-20f32],
+            keys: &[1.0],
+            values: &[2.0, -3.0],
+            batch: 1,
+            heads: 1,
+            kv_heads: 1,
+            length: 1,
+            capacity: 1,
+            d: 1,
+            dv: 2,
+            scale: 1.0,
+            weights: CacheWeights::Squash { eps: 0.0 },
+            bias: None,
+            spans: None,
+        };
+        let mut out = [f32::NAN; 2];
+        attend_cached(args, &mut out);
+        // A denormal weight of 1e−40 has five digits.
+        assert_close(&format!("{level}"), &out, &[2.0, -3.0], |_, _| 1e-4);
+    });
+}
+
 #[test]
 fn threads_do_not_change_a_bit() {
     let case = Case {

@@ -279,6 +279,34 @@ fn batches_are_single_products() {
     }
 }
 
+/// So many products that each is a task's, or some are if they are tiny, against the textbook loop.
+#[test]
+fn batches_of_tasks_are_textbook_products() {
+    for (batch, m, n, k) in [(8, 2, 3, 4), (300, 3, 5, 2), (9, 20, 40, 17), (8, 17, 33, 400), (64, 40, 70, 30)] {
+        for (a_shared, b_shared) in [(false, false), (true, false), (false, true), (true, true)] {
+            let a = normal(if a_shared { 1 } else { batch } * m * k, 8);
+            let b = normal(if b_shared { 1 } else { batch } * k * n, 9);
+            for (trans_a, trans_b) in TRANS {
+                let args = MatMul { trans_a, trans_b, alpha: 0.5, ..MatMul::new(&a[..], &b[..], m, n, k) };
+                let (mut want, mut absolute) = (Vec::new(), Vec::new());
+                for i in 0..batch {
+                    let a = if a_shared { &a } else { &a[i * m * k..][..m * k] };
+                    let b = if b_shared { &b } else { &b[i * k * n..][..k * n] };
+                    let (c, sums) = textbook(&MatMul { a, b: Weights::Full(b), ..args });
+                    want.extend(c.iter().map(|c| 1.0 + c));
+                    absolute.extend(sums);
+                }
+                at_each_level(|level| {
+                    let mut c = vec![1.0; batch * m * n];
+                    matmul_batched(BatchedMatMul { batch, a_shared, b_shared, args }, &mut c, Write::Add);
+                    let what = format!("{batch} times {m}x{n}x{k} {trans_a:?} {trans_b:?} at {level}");
+                    assert_close(&what, &c, &want, |i, _| EPS * ((k as f64 + 4.0) * absolute[i] + 2.0 * want[i].abs()));
+                });
+            }
+        }
+    }
+}
+
 /// NaN in stale memory must not leak into a product that overwrites it; NaN in an operand must.
 #[test]
 fn nan_travels_only_where_it_belongs() {

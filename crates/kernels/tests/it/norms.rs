@@ -33,6 +33,15 @@ fn forward_at_each_length() {
 }
 
 #[test]
+fn an_infinite_number_is_not_normalised_away() {
+    at_each_level(|level| {
+        let (mut out, mut mean, mut rstd) = ([0.0f32; 3], [0.0], [0.0]);
+        layer_norm(&mut out, &mut mean, &mut rstd, &[f32::INFINITY, 1.0, 2.0], None, None, 3, 1e-5);
+        assert!(out.iter().all(|x| x.is_nan()) && rstd[0].is_nan(), "{level}: {out:?}");
+    });
+}
+
+#[test]
 fn backward_at_each_length() {
     at_each_length(|level, cols, offset| {
         let x = Shifted::new(&normal(ROWS * cols, 4), offset);

@@ -82,3 +82,22 @@ fn other_arguments_are_checked() {
     let text = message(move || reduce_to(&mut [0.0f32; 2], &[], huge, Write::Set));
     assert!(text.contains("multiply to more than a slice can hold"), "{text}");
 }
+
+/// Places that pass `usize` would come back as small ones.
+#[test]
+fn steps_beyond_any_slice_are_refused() {
+    let far = usize::MAX - 3;
+    let run = |a_step: usize, b_step: usize, c_step: usize| {
+        message(move || {
+            let (a, b) = (TileA::Columns(&[1.0f32; 8], a_step), TileB::Rows(&[1.0; 8], b_step));
+            let args = TileProduct { a, b, rows: 4, cols: 4, inner: 2, alpha: 1.0 };
+            tile_product(args, &mut [0.0; 16], c_step, Write::Set);
+        })
+    };
+    for (what, len, count, text) in
+        [("a", 8, 2, run(far, 4, 4)), ("b", 8, 2, run(4, far, 4)), ("c", 16, 4, run(4, 4, far))]
+    {
+        let expected = format!("`{what}` has {len} elements, too few for {count} runs of 4 elements {far} apart");
+        assert_eq!(text, format!("kernels::tile_product: {expected}"));
+    }
+}

@@ -39,8 +39,6 @@ fn outputs<T: Real>() -> Vec<(&'static str, Vec<u64>)> {
     keep("sums", &[real(sum(&x)), real(dot(&x, &y)), real(sum_squares(&x))]);
     row_sum(&mut r1, &x, cols, Write::Set);
     keep("row_sum", &r1);
-    row_max(&mut r1, &x, cols, Write::Set);
-    keep("row_max", &r1);
     reduce_to(&mut c1, &x, Broadcast { outer: rows, mid: cols, inner: 1 }, Write::Set);
     keep("reduce_to, columns", &c1);
     reduce_product_to(&mut r1, &x, &y, Broadcast { outer: 1, mid: rows, inner: cols }, Write::Set);
@@ -187,5 +185,53 @@ fn a_level_gives_the_same_bits_twice() {
     for level in Level::available() {
         let run = || with_level(level, outputs::<f32>).unwrap();
         assert!(run() == run(), "{level}");
+    }
+}
+
+/// Whichever thread takes a job, it runs at the level of who handed it out, and the thread has its own again after it.
+#[test]
+fn jobs_run_at_the_level_of_their_caller() {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+    let own = level();
+    for at in Level::available() {
+        // Each job waits for the other one, so both threads have one.
+        let both = std::sync::Barrier::new(2);
+        let mut found = [(None, None); 2];
+        let job = |found: &mut (Option<Level>, Option<usize>)| {
+            both.wait();
+            *found = (Some(level()), rayon::current_thread_index());
+        };
+        pool.install(|| with_level(at, || parallel_each(usize::MAX, &mut found, job))).unwrap();
+        assert!(found.iter().all(|(level, _)| *level == Some(at)), "{found:?} at {at}");
+        assert_ne!(found[0].1, found[1].1);
+        let mut others = [0; 2];
+        pool.install(|| {
+            with_level(at, || parallel_blocks2(usize::MAX, (&mut found, 1), (&mut others, 1), |_, a, _| job(&mut a[0])))
+        })
+        .unwrap();
+        assert!(found.iter().all(|(level, _)| *level == Some(at)), "{found:?} at {at}");
+        assert_eq!(pool.broadcast(|_| level()), [own; 2]);
+    }
+}
+
+/// The panels of one level are no use to another, whichever thread meets them.
+#[test]
+fn a_batch_does_not_read_panels_of_another_level() {
+    let (batch, m, n, k) = (64, 40, 70, 30);
+    let (a, b) = (normal(batch * m * k, 1), normal(k * n, 2));
+    let args = MatMul { trans_a: Trans::Yes, ..MatMul::new(&a[..], &b[..], m, n, k) };
+    let run = |args: MatMul<'_, f32>| {
+        let mut c = vec![f32::NAN; batch * m * n];
+        matmul_batched(BatchedMatMul { batch, a_shared: false, b_shared: true, args }, &mut c, Write::Set);
+        c
+    };
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+    for packed_at in Level::available() {
+        let packed = with_level(packed_at, || PackedWeights::new(args.b, Trans::No, n, k)).unwrap();
+        for at in Level::available() {
+            let [want, got] = [None, Some(&packed)]
+                .map(|packed| pool.install(|| with_level(at, || run(MatMul { packed, ..args })).unwrap()));
+            assert!(want == got, "packed at {packed_at}, multiplied at {at}");
+        }
     }
 }

@@ -183,6 +183,49 @@ fn derivatives_of_tiles_follow_their_formulas() {
     });
 }
 
+/// Whatever the numbers of a row are, what it does not see is zero after it; so is all of a row whose weights sum to 0.
+#[test]
+fn hidden_places_of_a_tile_are_zero_whatever_is_seen() {
+    let odd = [f32::NAN, f32::INFINITY, f32::NEG_INFINITY, 0.0, 1e-40];
+    let pairs: Vec<[f32; 2]> = odd.iter().flat_map(|&first| odd.map(|second| [first, second])).collect();
+    let spans = vec![Span::new(5, 40); pairs.len()];
+    let [first, second] = [0, 1].map(|i| pairs.iter().map(|pair| pair[i]).collect::<Vec<f32>>());
+    at_each_level(|level| {
+        let check = |what: &str, tile: &[f32], empty: &[f32]| {
+            for (r, row) in tile.chunks(TILE_STRIDE).enumerate() {
+                let hidden = row[..5].iter().chain(&row[40..COLS]);
+                let all_zero = empty.get(r) == Some(&0.0);
+                let seen = row[5..40].iter().filter(|_| all_zero);
+                assert!(hidden.chain(seen).all(|&x| x == 0.0), "{what} of {:?} at {level}: {row:?}", pairs[r]);
+            }
+        };
+        for score in [f32::NAN, f32::NEG_INFINITY, 1.0] {
+            let scores = tile(&vec![score; pairs.len() * COLS], pairs.len(), COLS);
+            let mut weights = scores.clone();
+            let (mut max, mut sum, mut factor) = (vec![f32::NEG_INFINITY; pairs.len()], first.clone(), first.clone());
+            online_softmax(&mut weights, COLS, &spans, &mut max, &mut sum, &mut factor);
+            check("softmax", &weights, &[]);
+            for (run, empty) in [
+                (squash_tile_backward as fn(&mut [f32], &mut [f32], _, &[_], &[f32], &[f32]), &first[..]),
+                (softmax_tile_backward, &[]),
+            ] {
+                let (mut weights, mut gradients) = (scores.clone(), scores.clone());
+                run(&mut weights, &mut gradients, COLS, &spans, &first, &second);
+                check("weights", &weights, empty);
+                check("gradients", &gradients, empty);
+            }
+        }
+    });
+}
+
+#[test]
+fn rows_without_columns_are_packed_to_nothing() {
+    at_each_level(|_| {
+        pack_panels::<f32>(&mut [], &[], 0);
+        pack_columns::<f32>(&mut [], &[], 0, 16);
+    });
+}
+
 #[test]
 fn dropout_of_a_part_is_the_part_of_dropout() {
     let x = normal(300, 1);

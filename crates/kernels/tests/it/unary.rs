@@ -118,6 +118,12 @@ fn corners_of_derivatives() {
         assert_eq!(slope(Unary::Squash, 1e30), 0.0, "{level}");
         let steep = slope(Unary::Squash, 1e8);
         assert!((steep / 2e-24 - 1.0).abs() < 1e-6, "{level}: {steep:e}");
+        for op in [Unary::Silu, Unary::Gelu, Unary::GeluTanh, Unary::Softplus] {
+            for x in [1e4, 6e19, f32::MAX] {
+                assert_eq!([slope(op, x), slope(op, -x)], [1.0, 0.0], "{op:?} at {x:e}, {level}");
+            }
+        }
+        assert!(slope(Unary::GeluTanh, f32::NAN).is_nan(), "{level}");
         for op in [Unary::Relu, Unary::Silu, Unary::Gelu, Unary::GeluTanh, Unary::Softplus] {
             let mut y = [0.0];
             unary(op, &mut y, &[f32::NAN], Write::Set);

@@ -118,13 +118,11 @@ fn reductions(all: &mut Vec<Kernel>) {
         o.out.fill(0.0);
         o.out.iter_mut().zip(sums).for_each(|(out, sum)| *out = sum);
     });
-    kernel!(all, "row_max and row_argmax", EXACT, |o| {
-        let (mut greatest, mut columns) = ([T::NAN; ROWS], [0; ROWS]);
-        row_max(&mut greatest, o.x, o.cols, Write::Set);
+    kernel!(all, "row_argmax", EXACT, |o| {
+        let mut columns = [0; ROWS];
         row_argmax(&mut columns, o.x, o.cols);
         o.out.fill(0.0);
-        let results = greatest.into_iter().chain(columns.into_iter().map(|column| column as T));
-        o.out.iter_mut().zip(results).for_each(|(out, result)| *out = result);
+        o.out.iter_mut().zip(columns).for_each(|(out, column)| *out = column as T);
     });
     kernel!(all, "reduce_to columns", ARITHMETIC, |o| {
         o.out.fill(0.0);

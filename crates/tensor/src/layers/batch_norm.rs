@@ -13,7 +13,7 @@ const MOMENTUM: f64 = 0.1;
 /// `y = γ (x − μ) / √(σ² + ε) + β`.
 ///
 /// On a training tape μ and σ² are those of the batch, σ² divided by the number of rows; elsewhere they are the running ones, `running_mean` (first 0) and `running_var` (first
-/// 1). A training tape [observes](crate::Tape::observe) what these become, `0.9 · running + 0.1 · of the batch`, with the variance divided by one less than the number of rows. γ and β are
+/// 1). A training tape with a row that counts [observes](crate::Tape::observe) what these become, `0.9 · running + 0.1 · of the batch`, with the variance divided by one less than the number of rows. γ and β are
 /// `weight` (first 1) and `bias` (first 0). All names and conventions are those of PyTorch's `BatchNorm1d`.
 #[derive(Clone, Copy, Debug)]
 pub struct BatchNorm {
@@ -53,10 +53,12 @@ impl BatchNorm {
             let of_batch = shares.matmul(&x).reshape([width]);
             let centred = &x - &of_batch;
             let variance_of_batch = shares.matmul(&centred.square()).reshape([width]);
-            for (id, running, found, scale) in [
+            let observed = [
                 (self.running[0], &mean, &of_batch, 1.0),
                 (self.running[1], &variance, &variance_of_batch, count / (count - 1.0).max(1.0)),
-            ] {
+            ];
+            // No rows have no statistics.
+            for (id, running, found, scale) in observed.into_iter().filter(|_| count > 0.0) {
                 let blend = |i: usize| {
                     let (running, found) = (running.value().data()[i].to_f64(), found.value().data()[i].to_f64());
                     T::from_f64((1.0 - MOMENTUM) * running + MOMENTUM * scale * found)
@@ -112,6 +114,14 @@ mod tests {
         let y = layer.forward(&tape.constant(x), None);
         assert!((y.value().data()[0] - (1.0 - 0.2) / 1.1_f64.sqrt()).abs() < 1e-12);
         assert!(tape.take_observed().is_empty(), "only training observes");
+    }
+
+    #[test]
+    fn no_row_that_counts_leaves_the_running_statistics() {
+        let (layer, parameters) = layer();
+        let tape = Tape::training(&parameters, STEP);
+        layer.forward(&tape.constant(Tensor::ones([1, 3, 2])), Some(&Tensor::zeros([1, 3])));
+        assert!(tape.take_observed().is_empty());
     }
 
     #[test]

@@ -134,7 +134,7 @@ impl BinaryOp {
         }
     }
 
-    /// Maximum and minimum: the gradient goes to the operand that was chosen, to the first written one in a tie.
+    /// Maximum and minimum: the gradient goes to the operand that was chosen, NaN too, to the first written one in a tie.
     fn select_backward<T: Element>(
         &self,
         large: &Tensor<T>,
@@ -145,8 +145,9 @@ impl BinaryOp {
         let Broadcast { mid, inner, .. } = self.layout;
         let takes_large = |i: usize| {
             let (l, s) = (large.data()[i], small.data()[(i / inner) % mid]);
-            let wins = if matches!(self.kind, Binary::Max) { l > s } else { l < s };
-            wins || (l == s && !self.reversed)
+            let (first, second) = if self.reversed { (s, l) } else { (l, s) };
+            let wins = if matches!(self.kind, Binary::Max) { first >= second } else { first <= second };
+            (wins || first.is_nan()) != self.reversed
         };
         let part = |to_large: bool| {
             Tensor::from_fn(dy.shape(), |i| if takes_large(i) == to_large { dy.data()[i] } else { T::ZERO })

@@ -15,6 +15,8 @@ use crate::tensor::Tensor;
 
 struct LinearOp {
     activation: Option<Unary>,
+    /// Whether a backward pass may come, and so what it reads is worth writing.
+    differentiable: bool,
 }
 
 /// What the backward of [`LinearOp`] reads.
@@ -47,7 +49,7 @@ impl<T: Element> Op<T> for LinearOp {
         };
         let mut pre = None;
         let y = Tensor::build(shape, |y| {
-            if matches!(saves, Some(Saves::Input)) {
+            if self.differentiable && matches!(saves, Some(Saves::Input)) {
                 pre = Some(Tensor::build(shape, |pre| run(y, Some(pre))));
             } else {
                 run(y, None);
@@ -151,7 +153,8 @@ impl<'t, T: Element> Var<'t, T> {
     #[track_caller]
     pub fn linear(&self, weight: &Var<'t, T>, bias: Option<&Var<'t, T>>, activation: Option<Unary>) -> Var<'t, T> {
         check_linear("linear", self, weight, bias);
-        let op = LinearOp { activation };
+        let differentiable = [self, weight].into_iter().chain(bias).any(Var::wants_gradient);
+        let op = LinearOp { activation, differentiable };
         match bias {
             None => self.tape().apply(op, &[self, weight]),
             Some(bias) => self.tape().apply(op, &[self, weight, bias]),

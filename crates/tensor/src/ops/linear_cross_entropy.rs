@@ -30,6 +30,20 @@ fn block_rows(classes: usize) -> usize {
     (BLOCK_ELEMENTS / classes.max(1)).clamp(MIN_ROWS, MAX_ROWS)
 }
 
+/// The rows of a block of `h` with zeros in the place of those that are not finite and count for nothing, if there are any: their gradient of 0
+/// times what is not finite would be NaN in `dW`.
+fn without_hidden<T: Element>(h: &[T], scale: &[T]) -> Option<Tensor<T>> {
+    let width = (h.len() / scale.len().max(1)).max(1);
+    let hidden = |row: &[T], scale: T| scale == T::ZERO && kernels::first_non_finite(row).is_some();
+    h.chunks(width).zip(scale).any(|(row, &scale)| hidden(row, scale)).then(|| {
+        Tensor::build([h.len()], |out| {
+            for ((out, row), &scale) in out.chunks_mut(width).zip(h.chunks(width)).zip(scale) {
+                if hidden(row, scale) { out.fill(T::ZERO) } else { out.copy_from_slice(row) }
+            }
+        })
+    })
+}
+
 struct LinearCrossEntropy<T: Element> {
     targets: Targets<T>,
     /// Whether the gradients of `h`, `W` and `b` will be asked for.
@@ -89,6 +103,8 @@ impl<T: Element> Op<T> for LinearCrossEntropy<T> {
                     kernels::reduce_to(db.data_mut(), logits, layout, write);
                 }
                 if let Some(dw) = &mut dw {
+                    let counted = without_hidden(block, &scale.data()[first..][..count]);
+                    let block = counted.as_ref().map_or(block, Tensor::data);
                     let product = MatMul::new(logits, block, classes, width, count);
                     kernels::matmul(MatMul { trans_a: Trans::Yes, ..product }, dw.data_mut(), write);
                 }

@@ -3,7 +3,7 @@
 //! `sum`: `y = Σ x`, `dx = dy` everywhere. `sum_last`: `y_r = Σ_c x_rc`, `dx_rc = dy_r`. Means divide by the number of terms; the mean of
 //! nothing is 0.
 
-use anther_kernels::{self as kernels, Binary, Broadcast, Write};
+use anther_kernels::{self as kernels, Write};
 
 use crate::op::{Backward, Op};
 use crate::pool::Element;
@@ -49,10 +49,13 @@ impl<T: Element> Op<T> for SumLast {
     }
 
     fn backward(&self, shape: &Shape, dy: &Tensor<T>, into: &mut Backward<'_, T>) {
-        let layout = Broadcast { outer: 1, mid: shape.rows(), inner: shape.last_dim() };
-        let zeros = Tensor::zeros(*shape);
         into.accumulate(0, |dx, write| {
-            kernels::binary(Binary::Add, dx, zeros.data(), dy.data(), layout, write);
+            for (row, &dy) in dx.chunks_mut(shape.last_dim().max(1)).zip(dy.data()) {
+                match write {
+                    Write::Set => row.fill(dy),
+                    Write::Add => row.iter_mut().for_each(|dx| *dx += dy),
+                }
+            }
         });
     }
 }

@@ -26,6 +26,53 @@ fn a_masked_key_counts_for_nothing_whatever_its_score() {
     }
 }
 
+/// Padding may hold anything, also in the hidden states before the last layer.
+#[test]
+fn a_row_of_weight_zero_reaches_no_gradient_of_the_fused_loss() {
+    let run = |padding: f32| {
+        let params = Parameters::empty();
+        let tape = Tape::recording(&params);
+        let h = tape.input(Tensor::from_vec([3, 2], vec![1.0, -1.0, padding, padding, 0.5, 2.0]));
+        let [weight, bias] = [[4, 2], [4, 1]].map(|shape| tape.input(Tensor::from_fn(shape, |i| (i as f32).sin())));
+        let bias = bias.reshape([4]);
+        let counted = Tensor::from_vec([3], vec![1.0, 0.0, 2.0]);
+        let loss = h.linear_cross_entropy(&weight, Some(&bias), &Ids::new([3], vec![1, 0, 3]), Some(&counted), 0.1);
+        let found = tape.backward(&loss, None, &mut params.gradients());
+        [loss.value(), found.get(&h).unwrap(), found.get(&weight).unwrap()].map(|x| x.data().to_vec())
+    };
+    let expected = run(0.0);
+    assert!(expected.iter().flatten().all(|x| x.is_finite()));
+    for padding in [f32::NAN, f32::INFINITY] {
+        assert_eq!(run(padding), expected, "{padding}");
+    }
+}
+
+/// The gradient of a choice goes where its value came from: NaN wins on either side, the first written operand in a tie.
+#[test]
+fn the_gradient_of_a_maximum_goes_to_what_was_chosen() {
+    let nan = f32::NAN;
+    let (a, b) = ([nan, 1.0, 2.0, 3.0, 4.0, nan], [1.0, nan, 2.0, 4.0, 3.0, nan]);
+    let chosen = [1.0, 0.0, 1.0, 0.0, 1.0, 1.0];
+    // The shorter shape is the second operand, then the first one.
+    for [of_a, of_b] in [[&[2, 6][..], &[6]], [&[6], &[2, 6]]] {
+        for smallest in [false, true] {
+            let params = Parameters::empty();
+            let tape = Tape::recording(&params);
+            let sign = if smallest { -1.0 } else { 1.0 };
+            let [x, y] = [(of_a, a), (of_b, b)]
+                .map(|(shape, of)| tape.input(Tensor::from_fn(anther_tensor::Shape::new(shape), |i| sign * of[i % 6])));
+            let z = if smallest { x.minimum(&y) } else { x.maximum(&y) };
+            let found = tape.backward(&z, Some(Tensor::ones([2, 6])), &mut params.gradients());
+            let (dx, dy) = (found.get(&x).unwrap(), found.get(&y).unwrap());
+            for (i, &chosen) in chosen.iter().enumerate() {
+                let one = |shape: &[usize]| if shape.len() == 1 { 2.0 } else { 1.0 };
+                let expected = (one(of_a) * chosen, one(of_b) * (1.0 - chosen));
+                assert_eq!((dx.data()[i], dy.data()[i]), expected, "element {i} of {of_a:?} and {of_b:?}");
+            }
+        }
+    }
+}
+
 #[test]
 fn scores_of_any_size_have_a_softmax() {
     let (y, _) = differentiate(Tensor::from_vec([1, 3], vec![-1e30, 1e30, 1e30]), |x| x.softmax());

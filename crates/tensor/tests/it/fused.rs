@@ -161,9 +161,9 @@ fn linear_cross_entropy_is_a_linear_layer_and_its_loss() {
     }
 }
 
-/// What nobody asks for is not computed: on an inference tape the op takes a block of logits and no gradient.
+/// By this an op knows what it need not compute; `tests/pool.rs` measures that it does not.
 #[test]
-fn losses_without_gradients_take_no_room_for_them() {
+fn a_gradient_is_wanted_of_what_depends_on_an_input_of_a_recording_tape() {
     let params = Parameters::<f64>::empty();
     let recording = Tape::recording(&params);
     let h = numbers(&[3, 4], 1.0);
