@@ -1,4 +1,4 @@
-//! Which slots do not combine with linear attention and with pooling, and what has no form under a causal mask.
+//! Which slots do not combine with a score, with linear attention and with pooling, and what has no form under a causal mask.
 
 use crate::after::After;
 use crate::condition::Condition;
@@ -7,6 +7,40 @@ use crate::position::Position;
 use crate::score::ScoreConfig;
 
 impl AttentionConfig {
+    /// A distance needs a weighing that tells a small one from a large one, and two scores have no factor.
+    pub(crate) fn validate_score(&self) -> Result<(), ConfigError> {
+        let refuse = |key: &str, reason: &str| Err(ConfigError::new(&format!("model.attention.{key}"), reason));
+        if self.score == (ScoreConfig::Distance {}) {
+            match self.weighing {
+                Weighing::Relu | Weighing::ReluSquared => {
+                    return refuse(
+                        "weighing",
+                        "the distance score is at most 0, so a ReLU gives no key a weight; use softmax or sigmoid, or another score",
+                    );
+                }
+                Weighing::Expressive => {
+                    return refuse(
+                        "weighing",
+                        "expressive attention squares its scores, so with the distance score the farthest keys would have the largest weights; use softmax or \
+                         sigmoid, or another score",
+                    );
+                }
+                Weighing::Softmax | Weighing::Sigmoid | Weighing::Linear => (),
+            }
+        }
+        let own_factor = match self.score {
+            ScoreConfig::Cosine(_) => {
+                Some("cosine scores have a factor of their own, model.attention.score.temperature")
+            }
+            ScoreConfig::Neural(_) => Some("a neural score is made by a network and has no factor"),
+            _ => None,
+        };
+        match own_factor {
+            Some(why) if self.scale.is_some() => refuse("scale", &format!("{why}; leave it out")),
+            _ => Ok(()),
+        }
+    }
+
     /// Linear attention has features, and neither scores nor weights.
     pub(crate) fn validate_linear(&self) -> Result<(), ConfigError> {
         let refuse = |key: &str, reason: &str| Err(ConfigError::new(&format!("model.attention.{key}"), reason));
@@ -117,6 +151,33 @@ mod tests {
         assert!(with("block-sparse+bn").starts_with("batch-norm and pooling take means over keys"));
         assert!(with("block-sparse+sh").starts_with("batch-norm and pooling take means over keys"));
         assert!(with("centred+block-sparse").starts_with("centring takes the mean of values"));
+    }
+
+    #[test]
+    fn scores_say_what_they_do_not_combine_with() {
+        let refused = |preset: &str, scale| {
+            let config = AttentionConfig { scale, ..AttentionConfig::preset(preset).unwrap() };
+            config.validate(8, 2).map_err(|error| error.to_string())
+        };
+        for (preset, why) in [
+            ("distance+relu", "model.attention.weighing: the distance score is at most 0"),
+            ("distance+relu-squared", "model.attention.weighing: the distance score is at most 0"),
+            ("distance+expressive", "model.attention.weighing: expressive attention squares its scores"),
+        ] {
+            let message = refused(preset, None).unwrap_err();
+            assert!(message.starts_with(why), "{message}");
+        }
+        for preset in ["distance", "distance+sigmoid", "distance+sinks", "yat+relu", "squared-dot+expressive"] {
+            assert_eq!(refused(preset, Some(0.5)), Ok(()), "{preset}");
+        }
+        for (preset, why) in [
+            ("cosine", "model.attention.scale: cosine scores have a factor of their own"),
+            ("neural", "model.attention.scale: a neural score is made by a network"),
+        ] {
+            assert_eq!(refused(preset, None), Ok(()));
+            let message = refused(preset, Some(0.5)).unwrap_err();
+            assert!(message.starts_with(why) && message.ends_with("; leave it out"), "{message}");
+        }
     }
 
     #[test]

@@ -57,10 +57,10 @@ pub struct AttentionConfig {
     pub weighing: Weighing,
     /// Whether each head learns the score of a key without a value, which takes its share of a softmax; see [`crate::Softmax`].
     pub sinks: bool,
-    /// The factor c of the scores that have one; without it 1/√d. The program that expressive attention was read from uses 1.
+    /// The factor c of the scores that have one, all but cosine and neural; without it 1/√d. The program that expressive attention was read from uses 1.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scale: Option<f64>,
-    /// The ε of expressive and of linear attention.
+    /// The ε of expressive and of linear attention, above 0: it keeps a sum of tiny weights a number that can be divided by.
     pub eps: f64,
     /// How the order of tokens is known.
     pub position: Position,
@@ -166,8 +166,11 @@ impl AttentionConfig {
         {
             return refuse("model.attention.scale", format!("{scale} is not a positive number that f32 holds"));
         }
-        if !((self.eps as f32).is_finite() && self.eps >= 0.0) {
-            return refuse("model.attention.eps", format!("{} is not a finite number of at least 0", self.eps));
+        if !((self.eps as f32).is_normal() && self.eps > 0.0) {
+            return refuse(
+                "model.attention.eps",
+                format!("{} is not a positive number that f32 holds; choose one such as 1e-6", self.eps),
+            );
         }
         if !(0.0..1.0).contains(&self.dropout) {
             return refuse("model.attention.dropout", format!("{} is not in [0, 1)", self.dropout));
@@ -206,6 +209,7 @@ impl AttentionConfig {
             self.validate_sparse()?;
         }
         self.score.validate()?;
+        self.validate_score()?;
         self.project.validate(heads)?;
         condition::validate(&self.condition, heads)?;
         self.after.validate()
@@ -275,7 +279,9 @@ pub(crate) mod tests {
         assert!(message(|_| (), 10, 0).starts_with("model.heads"));
         assert!(message(|c| c.position = Position::Rotary, 6, 2).contains("a head of width 3 is odd"));
         assert!(message(|c| c.scale = Some(0.0), 8, 2).starts_with("model.attention.scale"));
-        assert!(message(|c| c.eps = f64::NAN, 8, 2).starts_with("model.attention.eps"));
+        for eps in [f64::NAN, 0.0, -1.0, 1e-40, 1e39] {
+            assert!(message(|c| c.eps = eps, 8, 2).starts_with("model.attention.eps"), "{eps}");
+        }
         assert!(message(|c| c.dropout = 1.0, 8, 2).starts_with("model.attention.dropout"));
         assert!(message(|c| c.window = Some(0), 8, 2).starts_with("model.attention.window"));
         assert!(message(|c| c.rotary_base = 1.0, 8, 2).starts_with("model.attention.rotary_base"));

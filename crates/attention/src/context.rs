@@ -13,6 +13,8 @@ pub struct AttentionContext<T: Element> {
     pub(crate) seen: Seen,
     /// Whether the mask is causal: what one query alone sees does not tell.
     pub(crate) causal: bool,
+    /// Whether no query sees a key after its own.
+    pub(crate) past_only: bool,
     /// By distance, as [`crate::Operands::bias`] before a weighing prepares it.
     pub(crate) bias: Option<Tensor<T>>,
     pub(crate) rotation: Option<(Tensor<T>, Tensor<T>)>,
@@ -47,14 +49,14 @@ impl<T: Element> AttentionContext<T> {
         let rotation =
             (config.position == Position::Rotary).then(|| rotary::tables(config.rotary_base, d, length, past));
         let (seen, causal) = (mask.seen(batch, length, keys, past), mask.is_causal());
-        AttentionContext { seen, causal, bias, rotation, probe: None }
+        AttentionContext { seen, causal, past_only: mask.shows_past_only(), bias, rotation, probe: None }
     }
 
     /// The context of attention from `queries` tokens of one sequence to `keys` tokens of another. The rules of the mask but its padding lengths
     /// would compare positions of the two.
     pub fn across(mask: &Mask, batch: usize, queries: usize, keys: usize) -> Self {
         let (seen, causal) = (mask.seen(batch, queries, keys, 0), mask.is_causal());
-        AttentionContext { seen, causal, bias: None, rotation: None, probe: None }
+        AttentionContext { seen, causal, past_only: false, bias: None, rotation: None, probe: None }
     }
 
     /// The same context, in which every layer that is given it leaves what it attended to, for [`AttentionContext::take_maps`]. It is for whole sequences

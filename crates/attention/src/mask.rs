@@ -67,6 +67,11 @@ impl Mask {
         self.causal
     }
 
+    /// Whether no query sees a key after its own.
+    pub(crate) fn shows_past_only(&self) -> bool {
+        self.causal && self.prefixes.is_none()
+    }
+
     /// Sequence `b` is made of documents of lengths `documents[b]`, one after the other, and a query sees keys of its own document only. One list
     /// serves all sequences. What follows the last document sees nothing.
     ///

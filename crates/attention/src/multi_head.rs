@@ -220,7 +220,7 @@ impl MultiHeadAttention {
     ) -> Option<Var<'t, T>> {
         let bias = match self.relative {
             Some(table) => {
-                let buckets = relative::buckets(queries, keys, context.seen.offset);
+                let buckets = relative::buckets(queries, keys, context.seen.offset, context.past_only);
                 tape.param(table).embedding(&buckets).transpose()
             }
             None => tape.constant(context.bias.clone()?),

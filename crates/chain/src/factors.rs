@@ -55,27 +55,6 @@ impl FactorShape {
         Ok(FactorShape(parts))
     }
 
-    /// The factors of the smallest size from `n` to `n·(1 + slack)` whose balanced factorisation has no factor more than twice another,
-    /// or `None`. The rows past `n` are padding: never indexed, and to be masked where they are logits.
-    ///
-    /// # Errors
-    /// As [`FactorShape::balanced`], or if `slack` is negative or not finite.
-    pub fn padded(n: usize, legs: usize, slack: f64) -> Result<Option<Self>, ChainError> {
-        check(n, legs)?;
-        if !(slack >= 0.0 && slack.is_finite()) {
-            let why = format!("a slack of {slack} makes no sense; 0.05 allows five in a hundred rows of padding");
-            return Err(ChainError::Factors { size: n, legs, why });
-        }
-        let largest = (n as f64 * (1.0 + slack)) as usize;
-        for size in n..=largest.max(n) {
-            let shape = FactorShape::balanced(size, legs)?;
-            if shape[legs - 1] <= 2 * shape[0] {
-                return Ok(Some(shape));
-            }
-        }
-        Ok(None)
-    }
-
     /// The factors that the program released with Anthe takes, for one, two or three legs.
     ///
     /// Two legs: a product of two primes is these two in ascending order, of three the product of the first two and the last; more are
@@ -264,16 +243,6 @@ mod tests {
             }
         }
         assert_eq!((balanced(1, 3), balanced(12, 1)), (vec![1, 1, 1], vec![12]));
-    }
-
-    #[test]
-    fn padding_finds_the_nearest_size_that_splits() {
-        let padded = |n, legs| FactorShape::padded(n, legs, 0.05).unwrap().map(FactorShape::into_vec);
-        assert_eq!(padded(30_522, 3), Some(vec![25, 33, 37]));
-        assert_eq!(padded(50_257, 3), Some(vec![27, 38, 49]));
-        assert_eq!(padded(512, 3), Some(vec![8, 8, 8]));
-        assert_eq!(FactorShape::padded(7919, 2, 0.0), Ok(None));
-        assert!(FactorShape::padded(8, 2, -1.0).is_err() && FactorShape::padded(8, 2, f64::NAN).is_err());
     }
 
     #[test]

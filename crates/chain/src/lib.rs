@@ -10,7 +10,7 @@
 //! - [`chain_dense`], [`chain_apply`] and [`chain_rows`] are ops on cores: the weight, a product without it, and rows of it. [`ChainSpec::cheapest`]
 //!   chooses between the ways by counting.
 //! - [`ChainRules`] says by name which layers of a model hold such a weight, as [`ChainWeight`] or [`LowRankWeight`]; the layers themselves are those
-//!   of `anther_tensor` and know nothing of it.
+//!   of `anther_tensor` and know nothing of it. [`Survey`] tells which layers a model has.
 //! - [`layers`] has the parts of Anthe (arXiv 2305.10991) that are no chains: SoftPOS, H-SoftPOS and its convolution.
 //!
 //! ```
@@ -37,6 +37,7 @@ mod ops;
 mod rounding;
 mod rules;
 mod spec;
+mod survey;
 mod truncation;
 mod weight;
 mod weighted;
@@ -49,6 +50,7 @@ pub use factors::{FactorRule, FactorShape, MAX_LEGS};
 pub use ops::{Order, chain_apply, chain_dense, chain_rows};
 pub use rules::{ChainRule, ChainRules, Kind, Plan};
 pub use spec::ChainSpec;
+pub use survey::Survey;
 pub use truncation::{Report, Truncation};
 pub use weight::{ChainWeight, LowRankWeight};
 pub use weighted::{WeightedReport, decompose_weighted};

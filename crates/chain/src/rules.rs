@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anther_tensor::{FactoredWeight, Factoring, Init, ParamSet, Scope};
+use anther_tensor::{FactoredWeight, Factoring, Init, Scope};
 use serde::{Deserialize, Serialize};
 
 use crate::error::ChainError;
@@ -90,25 +90,20 @@ impl Plan {
 ///
 /// ```
 /// use std::sync::Arc;
-/// use anther_chain::{ChainRule, ChainRules};
+/// use anther_chain::{ChainRule, ChainRules, Survey};
 /// use anther_tensor::layers::Linear;
-/// use anther_tensor::{ParamSet, Parameters};
+/// use anther_tensor::{Factoring, ParamSet, Parameters};
 ///
 /// let rules = ChainRules(vec![ChainRule { rank: Some(3), ..ChainRule::of("*.q_proj") }]);
-/// let build = |set: &mut ParamSet, rules: Option<&ChainRules>| {
-///     let mut root = set.root();
-///     let mut root = match rules {
-///         Some(rules) => root.factored_by(Arc::new(rules.clone())),
-///         None => root,
-///     };
-///     Linear::new(&mut root.child("attn").child("q_proj"), 64, 64, true)
+/// let build = |set: &mut ParamSet, factoring: Arc<dyn Factoring>| {
+///     Linear::new(&mut set.root().factored_by(factoring).child("attn").child("q_proj"), 64, 64, true)
 /// };
 ///
-/// let mut dense = ParamSet::new();
-/// build(&mut dense, None);
-/// rules.check(&dense)?;
+/// let survey = Arc::new(Survey::default());
+/// build(&mut ParamSet::new(), survey.clone());
+/// rules.check(&survey.layers())?;
 /// let mut small = ParamSet::new();
-/// build(&mut small, Some(&rules));
+/// build(&mut small, Arc::new(rules));
 /// assert_eq!(Parameters::<f32>::initialise(&small, 0).count(), 3 * 2 * 64 + 64);
 /// # Ok::<(), anther_chain::ChainError>(())
 /// ```
@@ -202,24 +197,16 @@ impl ChainRules {
         self.0.iter().find(|rule| rule.is_for(layer)).map(|rule| rule.plan(shape)).transpose()
     }
 
-    /// What [`ChainRules::plan`] says of all layers of a dense model with a matrix called `weight`: name, shape and form of those that become small.
+    /// What [`ChainRules::plan`] says of all layers of a model, which [`Survey`](crate::Survey) finds: name, shape and form of those that become small.
     ///
     /// # Errors
     /// If a glob matches none of them, with names near it, or a rule cannot be followed for a layer.
-    pub fn check(&self, dense: &ParamSet) -> Result<Vec<(String, [usize; 2], Plan)>, ChainError> {
-        let layers: Vec<(&str, [usize; 2])> = dense
-            .specs()
-            .iter()
-            .filter_map(|spec| match *spec.shape {
-                [out, inputs] => Some((spec.name.strip_suffix(".weight")?, [out, inputs])),
-                _ => None,
-            })
-            .collect();
-        self.unmatched(&layers.iter().map(|(name, _)| *name).collect::<Vec<_>>())?;
+    pub fn check(&self, layers: &[(String, [usize; 2])]) -> Result<Vec<(String, [usize; 2], Plan)>, ChainError> {
+        self.unmatched(&layers.iter().map(|(name, _)| &name[..]).collect::<Vec<_>>())?;
         let mut plans = Vec::new();
         for (name, shape) in layers {
-            if let Some(plan) = self.plan(name, shape)? {
-                plans.push((name.to_owned(), shape, plan));
+            if let Some(plan) = self.plan(name, *shape)? {
+                plans.push((name.clone(), *shape, plan));
             }
         }
         Ok(plans)

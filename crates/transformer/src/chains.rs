@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use anther_attention::ConfigError;
-use anther_chain::ChainRules;
+use anther_chain::{ChainRules, Survey};
 use anther_tensor::{ParamSet, Scope};
 
 /// The key of the rules.
 const KEY: &str = "model.chains";
 
 /// Calls `build` with the scope in which the rules decide what weights are made of; without rules, in the scope as it is. The rules are held
-/// against the layers that `build` makes without them first.
+/// against the weights that `build` asks for first.
 pub(crate) fn build_with<M>(
     scope: &mut Scope<'_>,
     rules: &ChainRules,
@@ -19,8 +19,8 @@ pub(crate) fn build_with<M>(
     if rules.are_empty() {
         return build(scope);
     }
-    let mut dense = ParamSet::new();
-    build(&mut dense.root())?;
-    rules.check(&dense).map_err(|error| ConfigError::new(KEY, error.to_string()))?;
+    let survey = Arc::new(Survey::default());
+    build(&mut ParamSet::new().root().factored_by(survey.clone()))?;
+    rules.check(&survey.layers()).map_err(|error| ConfigError::new(KEY, error.to_string()))?;
     build(&mut scope.factored_by(Arc::new(rules.clone())))
 }

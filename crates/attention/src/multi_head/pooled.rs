@@ -80,8 +80,14 @@ impl MultiHeadAttention {
         let (keys, values) = pool.rows();
         let (keys, values) = (tape.constant(keys), tape.constant(values));
         let queries = self.conditions.after_position(queries, &Statistics::Of(&keys, &sight), &sight);
-        let context =
-            AttentionContext { seen: Seen::default(), causal: false, bias: None, rotation: None, probe: None };
+        let context = AttentionContext {
+            seen: Seen::default(),
+            causal: false,
+            past_only: false,
+            bias: None,
+            rotation: None,
+            probe: None,
+        };
         let mixed = self.mix_cached(&queries, None, &context, &sight, pool);
         self.after.on_heads(mixed, &Statistics::Of(&values, &sight), &sight)
     }
@@ -106,7 +112,11 @@ impl MultiHeadAttention {
             _ => (self.conditions.after_position(queries, &Statistics::Of(keys, sight), sight), keys.clone()),
         };
         let seen = either(sight.spans());
-        (queries, keys, AttentionContext { seen, causal: false, bias: None, rotation: None, probe: None })
+        (
+            queries,
+            keys,
+            AttentionContext { seen, causal: false, past_only: false, bias: None, rotation: None, probe: None },
+        )
     }
 }
 

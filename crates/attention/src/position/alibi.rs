@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Slopes {
-    /// `2^{−8h/H}`, h = 1 … H: from the ALiBi paper.
+    /// `2^{−8h/H}`, h = 1 … H, from the ALiBi paper. Where H is no power of two, as in the program of its authors: these of the largest power of two below H,
+    /// then every other one, from the first on, of twice that power.
     #[default]
     Press,
     /// `2^{−h/H}`, h = 0 … H−1, all between 1 and ½: from a third-party program for expressive attention. Much steeper.
@@ -20,10 +21,13 @@ pub enum Slopes {
 impl Slopes {
     /// The slope of each head.
     pub fn values(self, heads: usize) -> Vec<f64> {
-        let n = heads as f64;
         match self {
-            Slopes::Press => (1..=heads).map(|h| (-8.0 * h as f64 / n).exp2()).collect(),
-            Slopes::Steep => (0..heads).map(|h| (-(h as f64) / n).exp2()).collect(),
+            Slopes::Press => {
+                let series = |n: usize| (1..=n).map(move |h| (-8.0 * h as f64 / n as f64).exp2());
+                let power = (heads + 1).next_power_of_two() / 2;
+                series(power).chain(series(2 * power).step_by(2)).take(heads).collect()
+            }
+            Slopes::Steep => (0..heads).map(|h| (-(h as f64) / heads as f64).exp2()).collect(),
         }
     }
 }
@@ -53,6 +57,15 @@ mod tests {
     #[test]
     fn slopes_are_those_of_the_papers() {
         assert_eq!(Slopes::Press.values(8)[..3], [0.5, 0.25, 0.125]);
+        let doubled = [0.5, 1.5, 2.5, 3.5].map(|power: f64| 2f64.powf(-power));
+        let twelve = Slopes::Press.values(12);
+        assert_eq!(twelve[..8], Slopes::Press.values(8));
+        assert!(
+            twelve[8..].iter().zip(doubled).all(|(slope, expected)| (slope - expected).abs() < 1e-15),
+            "{twelve:?}"
+        );
+        assert_eq!((twelve.len(), Slopes::Press.values(3)), (12, vec![1.0 / 16.0, 1.0 / 256.0, 0.25]));
+        assert_eq!(Slopes::Press.values(1), [1.0 / 256.0]);
         assert_eq!(Slopes::Steep.values(2), [1.0, 2f64.powf(-0.5)]);
     }
 

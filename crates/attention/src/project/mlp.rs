@@ -20,7 +20,8 @@
 //! `hidden = width`.
 //!
 //! Parameters are numbered as in a PyTorch `Sequential`: `q_proj.0`, `q_proj.1` (the norm), `q_proj.3`; without a norm `q_proj.0`, `q_proj.2`.
-//! The matrices of a network share one initialiser; variance 1/width keeps the variance of activations for ReLU and `hidden` = 2 · width.
+//! The matrices of a network share one initialiser, but for the last one of an output network, which has that of output projections; variance 1/width keeps
+//! the variance of activations for ReLU and `hidden` = 2 · width.
 
 use anther_tensor::layers::{LayerNorm, Linear};
 use anther_tensor::{Element, Init, Residual, Scope, Unary, Var};
@@ -105,7 +106,15 @@ pub(super) struct Mlp {
 }
 
 impl Mlp {
-    pub(super) fn new(scope: &mut Scope<'_>, config: &MlpConfig, width: usize, bias: bool, init: Init) -> Self {
+    /// A network whose last matrix has an initialiser of its own.
+    pub(super) fn new(
+        scope: &mut Scope<'_>,
+        config: &MlpConfig,
+        width: usize,
+        bias: bool,
+        init: Init,
+        last_init: Init,
+    ) -> Self {
         let hidden = config.hidden.unwrap_or(2 * width);
         let activation = match config.activation {
             MlpActivation::Relu => Some(Unary::Relu),
@@ -118,7 +127,7 @@ impl Mlp {
             first: Linear::with_init(&mut scope.child(0), width, hidden, bias, init),
             norm: config.norm.then(|| LayerNorm::new(&mut scope.child(1), hidden, EPS)),
             activation,
-            last: Linear::with_init(&mut scope.child(place), hidden, width, bias, init),
+            last: Linear::with_init(&mut scope.child(place), hidden, width, bias, last_init),
         }
     }
 

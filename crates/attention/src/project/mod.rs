@@ -152,13 +152,13 @@ impl Projections {
         let mut map = |place: usize| {
             let role = [Role::Query, Role::Key, Role::Value, Role::Output][place];
             let name = ["q_proj", "k_proj", "v_proj", "o_proj"][place];
-            let init = if role == Role::Output { output_init } else { init };
+            let last_init = if role == Role::Output { output_init } else { init };
             let scope = &mut scope.child(name);
             match config {
                 Project::Mlp(config) if config.maps.contains(&role) => {
-                    Map::Mlp(Mlp::new(scope, config, width, bias, init))
+                    Map::Mlp(Mlp::new(scope, config, width, bias, init, last_init))
                 }
-                _ => Map::Linear(Linear::with_init(scope, width, outputs[place], bias, init)),
+                _ => Map::Linear(Linear::with_init(scope, width, outputs[place], bias, last_init)),
             }
         };
         let raw = match gate_places {
@@ -227,5 +227,26 @@ impl Projections {
     #[track_caller]
     pub(crate) fn output<'t, T: Element>(&self, x: &Var<'t, T>, residual: Option<Residual<'_, 't, T>>) -> Var<'t, T> {
         self.output.forward(x, residual)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use anther_tensor::Parameters;
+
+    use super::*;
+
+    #[test]
+    fn only_the_last_matrix_of_an_output_has_its_initialiser() {
+        let first_values = |config: &Project| {
+            let mut set = ParamSet::new();
+            Projections::new(&mut set.root(), config, 4, 2, false, Init::Constant(2.0), Init::Constant(3.0));
+            let parameters = Parameters::<f64>::initialise(&set, 0);
+            move |name: &str| parameters.tensor(parameters.find(name).unwrap()).data()[0]
+        };
+        let of = first_values(&Project::Mlp(MlpConfig::marian()));
+        let names = ["q_proj.0.weight", "q_proj.3.weight", "v_proj.weight", "o_proj.0.weight", "o_proj.3.weight"];
+        assert_eq!(names.map(of), [2.0, 2.0, 2.0, 2.0, 3.0]);
+        assert_eq!(first_values(&Project::default())("o_proj.weight"), 3.0);
     }
 }

@@ -22,7 +22,7 @@ use crate::pattern::Seen;
 /// ε is ours, and makes a row of zero scores give zeros instead of 0/0.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Expressive {
-    /// The ε of the normaliser.
+    /// The ε of the normaliser. With 0, which configurations refuse, weights whose sum is denormal are infinite.
     pub eps: f64,
 }
 

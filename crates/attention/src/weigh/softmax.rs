@@ -1,9 +1,9 @@
 //! Softmax.
 
 use anther_kernels as kernels;
-use anther_tensor::{Element, Var};
+use anther_tensor::{Element, Tensor, Var};
 
-use super::{Weigh, biased, only_shown};
+use super::{Weigh, biased, only_shown, shown};
 use crate::driver::{Normaliser, Rows, TileWeigh};
 use crate::pattern::Seen;
 
@@ -34,9 +34,25 @@ impl Weigh for Softmax {
                 false => only_shown(&weights, seen).normalize(spans, 0.0),
             };
         };
-        let heads = sinks.shape()[0];
-        only_shown(&(scores - sinks.reshape([heads, 1, 1])).exp(), seen).normalize(spans, 1.0)
+        let (heads, tape) = (sinks.shape()[0], scores.tape());
+        let mut hidden = shown(&scores, seen);
+        // The logarithm of 1 and of 0: a hidden score becomes −∞, which has the weight 0.
+        hidden.data_mut().iter_mut().for_each(|shown| *shown = shown.ln());
+        let scores = scores + tape.constant(hidden);
+        let top = tape.constant(tops(scores.value(), sinks.value()));
+        let weights = (scores - &top).exp();
+        let of_sink = (sinks.reshape([heads, 1, 1]) - top).exp();
+        let sums = weights.sum_last() + of_sink;
+        weights / sums
     }
+}
+
+/// The greatest of the scores `[batch, heads, queries, keys]` of each query and of the sink of its head, `[batch, heads, queries, 1]`.
+fn tops<T: Element>(scores: &Tensor<T>, sinks: &Tensor<T>) -> Tensor<T> {
+    let [batch, heads, queries, keys] = *scores.shape() else { panic!("{:?} are no scores", scores.shape()) };
+    Tensor::from_fn([batch, heads, queries, 1], |row| {
+        scores.data()[row * keys..][..keys].iter().copied().fold(sinks.data()[row / queries % heads], T::max)
+    })
 }
 
 impl<T: Element> TileWeigh<T> for Softmax {

@@ -1,7 +1,8 @@
 //! Inputs at the edge of sense give finite results and finite gradients: one token, equal tokens, zeros, queries that see nothing, pools longer than the sequence.
 
 use anther_attention::{
-    AttentionConfig, AttentionContext, BatchNormConfig, Condition, Mask, MultiHeadAttention, PoolingConfig,
+    AttentionConfig, AttentionContext, BatchNormConfig, Condition, Mask, MultiHeadAttention, Operands, PoolingConfig,
+    ScaledDot, Seen, Softmax, attend, attend_tiled,
 };
 use anther_tensor::{ParamSet, Parameters, Tape, Tensor};
 
@@ -52,6 +53,29 @@ fn results_and_gradients_are_finite() {
                 masks.extend([Mask::causal(), Mask::causal().padded(vec![1, 0])]);
             }
             masks.iter().for_each(|mask| check(&name, &config, mask, x.clone()));
+        }
+    }
+}
+
+#[test]
+fn a_sink_may_be_far_from_the_scores() {
+    // Scores of 300 and 150, or of −300 and −150, and a sink whose difference to them is too large for an exponential of f32.
+    for (query, expected) in [(300.0f32, 3.0), (-300.0, 0.0)] {
+        for tiled in [false, true] {
+            let empty = Parameters::<f32>::empty();
+            let tape = Tape::recording(&empty);
+            let q = tape.input(Tensor::full([1, 1, 1, 1], query));
+            let k = tape.input(Tensor::from_vec([1, 1, 2, 1], vec![1.0, 0.5]));
+            let v = tape.input(Tensor::from_vec([1, 1, 2, 1], vec![3.0, 5.0]));
+            let sinks = tape.input(Tensor::full([1], -30.0));
+            let (score, seen) = (ScaledDot { scale: 1.0 }, Seen::default());
+            let operands = Operands { sinks: Some(&sinks), ..Operands::new(&q, &k, &v, &seen) };
+            let y = if tiled { attend_tiled(score, Softmax, operands) } else { attend(&score, &Softmax, operands) };
+            assert!((y.value().item() - expected).abs() < 1e-5, "{query}, {tiled}: {y:?}");
+            let gradients = tape.backward(&y, Some(Tensor::ones(y.shape())), &mut empty.gradients());
+            for input in [&q, &k, &v, &sinks] {
+                assert!(gradients.get(input).unwrap().data().iter().all(|g| g.is_finite()), "{query}, {tiled}");
+            }
         }
     }
 }

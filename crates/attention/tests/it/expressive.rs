@@ -1,6 +1,6 @@
 //! What is special about expressive attention (arXiv 2407.18601 and its specification).
 
-use anther_attention::{Expressive, Mask, Operands, ScaledDot, Score, Seen, Softmax, Weigh, attend};
+use anther_attention::{Expressive, Mask, Operands, ScaledDot, Score, Seen, Softmax, Weigh, attend, attend_tiled};
 use anther_tensor::{Element, KeySpans, Parameters, Tape, Tensor, Var};
 use anther_testkit::assert_close;
 
@@ -97,19 +97,21 @@ fn a_query_that_sees_no_key_gives_zeros_and_finite_gradients() {
 
 #[test]
 fn huge_scores_neither_overflow_nor_poison() {
-    let q = Tensor::full([1, 1, 1, 1], 1e30f32);
-    let k = Tensor::from_vec([1, 1, 3, 1], vec![1e30f32, -1e30, 0.0]);
-    let empty = Parameters::<f32>::empty();
-    let tape = Tape::recording(&empty);
-    let (q, k) = (tape.input(q), tape.input(k));
-    let v = tape.input(Tensor::from_vec([1, 1, 3, 1], vec![1.0, 3.0, 5.0]));
-    // 1e30 · 1e30 is infinite in f32 already; 1e-20 of it is not.
-    let seen = Seen::default();
-    let y = attend(&ScaledDot { scale: 1e-30 }, &Expressive { eps: 1e-6 }, Operands::new(&q, &k, &v, &seen));
-    assert!((y.value().item() - 2.0).abs() < 1e-5, "{y:?}");
-    let gradients = tape.backward(&y, Some(Tensor::ones(y.shape())), &mut empty.gradients());
-    for input in [&q, &k, &v] {
-        assert!(gradients.get(input).unwrap().data().iter().all(|g| g.is_finite()));
+    // Scores of 1e30, whose squares are infinite in f32. The composed form scales queries, so its dot products may be larger.
+    for (size, scale, tiled) in [(1e30f32, 1e-30, false), (1e15, 1.0, false), (1e15, 1.0, true)] {
+        let empty = Parameters::<f32>::empty();
+        let tape = Tape::recording(&empty);
+        let q = tape.input(Tensor::full([1, 1, 1, 1], size));
+        let k = tape.input(Tensor::from_vec([1, 1, 3, 1], vec![size, -size, 0.0]));
+        let v = tape.input(Tensor::from_vec([1, 1, 3, 1], vec![1.0, 3.0, 5.0]));
+        let (score, weigh, seen) = (ScaledDot { scale }, Expressive { eps: 1e-6 }, Seen::default());
+        let operands = Operands::new(&q, &k, &v, &seen);
+        let y = if tiled { attend_tiled(score, weigh, operands) } else { attend(&score, &weigh, operands) };
+        assert!((y.value().item() - 2.0).abs() < 1e-5, "{size}, {tiled}: {y:?}");
+        let gradients = tape.backward(&y, Some(Tensor::ones(y.shape())), &mut empty.gradients());
+        for input in [&q, &k, &v] {
+            assert!(gradients.get(input).unwrap().data().iter().all(|g| g.is_finite()), "{size}, {tiled}");
+        }
     }
 }
 

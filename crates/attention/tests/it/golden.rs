@@ -1,6 +1,7 @@
 //! Forward and gradients equal those of an independent numpy program, to 1e-10 in `f64` and 1e-4 in `f32`.
 
 use anther_attention::position::alibi::{self, Slopes};
+use anther_attention::position::relative;
 use anther_attention::{
     AttentionConfig, AttentionContext, Expressive, Mask, MultiHeadAttention, Operands, Position, ScaledDot, Score,
     Softmax, TileScore, TileWeigh, Weigh, Weighing, attend, attend_tiled, attention_weights,
@@ -93,17 +94,22 @@ fn layer<T: Element>(case: &GoldenCase) {
         weighing,
         scale: Some(case.scalar("scale")),
         eps: case.scalar("eps"),
-        position: Position::Alibi,
+        position: Position::Relative,
         ..AttentionConfig::default()
     };
     let mut set = ParamSet::new();
     let layer = MultiHeadAttention::new(&mut set.root(), &config, width, heads).unwrap();
     let mut parameters = Parameters::<T>::initialise(&set, 0);
-    let ids: Vec<_> = parameters.ids().collect();
+    let (tables, ids): (Vec<_>, Vec<_>) =
+        parameters.ids().partition(|&id| parameters.spec(id).name == "relative_attention_bias.weight");
     for &id in &ids {
         let value = ours(case, &parameters.spec(id).name, "");
         parameters.set(id, value.cast::<T>().data());
     }
+    // The reference has the slopes 2^{−8h/H} for three heads too: here numbers by distance, which have a bucket each.
+    let bias = |at: usize| -((at / heads) as f64) * (-8.0 * (at % heads + 1) as f64 / heads as f64).exp2();
+    let table = Tensor::from_fn([relative::BUCKETS, heads], |at| T::from_f64(bias(at)));
+    parameters.set(tables[0], table.data());
     let tape = Tape::recording(&parameters);
     let x = tape.input(case.tensor("x"));
     let (batch, length) = (x.shape()[0], x.shape()[1]);

@@ -95,6 +95,24 @@ fn parameters_are_those_of_the_released_code() {
     assert_eq!(count(grouped, 512, 8), 2 * 512 * 513 + 2 * 128 * 513);
 }
 
+/// Numbers that are learned for each distance can be the penalties of ALiBi, before the query and after it.
+#[test]
+fn relative_positions_contain_alibi() {
+    let x = noise([2, 6, WIDTH], 3);
+    let with = |position| AttentionConfig { position, ..AttentionConfig::default() };
+    for mask in masks().into_iter().chain([Mask::prefix(vec![4, 1])]) {
+        let alibi = untouched(&with(Position::Alibi), &mask, &x);
+        let relative = run(&with(Position::Relative), &mask, &x, |name, values| {
+            if name == "relative_attention_bias.weight" {
+                // Distances below 8 have a bucket each, and 16 buckets later for keys after the query.
+                let penalty = |at: usize| (at / HEADS % 16) as f64 * 0.25f64.powi((at % HEADS) as i32 + 1);
+                values.iter_mut().enumerate().for_each(|(at, bias)| *bias = -penalty(at));
+            }
+        });
+        assert_close("y", &relative, &alibi, 1e-12, 1e-12);
+    }
+}
+
 /// A gate with the bias 60 is open: KgV is then attention whose keys are the tokens.
 #[test]
 fn an_open_gate_is_attention_with_raw_keys() {

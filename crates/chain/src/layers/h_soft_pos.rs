@@ -59,7 +59,7 @@ pub struct HSoftPos {
 /// What tokens that were embedded before leave to those after them.
 pub struct HSoftPosCache<T: Element> {
     position: usize,
-    /// The inputs of each convolution that the next tokens still see.
+    /// The inputs of each convolution that the next tokens still see, `[batch, tokens, in]`: of no more tokens than there were.
     pasts: Vec<Tensor<T>>,
 }
 
@@ -67,7 +67,10 @@ impl<T: Element> HSoftPosCache<T> {
     /// Forgets all tokens.
     pub fn clear(&mut self) {
         self.position = 0;
-        self.pasts.iter_mut().for_each(|past| *past = Tensor::zeros(past.shape()));
+        for past in &mut self.pasts {
+            let [batch, _, inputs] = *past.shape() else { unreachable!("made with three axes") };
+            *past = Tensor::zeros([batch, 0, inputs]);
+        }
     }
 
     /// Keeps these sequences, in this order; a sequence may be named more than once.
@@ -126,9 +129,8 @@ impl HSoftPos {
 
     /// An empty cache for so many sequences.
     pub fn cache<T: Element>(&self, batch: usize) -> HSoftPosCache<T> {
-        let inputs = |i: usize| if i == 0 { self.table_width } else { self.level() };
-        let past = |(i, conv): (usize, &CausalConv1d)| Tensor::zeros([batch, conv.past(), inputs(i)]);
-        HSoftPosCache { position: 0, pasts: self.convs.iter().enumerate().map(past).collect() }
+        let past = |i: usize| Tensor::zeros([batch, 0, if i == 0 { self.table_width } else { self.level() }]);
+        HSoftPosCache { position: 0, pasts: (0..self.convs.len()).map(past).collect() }
     }
 
     /// The next tokens of sequences, one or many: the same as their part of [`HSoftPos::forward`] of all tokens.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anther_chain::layers::{HSoftPos, HSoftPosConfig};
+use anther_chain::layers::{CausalConv1d, HSoftPos, HSoftPosConfig};
 use anther_chain::{ChainRule, ChainRules};
 use anther_tensor::{Ids, ParamSet, Parameters, Tape, Tensor};
 
@@ -69,7 +69,8 @@ fn later_tokens_change_nothing_before_them() {
 
 #[test]
 fn tokens_one_by_one_or_in_parts_are_the_tokens_at_once() {
-    for (levels, width) in [(1, 8), (2, 13), (4, 32)] {
+    // The convolutions of 40 levels reach back 2³³ tokens, but nothing that is kept is longer than the sequence.
+    for (levels, width) in [(1, 8), (2, 13), (4, 32), (40, 83)] {
         let (layer, parameters) = model(width, levels, None);
         let all = ids(2, 12);
         let expected = forward(&layer, &parameters, &all);
@@ -87,8 +88,29 @@ fn tokens_one_by_one_or_in_parts_are_the_tokens_at_once() {
                 start += tokens;
                 assert_eq!(cache.position(), start);
             }
+            cache.clear();
+            let again = layer.extend(&tape, &all, &mut cache);
+            assert!(again.value().data().iter().zip(expected.data()).all(|(a, b)| (a - b).abs() < 1e-13), "{levels}");
         }
     }
+}
+
+/// Before the first token there are zeros, however far back a tap reaches.
+#[test]
+fn a_convolution_that_reaches_far_sees_zeros_there() {
+    let mut set = ParamSet::new();
+    let near = CausalConv1d::new(&mut set.root().child("conv"), 3, 2, 2, 6);
+    let mut other = ParamSet::new();
+    let far = CausalConv1d::new(&mut other.root().child("conv"), 3, 2, 2, 1 << 40);
+    let [a, b] = [&set, &other].map(|set| Parameters::<f64>::initialise(set, 3));
+    let x = Tensor::from_fn([2, 6, 3], |i| (i as f64 * 0.7).sin());
+    let run = |conv: &CausalConv1d, parameters: &Parameters<f64>, x: &Tensor<f64>| {
+        let tape = Tape::inference(parameters);
+        conv.forward(&tape.constant(x.clone())).into_value()
+    };
+    assert_eq!(run(&near, &a, &x).data(), run(&far, &b, &x).data());
+    let longer = Tensor::from_fn([2, 7, 3], |i| (i as f64 * 0.7).sin());
+    assert_ne!(run(&near, &a, &longer).data(), run(&far, &b, &longer).data());
 }
 
 #[test]

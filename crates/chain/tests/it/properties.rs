@@ -162,12 +162,19 @@ fn entries_of_a_new_chain_have_the_variance_that_was_asked_for() {
         let total: f64 = (0..draws).map(|seed| norm(&dense(&Chain::normal(spec.clone(), std, seed))).powi(2)).sum();
         total / (draws as f64 * spec.dense_params() as f64)
     };
-    // An entry is a sum of Π r_k products of d independent numbers, so its variance is known exactly.
-    for_many(7, |_, spec| {
-        let paths: f64 = spec.ranks.iter().map(|&r| r as f64).product();
-        let variance = paths * spec.core_std(0.3).powi(2 * spec.cores() as i32);
-        assert!((variance / 0.09 - 1.0).abs() < 1e-12, "{spec:?}");
-    });
+    // An entry is a sum of Π r_k products of d independent numbers: by hand, 16 products of two numbers of variance 1/4 have the variance 1.
+    for (ranks, std, expected) in [
+        (vec![], 0.3, 0.3),
+        (vec![16], 1.0, 0.5),
+        (vec![4], 0.5, 0.5),
+        (vec![8, 8], 8.0, 1.0),
+        (vec![2, 4], 1.0, 0.5f64.sqrt()),
+        (vec![2, 3, 4], 24f64.sqrt() / 16.0, 0.5),
+    ] {
+        let legs = vec![4; ranks.len() + 1];
+        let spec = ChainSpec { inputs: legs.clone(), outputs: legs, ranks };
+        assert!((spec.core_std(std) - expected).abs() < 1e-12, "{spec:?}: {}", spec.core_std(std));
+    }
     // Measured, over all that have enough entries for it.
     let (mut found, mut expected) = (0.0f64, 0.0f64);
     for_many(8, |_, spec| {

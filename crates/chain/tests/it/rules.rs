@@ -2,20 +2,18 @@
 
 use std::sync::Arc;
 
-use anther_chain::{ChainRule, ChainRules, ChainSpec, FactorRule, Kind, Plan};
+use anther_chain::{ChainRule, ChainRules, ChainSpec, FactorRule, Kind, Plan, Survey};
 use anther_tensor::layers::{Embedding, Linear};
-use anther_tensor::{Init, ParamSet, Parameters, Tape, Tensor};
+use anther_tensor::{Factoring, Init, ParamSet, Parameters, Tape, Tensor};
 
 /// A table and two blocks of two layers.
-fn build(rules: Option<ChainRules>) -> (ParamSet, Vec<Linear>) {
+fn build(factoring: Arc<dyn Factoring>) -> (ParamSet, Vec<Linear>) {
     let mut set = ParamSet::new();
     let mut layers = Vec::new();
     let mut root = set.root();
-    let mut root = match rules {
-        Some(rules) => root.factored_by(Arc::new(rules)),
-        None => root,
-    };
+    let mut root = root.factored_by(factoring);
     Embedding::new(&mut root.child("embed"), 40, 24, Init::Normal { std: 1.0 });
+    root.child("numbers").param("weight", [7, 5], Init::Zeros);
     for block in 0..2 {
         let mut stack = root.child("layers");
         let mut block = stack.child(block);
@@ -23,6 +21,13 @@ fn build(rules: Option<ChainRules>) -> (ParamSet, Vec<Linear>) {
         layers.push(Linear::new(&mut block.child("o_proj"), 24, 24, false));
     }
     (set, layers)
+}
+
+/// The layers of it, which has a matrix called weight beside them.
+fn layers() -> Vec<(String, [usize; 2])> {
+    let survey = Arc::new(Survey::default());
+    build(survey.clone());
+    survey.layers()
 }
 
 fn names(set: &ParamSet) -> Vec<&str> {
@@ -36,8 +41,7 @@ fn the_first_rule_that_matches_is_followed() {
         ChainRule { rank: Some(5), kind: Kind::LowRank, ..ChainRule::of("*.q_proj") },
         ChainRule { ratio: Some(0.3), cores: 3, ..ChainRule::of("embed") },
     ]);
-    let (dense, _) = build(None);
-    let plans = rules.check(&dense).unwrap();
+    let plans = rules.check(&layers()).unwrap();
     assert_eq!(
         plans.iter().map(|(name, ..)| name.as_str()).collect::<Vec<_>>(),
         ["embed", "layers.0.q_proj", "layers.1.q_proj"]
@@ -46,13 +50,14 @@ fn the_first_rule_that_matches_is_followed() {
     assert_eq!(plans[2].2.spec().params(), 5 * 48);
     assert!(plans[0].2.spec().ratio() <= 0.3);
 
-    let (set, layers) = build(Some(rules));
+    let (set, layers) = build(Arc::new(rules));
     assert_eq!(
         names(&set),
         [
             "embed.cores.0",
             "embed.cores.1",
             "embed.cores.2",
+            "numbers.weight",
             "layers.0.q_proj.cores.0",
             "layers.0.q_proj.cores.1",
             "layers.0.q_proj.bias",
@@ -126,8 +131,8 @@ fn a_weight_that_starts_at_zero_does_so_and_can_leave() {
 
 #[test]
 fn mistakes_are_told_in_a_sentence() {
-    let (dense, _) = build(None);
-    let error = |rule: ChainRule| ChainRules(vec![rule]).check(&dense).unwrap_err().to_string();
+    let layers = layers();
+    let error = |rule: ChainRule| ChainRules(vec![rule]).check(&layers).unwrap_err().to_string();
     let of = ChainRule::of;
     let unmatched = error(ChainRule { rank: Some(1), ..of("*.qproj") });
     assert!(
@@ -153,6 +158,19 @@ fn mistakes_are_told_in_a_sentence() {
         let message = error(rule);
         assert!(message.contains(word) && message.starts_with("the chain rule for *"), "{message}");
     }
+}
+
+#[test]
+fn parameters_that_are_no_weights_of_layers_are_no_matter_of_rules() {
+    let paper =
+        |glob| ChainRules(vec![ChainRule { ratio: Some(0.3), factors: FactorRule::Paper, ..ChainRule::of(glob) }]);
+    // The numbers have primes of rows and columns, which that rule cannot split.
+    let plans = paper("*").check(&layers()).unwrap();
+    assert_eq!(plans.len(), 5);
+    assert!(plans.iter().all(|(name, ..)| name != "numbers"));
+    let (set, _) = build(Arc::new(paper("*")));
+    assert!(names(&set).contains(&"numbers.weight"));
+    assert!(paper("numbers").check(&layers()).unwrap_err().to_string().starts_with("no layer matches numbers"));
 }
 
 #[test]

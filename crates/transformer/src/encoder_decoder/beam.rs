@@ -135,8 +135,8 @@ fn likeliest<T: Element>(
 impl EncoderDecoder {
     /// The best target of each source that a beam search finds, without `start`, which the decoder reads first, and without `end`. At each token the
     /// `width` likeliest continuations of all open targets of a source stay open; the search of a source is over when `width` targets are over and no open
-    /// one is better than all of them, both by log-probability over length^`length_penalty`. Targets that do not end have `limit` tokens, at most as many as
-    /// the context.
+    /// one is better than the worst of them, all by log-probability over length^`length_penalty`. Targets that do not end have `limit` tokens, at most as many
+    /// as the context.
     ///
     /// The target of a source does not depend on the sources beside it, but for rounding. A width of 1 is [`EncoderDecoder::greedy`]. Costs
     /// `width` times as much, and the copies of caches.

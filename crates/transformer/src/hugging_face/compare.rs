@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 use crate::model_config::ModelConfig;
 
 /// Keys that say how a model begins or is trained, or that nothing reads unless another key, which is compared, says so.
-const WITHOUT_EFFECT: [&str; 11] = [
+const WITHOUT_EFFECT: [&str; 10] = [
     "init_std",
     "position_std",
     "embedding_std",
@@ -17,7 +17,6 @@ const WITHOUT_EFFECT: [&str; 11] = [
     "attention.alibi_slopes",
     "attention.rotary_base",
     "attention.rotary_pairing",
-    "attention.layers",
 ];
 
 /// The first key of a recipe in which `ours` and `theirs` are different models, and the values of both.
@@ -26,8 +25,13 @@ pub(super) fn first_difference(ours: &ModelConfig, theirs: &ModelConfig) -> Opti
         Ok(Value::Object(map)) => map,
         _ => unreachable!("a configuration is an object"),
     };
-    let sinusoidal = ours.attention().position == Position::Sinusoidal;
-    let counts = |key: &str| !WITHOUT_EFFECT.contains(&key) && (sinusoidal || key != "attention.sinusoidal_layout");
+    let attention = ours.attention();
+    let counts = |key: &str| match key {
+        "attention.sinusoidal_layout" => attention.position == Position::Sinusoidal,
+        // Of what only the listed layers have, the factor is the one thing that has a form over there.
+        "attention.layers" => attention.scale.is_some(),
+        _ => !WITHOUT_EFFECT.contains(&key),
+    };
     differing("", &object(ours), &object(theirs), &counts).map(|(key, a, b)| (format!("model.{key}"), a, b))
 }
 

@@ -85,12 +85,15 @@ pub(super) fn table(c: &MaskedLmConfig, tokens: TokenIds, types: usize) -> Table
     }
     table.linear("lm_head.dense", [width, width], "lm_head.dense");
     table.norm("lm_head.layer_norm", width, "lm_head.layer_norm");
-    table.same("lm_head.bias", &[vocabulary], "lm_head.bias");
-    table.copy("lm_head.decoder.bias", "lm_head.bias");
     if c.tied {
+        table.same("lm_head.bias", &[vocabulary], "lm_head.bias");
+        table.copy("lm_head.decoder.bias", "lm_head.bias");
         table.copy("lm_head.decoder.weight", words);
     } else {
+        // Version 5 adds the bias of the decoder alone; in older versions the two were one, and files may have the other name only.
         table.same("lm_head.decoder.weight", &[vocabulary, width], "lm_head.decoder.weight");
+        table.same("lm_head.decoder.bias", &[vocabulary], "lm_head.bias");
+        table.formerly("lm_head.bias", "lm_head.decoder.bias");
     }
     for name in ["embeddings.position_ids", "embeddings.token_type_ids", "pooler.dense.weight", "pooler.dense.bias"] {
         table.unused(format!("roberta.{name}"));

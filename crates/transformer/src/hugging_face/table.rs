@@ -61,6 +61,8 @@ pub(super) struct Table {
     rows: Vec<Row>,
     /// Tensors that a file may have beside the one that they are the same as.
     copies: Vec<(String, String)>,
+    /// Tensors that older versions have in the place of others, which are written too.
+    former: Vec<(String, String)>,
     /// Tensors that a file may have and that nothing here is made of.
     unused: Vec<String>,
     /// What names begin with, unless all of a file leave it out.
@@ -115,6 +117,11 @@ impl Table {
         self.copies.push((theirs.to_owned(), of.to_owned()));
     }
 
+    /// A tensor that is written with the numbers of another one, and read where that one is missing.
+    pub(super) fn formerly(&mut self, theirs: &str, now: &str) {
+        self.former.push((theirs.to_owned(), now.to_owned()));
+    }
+
     pub(super) fn unused(&mut self, theirs: impl Into<String>) {
         self.unused.push(theirs.into());
     }
@@ -133,7 +140,9 @@ impl Table {
         let mut rows = Vec::new();
         for row in &self.rows {
             let name = named(&row.theirs);
-            let Some(tensor) = rest.remove(&name[..]) else {
+            let former = self.former.iter().find(|(_, now)| *now == row.theirs).map(|(former, _)| named(former));
+            let found = rest.remove(&name[..]).or_else(|| rest.remove(&former?[..]));
+            let Some(tensor) = found else {
                 return Err(FormError::tensor(&name, "is missing, and config.json asks for it"));
             };
             rows.push((row, numbers(tensor, &row.shape)?));
@@ -145,6 +154,9 @@ impl Table {
             {
                 return Err(FormError::tensor(&copy, format!("is not {of}, but config.json ties the two")));
             }
+        }
+        for (former, _) in &self.former {
+            rest.remove(&named(former)[..]);
         }
         let unused =
             self.unused.iter().map(|name| named(name)).filter(|name| rest.remove(&name[..]).is_some()).collect();
@@ -174,7 +186,13 @@ impl Table {
                 numbers: Numbers::F32(row.export(&ours)),
             }
         };
-        self.rows.iter().map(written).collect()
+        let mut tensors: Vec<ForeignTensor> = self.rows.iter().map(written).collect();
+        for (former, now) in &self.former {
+            let same = tensors.iter().find(|tensor| tensor.name == *now).expect("a row of the table");
+            let former = ForeignTensor { name: former.clone(), ..same.clone() };
+            tensors.push(former);
+        }
+        tensors
     }
 }
 

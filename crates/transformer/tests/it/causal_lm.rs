@@ -1,6 +1,7 @@
 //! Every kind of causal language model goes through every check of the registry, and learns.
 
 use anther_attention::{AttentionConfig, Position, Weighing};
+use anther_chain::{ChainRule, ChainRules, FactorRule};
 use anther_tensor::{Ids, ParamSet, Parameters, Tape, Tensor};
 use anther_testkit::{Case, check_all, function};
 use anther_transformer::{Activation, CausalLm, CausalLmConfig, EmbeddingKind, NormKind, NormPosition};
@@ -155,4 +156,23 @@ fn one_batch_can_be_learned_by_heart() {
         }
         assert!(last < 0.05 * first, "the loss fell from {first} to {last} only");
     }
+}
+
+/// The numbers of relative positions are no weight of a layer: no rule is for them, and none fails because of them.
+#[test]
+fn rules_of_chains_are_for_weights() {
+    let build = |glob: &str| {
+        let rule = ChainRule { ratio: Some(0.9), factors: FactorRule::Paper, ..ChainRule::of(glob) };
+        let attention = AttentionConfig { position: Position::Relative, ..AttentionConfig::default() };
+        let config = CausalLmConfig { vocab_size: 6, attention, chains: ChainRules(vec![rule]), ..tiny() };
+        let mut set = ParamSet::new();
+        CausalLm::new(&mut set.root(), &config).map(|_| set).map_err(|error| error.to_string())
+    };
+    // Two heads are a prime number of columns, which the rule could not split.
+    let set = build("*").unwrap();
+    let name = "model.layers.0.self_attn.relative_attention_bias.weight";
+    assert!(set.specs().iter().any(|spec| spec.name == name));
+    assert!(set.specs().iter().any(|spec| spec.name == "model.layers.0.self_attn.q_proj.cores.0"));
+    let refused = build("*.relative_attention_bias").unwrap_err();
+    assert!(refused.starts_with("model.chains: no layer matches *.relative_attention_bias"), "{refused}");
 }

@@ -261,6 +261,18 @@ fn maps_show_what_each_block_looks_at() {
     let parameters = Parameters::<f32>::initialise(&set, 1);
     let maps = model.attention_maps(&Tape::inference(&parameters), &examples(TOKENS));
     assert_eq!(maps.len(), 2);
+    for map in &maps {
+        // The token of the class and six places, of which the second example has four.
+        assert_eq!(map.weights().shape()[..], [2, 2, 7, 7]);
+        for (row, weights) in map.weights().data().chunks(7).enumerate() {
+            assert!((weights.iter().sum::<f32>() - 1.0).abs() < 1e-5, "{row}: {weights:?}");
+            let padding = if row < 2 * 7 { 0 } else { 2 };
+            assert!(
+                weights.iter().enumerate().all(|(key, &a)| (a == 0.0) == (key >= 7 - padding)),
+                "{row}: {weights:?}"
+            );
+        }
+    }
 }
 
 #[test]

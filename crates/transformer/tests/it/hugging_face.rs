@@ -204,6 +204,50 @@ fn files_of_older_versions_are_read_too() {
     }
 }
 
+/// RoBERTa with an output of its own: version 5 adds `lm_head.decoder.bias` and no longer `lm_head.bias`, and older files have the second name only.
+#[test]
+fn an_untied_output_has_the_bias_of_its_decoder() {
+    let mut file = File::read("roberta");
+    file.config["tie_word_embeddings"] = json!(false);
+    let numbers = |name: &str, tensors: &[ForeignTensor]| {
+        let tensor = tensors.iter().find(|tensor| tensor.name == name).unwrap_or_else(|| panic!("no {name}"));
+        tensor.numbers.clone()
+    };
+    let mut tensors = file.tensors();
+    let words = tensors.iter().find(|tensor| tensor.name.ends_with("word_embeddings.weight")).unwrap().clone();
+    tensors.push(ForeignTensor { name: "lm_head.decoder.weight".to_owned(), ..words });
+    let (form, _) = Form::read(&file.config).unwrap();
+    let bias = |tensors: &[ForeignTensor]| {
+        let mut parameters = build(&form.model).1;
+        assert_eq!(form.check(tensors).unwrap(), [] as [&str; 0]);
+        form.import(tensors, &mut parameters).unwrap();
+        let bias = parameters.tensor(parameters.find("lm_head.bias").unwrap()).data().to_vec();
+        (Numbers::F32(bias), form.export(|name| parameters.tensor(parameters.find(name).unwrap())))
+    };
+    let older = numbers("lm_head.bias", &tensors);
+    assert_eq!(bias(&tensors).0, older);
+
+    let of_decoder = Numbers::F32((0..13).map(|i| i as f32).collect());
+    assert_ne!(of_decoder, older);
+    let name = "lm_head.decoder.bias".to_owned();
+    tensors.push(ForeignTensor { name, shape: vec![13], numbers: of_decoder.clone() });
+    let (read, written) = bias(&tensors);
+    assert_eq!(read, of_decoder);
+    for name in ["lm_head.bias", "lm_head.decoder.bias"] {
+        assert_eq!(numbers(name, &written), of_decoder, "{name}");
+    }
+    tensors.retain(|tensor| !["lm_head.bias", "lm_head.decoder.bias"].contains(&&tensor.name[..]));
+    let missing = form.check(&tensors).unwrap_err().to_string();
+    assert_eq!(missing, "the tensor lm_head.decoder.bias is missing, and config.json asks for it");
+
+    // A tied output has one bias.
+    let tied = File::read("roberta");
+    let mut tensors = tied.tensors();
+    tensors.push(ForeignTensor { name: "lm_head.decoder.bias".to_owned(), shape: vec![13], numbers: of_decoder });
+    let refused = Form::read(&tied.config).unwrap().0.check(&tensors).unwrap_err().to_string();
+    assert!(refused.contains("lm_head.decoder.bias is not lm_head.bias, but config.json ties the two"), "{refused}");
+}
+
 #[test]
 fn a_config_that_no_model_here_can_be_is_refused_with_its_key() {
     let refused = |name: &str, key: &str, value: Value, words: &[&str]| {
@@ -337,6 +381,10 @@ fn a_model_without_a_form_there_is_refused_with_the_key_of_its_recipe() {
         &["model.attention.position: \"rotary\""],
     );
     refused(with(AttentionConfig { scale: Some(0.5), ..AttentionConfig::default() }), &["model.attention.scale: 0.5"]);
+    let some = |scale| AttentionConfig { scale, layers: vec![0], ..AttentionConfig::default() };
+    refused(with(some(Some(1.0))), &["model.attention.layers: [0] has no form in GPT-2"]);
+    Form::of(with(some(None)).into(), TokenIds::default()).unwrap();
+    Form::of(with(AttentionConfig { layers: vec![], ..some(Some(1.0)) }).into(), TokenIds::default()).unwrap();
     refused(with(AttentionConfig { bias: false, ..AttentionConfig::default() }), &["model.attention.bias: false"]);
     refused(CausalLmConfig { norm: NormKind::RmsNorm, ..gpt2() }, &["model.norm: \"rms-norm\""]);
     refused(CausalLmConfig { norm_position: NormPosition::Post, ..gpt2() }, &["model.norm_position"]);
