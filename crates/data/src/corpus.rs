@@ -17,6 +17,7 @@ use std::path::{Component, Path, PathBuf};
 use thiserror::Error;
 
 use crate::MAX_TEXT_BYTES;
+use crate::lines::without_mark;
 use crate::packed::{ReadError, read_packed_text};
 
 /// What is wrong with a folder of texts or with one of them.
@@ -261,7 +262,9 @@ fn in_folder(folder: &Path, name: &str) -> Result<PathBuf, CorpusError> {
     if path.is_file() { Ok(path) } else { Err(CorpusError::Missing { path }) }
 }
 
-/// The text of a file, unpacked if it is packed with gzip, at most [`MAX_TEXT_BYTES`]. Nothing is normalised.
+/// The text of a file, unpacked if it is packed with gzip, at most [`MAX_TEXT_BYTES`]. Nothing is normalised; only a byte order mark before it is left out.
+///
+/// Lines may have any length, for they mean nothing here: `text8` is a single one of 100 MB.
 ///
 /// # Errors
 /// [`CorpusError`]: not there, damaged, too long, not UTF-8, empty, or with a NUL byte in it.
@@ -271,13 +274,14 @@ pub fn read_text(path: &Path) -> Result<String, CorpusError> {
         return Err(CorpusError::Missing { path: path.to_path_buf() });
     }
     let text = read_packed_text(path, MAX_TEXT_BYTES)?;
+    if let Some(offset) = text.bytes().position(|byte| byte == 0) {
+        return Err(CorpusError::Nul { origin: origin(), offset });
+    }
+    let text = without_mark(text);
     if text.trim().is_empty() {
         return Err(CorpusError::Empty { origin: origin() });
     }
-    match text.bytes().position(|byte| byte == 0) {
-        Some(offset) => Err(CorpusError::Nul { origin: origin(), offset }),
-        None => Ok(text),
-    }
+    Ok(text)
 }
 
 /// A text in two: about `fraction` of its bytes, up to the end of a line, or of a character if the rest has only one line.

@@ -42,6 +42,26 @@ pub enum ReadError {
         /// The line, counted from 1.
         line: usize,
     },
+    /// A NUL byte: the file is not a text.
+    #[error("{origin}, line {line}: there is a NUL byte, so it is probably not a text; remove it")]
+    Nul {
+        /// The file.
+        origin: String,
+        /// The line, counted from 1.
+        line: usize,
+    },
+    /// A line that is too long to be one.
+    #[error(
+        "{origin}, line {line}: the line has more than {limit} bytes, so the file is probably of another kind; divide the line"
+    )]
+    LongLine {
+        /// The file.
+        origin: String,
+        /// The line, counted from 1.
+        line: usize,
+        /// How many bytes are allowed.
+        limit: usize,
+    },
 }
 
 /// The bytes of a file, unpacked if it begins like a gzip file, at most `limit` of them.

@@ -5,6 +5,7 @@ use std::io::{ErrorKind, Read};
 use std::path::Path;
 
 use crate::blocks::{BlockEpochs, RandomBlocks, SequentialBlocks};
+use crate::lines::without_mark;
 use crate::{Cursor, DataError, Split, Tokens};
 
 pub use crate::vocabulary::CharVocabulary;
@@ -16,8 +17,8 @@ pub const MAX_TEXT_BYTES: u64 = 1 << 30;
 ///
 /// The vocabulary is that of the *whole* text, so the validation split has no unknown character. The first
 /// `floor(n * train_fraction)` of the `n` characters are for training and the rest for validation, as is usual for Tiny Shakespeare
-/// (`train_fraction` 0.9: 1,003,854 and 111,540 characters). Nothing is normalised: line ends and a byte order mark are characters
-/// like any other.
+/// (`train_fraction` 0.9: 1,003,854 and 111,540 characters). Nothing is normalised: line ends are characters like any other. Only a byte
+/// order mark at the very beginning is left out, which says how a file is written and is no part of the text.
 #[derive(Clone, Debug)]
 pub struct CharText {
     vocabulary: CharVocabulary,
@@ -55,11 +56,12 @@ impl CharText {
                 return Err(DataError::NotUtf8 { origin: origin(), offset });
             }
         };
-        if text.is_empty() {
-            return Err(DataError::EmptyText { origin: origin() });
-        }
         if let Some(offset) = text.bytes().position(|byte| byte == 0) {
             return Err(DataError::Nul { origin: origin(), offset });
+        }
+        let text = without_mark(text);
+        if text.is_empty() {
+            return Err(DataError::EmptyText { origin: origin() });
         }
         let vocabulary = CharVocabulary::from_text(&text)?;
         let tokens = Tokens::from(vocabulary.encode(&text)?);

@@ -93,6 +93,30 @@ fn a_run_translates_and_is_scored() {
 }
 
 #[test]
+fn lines_without_a_sentence_are_scored_and_not_learned_from() {
+    let place = place();
+    for language in ["de", "en"] {
+        let gap = |file: &str, line: usize| {
+            let text = place.read(&format!("animals/{file}.{language}"));
+            let lines = text.lines().enumerate();
+            let lines: String =
+                lines.map(|(i, text)| if i == line { "\n".into() } else { format!("{text}\n") }).collect();
+            place.write(&format!("animals/{file}.{language}"), lines);
+        };
+        gap("val", 2);
+        if language == "de" {
+            gap("test", 3);
+        }
+    }
+    let ran = place.ok(&["train", "tiny.toml", "--json", "--out", "run", "--set", "train.steps=2"]);
+    assert!(ran.stderr.contains("1 of 12 validation pairs have an empty side"), "{}", ran.stderr);
+    let scores = last_json(&place.ok(&["translate", "run", "--score", "test", "--json", "--out", "answers.txt"]));
+    assert_eq!(scores["sentences"], 12);
+    let answers = place.read("answers.txt");
+    assert_eq!((answers.lines().count(), answers.lines().nth(3)), (12, Some("")));
+}
+
+#[test]
 fn data_that_are_missing_or_damaged_are_a_sentence() {
     let place = place();
     let refused = |parts: &[&str]| place.run(&["train", "tiny.toml", "--quiet", "--out", "run"]).refuses(1, parts);

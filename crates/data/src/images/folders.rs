@@ -1,15 +1,21 @@
 //! Images as files, a folder for each class.
 
+use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
+use image::error::ImageError as DecodeError;
 use image::imageops::FilterType;
-use image::{ImageReader, Limits};
+use image::{DynamicImage, ImageDecoder, ImageReader, Limits};
 
 use super::data_set::refused;
 use super::{ImageError, ImageSet};
+use crate::packed::read_packed;
 
 /// The largest height and width of an image.
 const MAX_SIDE: u32 = 8192;
+/// The most bytes of an image, in its file and unpacked, 256 MiB: the largest height and width with four bytes a pixel. A small file can claim to be as large
+/// as it likes.
+const MAX_DECODED_BYTES: u64 = 256 << 20;
 /// The most bytes of all pixels of one part: 8 GiB.
 const MAX_PIXEL_BYTES: usize = 8 << 30;
 
@@ -44,7 +50,7 @@ pub(super) fn read(
             .map_err(|_| refused(&folder, "no training images have this class".to_owned()))?;
         let before = set.len();
         for path in listed(&folder)?.into_iter().filter(|path| is_image(path)) {
-            let (shape, pixels) = decode(&path, size)?;
+            let (shape, pixels) = decode(read_packed(&path, MAX_DECODED_BYTES)?, &path, size)?;
             if set.is_empty() && expected.is_none() {
                 set.shape = shape;
             }
@@ -71,16 +77,28 @@ pub(super) fn read(
     Ok(set)
 }
 
-/// Channels, rows and columns of an image, and its pixels.
-fn decode(path: &Path, size: Option<usize>) -> Result<([usize; 3], Vec<u8>), ImageError> {
-    let broken = |reason: String| refused(path, format!("it is no whole image: {reason}"));
-    let mut reader = ImageReader::open(path)
-        .and_then(ImageReader::with_guessed_format)
-        .map_err(|error| broken(error.to_string()))?;
+/// Channels, rows and columns of the image that a file has, and its pixels. What kind of image it is, the bytes say and not the name.
+fn decode(bytes: Vec<u8>, path: &Path, size: Option<usize>) -> Result<([usize; 3], Vec<u8>), ImageError> {
+    let too_large = || {
+        let reason = format!("it has a side of more than {MAX_SIDE} pixels, or more than {MAX_DECODED_BYTES} bytes");
+        refused(path, format!("{reason}; scale it down"))
+    };
+    let broken = |error: DecodeError| match error {
+        DecodeError::Limits(_) => too_large(),
+        other => refused(path, format!("it is no whole image: {other}")),
+    };
+    let reader = ImageReader::new(Cursor::new(bytes)).with_guessed_format();
+    let mut reader = reader.map_err(DecodeError::IoError).map_err(broken)?;
     let mut limits = Limits::default();
     (limits.max_image_width, limits.max_image_height) = (Some(MAX_SIDE), Some(MAX_SIDE));
+    limits.max_alloc = Some(MAX_DECODED_BYTES);
     reader.limits(limits);
-    let mut image = reader.decode().map_err(|error| broken(error.to_string()))?;
+    let decoder = reader.into_decoder().map_err(broken)?;
+    // Decoders need not keep to the limit of memory.
+    if decoder.total_bytes() > MAX_DECODED_BYTES {
+        return Err(too_large());
+    }
+    let mut image = DynamicImage::from_decoder(decoder).map_err(broken)?;
     if let Some(size) = size {
         let size = u32::try_from(size).unwrap_or(MAX_SIDE).min(MAX_SIDE);
         if (image.width(), image.height()) != (size, size) {
@@ -111,4 +129,45 @@ fn name(path: &Path) -> String {
 fn is_image(path: &Path) -> bool {
     let kind = path.extension().unwrap_or_default().to_string_lossy().to_ascii_lowercase();
     ["png", "jpg", "jpeg"].contains(&kind.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::decode;
+    use std::io::Write;
+    use std::path::Path;
+
+    /// A PNG file that ends behind its header and the beginning of the pixels: what is refused before is refused for its size alone.
+    fn png(width: u32, height: u32, bits: u8, kind: u8) -> Vec<u8> {
+        let mut bytes = b"\x89PNG\r\n\x1a\n".to_vec();
+        let header = [&width.to_be_bytes()[..], &height.to_be_bytes(), &[bits, kind, 0, 0, 0]].concat();
+        for (name, content) in [(b"IHDR", &header[..]), (b"IDAT", &[0x78, 0x9c])] {
+            let mut sum = flate2::Crc::new();
+            sum.update(name);
+            sum.update(content);
+            bytes.extend(u32::try_from(content.len()).unwrap().to_be_bytes());
+            bytes.write_all(name).unwrap();
+            bytes.write_all(content).unwrap();
+            bytes.extend(sum.sum().to_be_bytes());
+        }
+        bytes
+    }
+
+    #[test]
+    fn large_images_are_refused_by_their_header() {
+        let error = |bytes| decode(bytes, Path::new("x.png"), None).unwrap_err().to_string();
+        let (rgb, rgba) = (2, 6);
+        for (width, height, bits, kind) in
+            [(8193, 1, 8, rgb), (1, 8193, 8, rgb), (8192, 4097, 16, rgba), (u32::MAX >> 1, 1, 8, rgb)]
+        {
+            let error = error(png(width, height, bits, kind));
+            assert!(error.starts_with("x.png: it has a side of more than 8192 pixels"), "{width} {height}: {error}");
+        }
+        for (width, height, bits, kind) in
+            [(8192, 1, 8, rgb), (1, 8192, 8, rgb), (8192, 4096, 16, rgba), (8192, 8192, 8, rgba)]
+        {
+            let error = error(png(width, height, bits, kind));
+            assert!(error.starts_with("x.png: it is no whole image"), "{width} {height}: {error}");
+        }
+    }
 }

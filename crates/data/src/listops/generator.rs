@@ -66,6 +66,8 @@ impl ListOps {
     }
 
     /// The tokens and the value of a list: a pure function of the configuration and the arguments. The splits share no random numbers.
+    ///
+    /// Every list is drawn by itself, so nothing keeps two from being the same, in one split or across both; short lists often are.
     pub fn example(&self, seed: u64, split: Split, index: u64, tokens: &mut Vec<u32>) -> u32 {
         let purpose = match split {
             Split::Train => Purpose::ListOpsTrain,

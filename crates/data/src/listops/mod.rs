@@ -3,7 +3,8 @@
 //!
 //! Rules and sizes are those of the generator released with the Long Range Arena, told in other words: a part below the greatest depth is an operator with
 //! probability 0.25 and a digit otherwise, has 2 to 10 parts itself, and lists are kept if they have more than 500 and less than 2,000 tokens. Brackets that
-//! only group two parts are left out, as the programs do that read them.
+//! only group two parts are left out, as the programs do that read them. That generator throws a list away that it has drawn before; here each is drawn by itself,
+//! which among lists of more than 500 tokens, with as many choices in each, comes to the same.
 //!
 //! ```
 //! use anther_data::Split;

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use super::{ListOpsError, encode, value};
 use crate::LabelledBatch;
+use crate::lines::{MAX_LINE_BYTES, checked};
 use crate::packed::read_packed_text;
 
 /// The most bytes of a file, unpacked: 2 GiB.
@@ -29,10 +30,10 @@ impl ListOpsTable {
     /// Understands the text of a file; `origin` names it in messages.
     ///
     /// # Errors
-    /// [`ListOpsError::Line`].
+    /// [`ListOpsError::Line`], and [`ListOpsError::Read`] for a NUL byte or a line of more than [`MAX_LINE_BYTES`].
     pub fn parse(text: &str, origin: &str) -> Result<Self, ListOpsError> {
         let at = |line: usize, reason: String| ListOpsError::Line { origin: origin.to_owned(), line, reason };
-        let mut lines = (1..).zip(text.lines());
+        let mut lines = (1..).zip(checked(text, origin, MAX_LINE_BYTES)?.lines());
         if lines.next().map(|(_, line)| line.trim()) != Some("Source\tTarget") {
             return Err(at(1, "the first line is not `Source`, a tab, `Target`".to_owned()));
         }

@@ -5,6 +5,12 @@ use std::fmt;
 use super::written::{WrittenFile, WrittenJoin, WrittenMember};
 use crate::address::Address;
 
+/// The most bytes that are written of the members of one archive: 10 GiB, more than any data set of the field has.
+pub const MAX_WRITTEN_BYTES: u64 = 10 << 30;
+
+/// The most entries of an archive whose manifest does not say more: 100,000. Most data sets have less than a hundred.
+pub const MAX_ENTRIES: u64 = 100_000;
+
 /// What is known of the size of a file before it is fetched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Size {
@@ -102,6 +108,7 @@ pub enum Format {
 pub struct Archive {
     format: Format,
     max_unpacked: u64,
+    max_entries: u64,
     members: Vec<Member>,
 }
 
@@ -118,10 +125,55 @@ impl Archive {
         self.max_unpacked
     }
 
+    /// The most entries that it may have, those that are not taken included.
+    #[must_use]
+    pub fn max_entries(&self) -> u64 {
+        self.max_entries
+    }
+
     /// What is taken, at least one.
     #[must_use]
     pub fn members(&self) -> &[Member] {
         &self.members
+    }
+
+    /// The archive at `path`, with limits and members as they are written.
+    fn new(
+        path: &str,
+        format: Format,
+        max_unpacked: Option<u64>,
+        max_entries: Option<u64>,
+        members: Vec<WrittenMember>,
+    ) -> Result<Self, String> {
+        let Some(max_unpacked) = max_unpacked.filter(|&bytes| bytes > 0) else {
+            return Err(format!("{path:?} is unpacked without max_unpacked, the most bytes that it may unpack to"));
+        };
+        let max_entries = match max_entries {
+            Some(_) if format == Format::Gz => {
+                return Err(format!("{path:?} has max_entries, but gzip packs one file; leave it out"));
+            }
+            Some(0) => return Err(format!("{path:?} may have no entries; raise max_entries")),
+            given => given.unwrap_or(MAX_ENTRIES),
+        };
+        let members: Vec<_> =
+            members.into_iter().map(|member| Member::new(member, format)).collect::<Result<_, _>>()?;
+        if members.is_empty() || format == Format::Gz && members.len() > 1 {
+            let count = if members.is_empty() {
+                "no members; list what is taken from it"
+            } else {
+                "several members, but gzip packs one file"
+            };
+            return Err(format!("{path:?} has {count}"));
+        }
+        let limits = members.iter().map(|member| member.size.map_or(max_unpacked, Size::limit));
+        let written = limits.fold(0, u64::saturating_add).min(max_unpacked);
+        if written > MAX_WRITTEN_BYTES {
+            return Err(format!(
+                "the members of {path:?} may have {written} bytes, but no more than {MAX_WRITTEN_BYTES} are written; lower max_unpacked, or give each \
+                 member bytes or max_bytes"
+            ));
+        }
+        Ok(Archive { format, max_unpacked, max_entries, members })
     }
 }
 
@@ -262,7 +314,19 @@ impl RemoteFile {
     }
 
     pub(super) fn new(written: WrittenFile) -> Result<Self, String> {
-        let WrittenFile { url, path, bytes, max_bytes, sha256, md5, checksum, unpack, max_unpacked, members } = written;
+        let WrittenFile {
+            url,
+            path,
+            bytes,
+            max_bytes,
+            sha256,
+            md5,
+            checksum,
+            unpack,
+            max_unpacked,
+            max_entries,
+            members,
+        } = written;
         check_path(&path)?;
         if !Address::parse(&url).is_some_and(|address| address.is_trusted()) {
             return Err(format!("the URL {url:?} must begin with https:// and name a host"));
@@ -293,27 +357,14 @@ impl RemoteFile {
                 return Err(format!("unpack of {path:?} is {other:?}; it can be \"tar.gz\", \"zip\" or \"gz\""));
             }
         };
-        let archive = match (format, max_unpacked) {
-            (None, None) if members.is_empty() => None,
-            (None, _) => {
-                return Err(format!("{path:?} has members or max_unpacked, but no unpack; say how it is packed"));
+        let archive = match format {
+            None if members.is_empty() && max_unpacked.is_none() && max_entries.is_none() => None,
+            None => {
+                return Err(format!(
+                    "{path:?} has members or limits of an archive, but no unpack; say how it is packed"
+                ));
             }
-            (Some(_), None | Some(0)) => {
-                return Err(format!("{path:?} is unpacked without max_unpacked, the most bytes that it may unpack to"));
-            }
-            (Some(format), Some(max_unpacked)) => {
-                let members: Vec<_> =
-                    members.into_iter().map(|member| Member::new(member, format)).collect::<Result<_, _>>()?;
-                if members.is_empty() || format == Format::Gz && members.len() > 1 {
-                    let count = if members.is_empty() {
-                        "no members; list what is taken from it"
-                    } else {
-                        "several members, but gzip packs one file"
-                    };
-                    return Err(format!("{path:?} has {count}"));
-                }
-                Some(Archive { format, max_unpacked, members })
-            }
+            Some(format) => Some(Archive::new(&path, format, max_unpacked, max_entries, members)?),
         };
         Ok(RemoteFile { url, path, size, checksum, archive })
     }

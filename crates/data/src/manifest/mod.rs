@@ -28,15 +28,16 @@ mod file;
 mod written;
 
 use std::collections::BTreeSet;
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 use std::path::Path;
 
 pub use error::ManifestError;
-pub use file::{Archive, Checksum, Format, Join, Member, RemoteFile, Size};
+pub use file::{Archive, Checksum, Format, Join, MAX_ENTRIES, MAX_WRITTEN_BYTES, Member, RemoteFile, Size};
 use written::WrittenManifest;
 
-/// Most bytes that a manifest may have.
-const MAX_MANIFEST_BYTES: u64 = 1 << 20;
+/// Most bytes that a manifest may have: 256 KiB, ten times the longest of the project.
+pub const MAX_MANIFEST_BYTES: u64 = 256 << 10;
 
 /// A data set: a name, a licence, and one or more files.
 ///
@@ -72,11 +73,14 @@ impl Manifest {
     /// [`ManifestError::Io`], or as [`parse`](Self::parse).
     pub fn load(path: &Path) -> Result<Self, ManifestError> {
         let failed = |source| ManifestError::Io { path: path.into(), source };
-        if fs::metadata(path).map_err(failed)?.len() > MAX_MANIFEST_BYTES {
-            let what = format!("it has more than {MAX_MANIFEST_BYTES} bytes");
+        let mut text = String::new();
+        let file = File::open(path).map_err(failed)?;
+        file.take(MAX_MANIFEST_BYTES + 1).read_to_string(&mut text).map_err(failed)?;
+        if text.len() as u64 > MAX_MANIFEST_BYTES {
+            let what = format!("it has more than {MAX_MANIFEST_BYTES} bytes; divide the data set");
             return Err(ManifestError::Invalid { origin: path.display().to_string(), what });
         }
-        Self::parse(&fs::read_to_string(path).map_err(failed)?, &path.display().to_string())
+        Self::parse(&text, &path.display().to_string())
     }
 
     /// Reads the manifest `NAME.toml` of a directory.

@@ -24,6 +24,7 @@ pub(super) struct WrittenFile {
     pub checksum: Option<String>,
     pub unpack: Option<String>,
     pub max_unpacked: Option<u64>,
+    pub max_entries: Option<u64>,
     #[serde(default)]
     pub members: Vec<WrittenMember>,
 }

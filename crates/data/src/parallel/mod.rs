@@ -8,6 +8,8 @@
 //! assert_eq!(sentences("<url>http://x</url>\n<title>A talk</title>\nHello.\n"), ["A talk", "Hello."]);
 //! let text = ParallelText::of_sides("ein Hund\n\n", "a dog\nnothing\n", ["de", "en"])?;
 //! assert_eq!((text.pairs.len(), text.dropped), (1, 1));
+//! let text = ParallelText::all_of_sides("ein Hund\n\n", "a dog\nnothing\n", ["de", "en"])?;
+//! assert_eq!((&text.pairs[1], text.dropped), (&["".to_owned(), "nothing".to_owned()], 0));
 //! # Ok::<(), anther_data::parallel::ParallelError>(())
 //! ```
 
@@ -20,6 +22,7 @@ pub use batches::{BatchLimit, PairBatches, PairEpoch};
 pub use locate::{Part, find};
 use thiserror::Error;
 
+use crate::lines::{MAX_LINE_BYTES, checked};
 use crate::packed::{ReadError, read_packed_text};
 
 /// The most bytes of a side, unpacked: 2 GiB.
@@ -71,46 +74,71 @@ pub enum ParallelError {
 /// Pairs of sentences.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ParallelText {
-    /// Source and target, without white space around them, neither empty.
+    /// Source and target, without white space around them.
     pub pairs: Vec<[String; 2]>,
     /// Pairs that were left out because a side is empty.
     pub dropped: usize,
 }
 
 impl ParallelText {
-    /// Reads two files whose sentences belong together one by one.
+    /// Reads two files whose sentences belong together one by one, to learn from them: pairs with an empty side are left out and counted.
     ///
     /// # Errors
     /// [`ParallelError`].
     pub fn read(source: &Path, target: &Path) -> Result<Self, ParallelError> {
-        let names = [source, target].map(|path| path.display().to_string());
-        let [one, other] = [read_packed_text(source, MAX_SIDE_BYTES)?, read_packed_text(target, MAX_SIDE_BYTES)?];
-        ParallelText::of_sides(&one, &other, [&names[0], &names[1]])
+        Ok(ParallelText::read_all(source, target)?.without_empty())
     }
 
-    /// The same for texts that are in memory; `names` are for messages.
+    /// Reads two files with all their pairs, to score answers: what is empty is an empty sentence, so that answers are line by line those of the file, and a
+    /// score counts as many sentences as others have counted.
     ///
     /// # Errors
-    /// [`ParallelError::Lengths`] and [`ParallelError::Empty`].
+    /// [`ParallelError`].
+    pub fn read_all(source: &Path, target: &Path) -> Result<Self, ParallelError> {
+        let names = [source, target].map(|path| path.display().to_string());
+        let [one, other] = [read_packed_text(source, MAX_SIDE_BYTES)?, read_packed_text(target, MAX_SIDE_BYTES)?];
+        ParallelText::all_of_sides(&one, &other, [&names[0], &names[1]])
+    }
+
+    /// The same as [`read`](Self::read) for texts that are in memory; `names` are for messages.
+    ///
+    /// # Errors
+    /// As [`all_of_sides`](Self::all_of_sides).
     pub fn of_sides(source: &str, target: &str, names: [&str; 2]) -> Result<Self, ParallelError> {
-        let (sources, targets) = (sentences(source), sentences(target));
+        Ok(ParallelText::all_of_sides(source, target, names)?.without_empty())
+    }
+
+    /// The same as [`read_all`](Self::read_all) for texts that are in memory; `names` are for messages.
+    ///
+    /// # Errors
+    /// [`ParallelError::Lengths`], [`ParallelError::Empty`], and [`ParallelError::Read`] for a NUL byte or a line of more than [`MAX_LINE_BYTES`].
+    pub fn all_of_sides(source: &str, target: &str, names: [&str; 2]) -> Result<Self, ParallelError> {
+        let side = |text, name| Ok::<_, ReadError>(sentences(checked(text, name, MAX_LINE_BYTES)?));
+        let (sources, targets) = (side(source, names[0])?, side(target, names[1])?);
         let [source_name, target_name] = names.map(str::to_owned);
         if sources.len() != targets.len() {
             let (sources, targets) = (sources.len(), targets.len());
             return Err(ParallelError::Lengths { source_name, sources, target_name, targets });
         }
-        let all = sources.len();
-        let pairs: Vec<_> = sources
-            .into_iter()
-            .zip(targets)
-            .filter(|(source, target)| !source.is_empty() && !target.is_empty())
-            .map(|(source, target)| [source, target])
-            .collect();
-        if pairs.is_empty() {
+        let pairs: Vec<_> = sources.into_iter().zip(targets).map(|(source, target)| [source, target]).collect();
+        if !pairs.iter().any(is_full) {
             return Err(ParallelError::Empty { source_name, target_name });
         }
-        Ok(ParallelText { dropped: all - pairs.len(), pairs })
+        Ok(ParallelText { pairs, dropped: 0 })
     }
+
+    /// Leaves out what nothing can be learned from.
+    fn without_empty(mut self) -> Self {
+        let all = self.pairs.len();
+        self.pairs.retain(is_full);
+        self.dropped += all - self.pairs.len();
+        self
+    }
+}
+
+/// Whether neither side is empty.
+fn is_full(pair: &[String; 2]) -> bool {
+    pair.iter().all(|side| !side.is_empty())
 }
 
 /// Tags of `train.tags` files whose lines are about a talk and are no sentences.

@@ -1,5 +1,7 @@
 //! What stands before `@data`.
 
+use super::MAX_SERIES_CHANNELS;
+
 /// The tags that matter here.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Header {
@@ -27,8 +29,11 @@ impl Header {
             "timestamps" => self.stamped = truth(&tag, value)?,
             "univariate" if truth(&tag, value)? => self.channels = Some(1),
             "dimension" | "dimensions" => {
-                let number = value.and_then(|value| value.parse().ok()).filter(|&number| number > 0);
-                self.channels = Some(number.ok_or_else(|| format!("@{tag} needs a number of channels, at least 1"))?);
+                let number = value.and_then(|value| value.parse().ok());
+                let number = number.filter(|number| (1..=MAX_SERIES_CHANNELS).contains(number));
+                self.channels = Some(number.ok_or_else(|| {
+                    format!("@{tag} needs a number of channels, at least 1 and at most {MAX_SERIES_CHANNELS}")
+                })?);
             }
             "classlabel" => {
                 if !truth(&tag, value)? {

@@ -1,10 +1,16 @@
 //! One case: channels, then the class.
 
 use super::header::start;
+use super::{MAX_SERIES_CHANNELS, MAX_SERIES_STEPS};
 
 /// The channels and the class of a line.
 pub(super) fn case(line: &str, stamped: bool) -> Result<(Vec<Vec<f32>>, &str), String> {
-    let mut parts = if stamped { outside_brackets(line)? } else { line.split(':').collect() };
+    // A part more than there may be, so that a line of colons takes no more memory than one that is right.
+    let most = MAX_SERIES_CHANNELS + 2;
+    let mut parts = if stamped { outside_brackets(line, most)? } else { line.split(':').take(most).collect() };
+    if parts.len() == most {
+        return Err(format!("there are more than {MAX_SERIES_CHANNELS} channels; keep those that matter"));
+    }
     let class = parts.pop().map_or("", str::trim);
     if parts.is_empty() {
         return Err("there is no class after the values; it comes last, after a `:`".to_owned());
@@ -13,11 +19,17 @@ pub(super) fn case(line: &str, stamped: bool) -> Result<(Vec<Vec<f32>>, &str), S
         return Err("the class after the last `:` is empty".to_owned());
     }
     let channel = if stamped { stamped_values } else { values };
-    let channels = parts
-        .into_iter()
-        .enumerate()
-        .map(|(number, part)| channel(part).map_err(|reason| format!("channel {}: {reason}", number + 1)));
+    let channels = parts.into_iter().enumerate().map(|(number, part)| {
+        channel(part).and_then(not_too_long).map_err(|reason| format!("channel {}: {reason}", number + 1))
+    });
     Ok((channels.collect::<Result<_, _>>()?, class))
+}
+
+fn not_too_long(values: Vec<f32>) -> Result<Vec<f32>, String> {
+    if values.len() > MAX_SERIES_STEPS {
+        return Err(format!("it has more than {MAX_SERIES_STEPS} values; keep a part of them, or every few"));
+    }
+    Ok(values)
 }
 
 /// Values divided by commas; a channel may be empty.
@@ -56,8 +68,8 @@ fn value(text: &str) -> Result<f32, String> {
     }
 }
 
-/// Divides at colons, but not at those inside brackets: time stamps have some.
-fn outside_brackets(line: &str) -> Result<Vec<&str>, String> {
+/// Divides at colons, but not at those inside brackets: time stamps have some. Stops when there are `most` parts.
+fn outside_brackets(line: &str, most: usize) -> Result<Vec<&str>, String> {
     let (mut parts, mut from, mut open) = (Vec::new(), 0, false);
     for (at, c) in line.char_indices() {
         match c {
@@ -67,6 +79,9 @@ fn outside_brackets(line: &str) -> Result<Vec<&str>, String> {
             ':' if !open => {
                 parts.push(&line[from..at]);
                 from = at + 1;
+                if parts.len() == most {
+                    return Ok(parts);
+                }
             }
             _ => {}
         }

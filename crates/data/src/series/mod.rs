@@ -21,10 +21,19 @@ pub use prepare::{MAX_SERIES_NUMBERS, PreparedSeries, SeriesPart};
 use thiserror::Error;
 
 use crate::DataError;
+use crate::lines::checked;
 use crate::packed::{ReadError, read_packed_text};
 
 /// The most bytes of a file, unpacked: 1 GiB.
 pub const MAX_SERIES_BYTES: u64 = 1 << 30;
+/// The most bytes of a line, 16 MiB: a case is one line, and the longest of the archives have a few.
+pub const MAX_SERIES_LINE: usize = 16 << 20;
+/// The most cases of a file: the largest sets of the archives have some ten thousand, and each takes more memory than bytes of the file.
+pub const MAX_SERIES_CASES: usize = 1_000_000;
+/// The most channels of a case: the archives have up to 1,345, and an empty one takes more memory than bytes of the file.
+pub const MAX_SERIES_CHANNELS: usize = 4096;
+/// The most values of a channel: the archives have up to 18,000, and all cases are filled up to the longest.
+pub const MAX_SERIES_STEPS: usize = 1_000_000;
 
 /// What is wrong with a file of series, and in which line.
 #[derive(Debug, Error)]
@@ -101,14 +110,14 @@ impl SeriesSet {
     /// `NaN` are missing values; with `@timeStamps true` a value is `(stamp,value)`, and the stamps are left out.
     ///
     /// # Errors
-    /// [`SeriesError::Line`].
+    /// [`SeriesError::Line`], and [`SeriesError::Read`] for a NUL byte or a line of more than [`MAX_SERIES_LINE`].
     pub fn parse(text: &str, origin: &str) -> Result<Self, SeriesError> {
         let at = |line: usize, reason: String| SeriesError::Line { origin: origin.to_owned(), line, reason };
         let mut header = Header::default();
         let mut channels = header.channels;
         let mut found: Vec<(Vec<Vec<f32>>, &str)> = Vec::new();
         let mut in_data = false;
-        for (number, line) in (1..).zip(text.lines()) {
+        for (number, line) in (1..).zip(checked(text, origin, MAX_SERIES_LINE)?.lines()) {
             let line = line.trim();
             if line.is_empty() || line.starts_with('#') {
                 continue;
@@ -117,6 +126,10 @@ impl SeriesSet {
                 in_data = header.take(line).map_err(|reason| at(number, reason))?;
                 channels = header.channels;
                 continue;
+            }
+            if found.len() == MAX_SERIES_CASES {
+                let reason = format!("there are more than {MAX_SERIES_CASES} cases; divide the file");
+                return Err(at(number, reason));
             }
             let (values, class) = line::case(line, header.stamped).map_err(|reason| at(number, reason))?;
             let expected = *channels.get_or_insert(values.len());

@@ -248,7 +248,7 @@ mod tests {
         let refused = [
             r#""model":{"type":"BPE","vocab":{"a":0,"b":1},"merges":["a b"]}"#,
             r#""pre_tokenizer":{"type":"FixedLength","length":0}"#,
-            r#""decoder":{"type":"Strip","content":"a","start":99999,"stop":0}"#,
+            r#""decoder":{"type":"Strip","content":"a","start":0,"stop":99999}"#,
             r#""normalizer":{"type":"Precompiled","precompiled_charsmap":""}"#,
             r#""normalizer":{"type":"Precompiled","precompiled_charsmap":"AAAA"}"#,
             r#""normalizer":{"type":"Precompiled","precompiled_charsmap":"CAAAAP////////8B"}"#,

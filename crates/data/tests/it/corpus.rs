@@ -4,6 +4,7 @@ use std::fs;
 use std::io::Write;
 
 use anther_data::corpus::{CorpusError, CorpusFiles, PartNames, read_text, split_text};
+use anther_data::read_packed;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use tempfile::TempDir;
@@ -100,11 +101,14 @@ fn a_text_is_read_packed_or_not_and_checked() {
     let packed = packer.finish().unwrap();
     fs::write(path("good.gz"), &packed).unwrap();
     assert_eq!(read_text(&path("good.gz")).unwrap(), "Größe\n".repeat(100));
-    let cases: [(&str, &[u8], &str); 5] = [
+    fs::write(path("marked"), "\u{feff}Größe\n").unwrap();
+    assert_eq!(read_text(&path("marked")).unwrap(), "Größe\n");
+    let cases: [(&str, &[u8], &str); 6] = [
         ("cut.gz", &packed[..packed.len() / 2], "damaged"),
         ("latin", b"fine\nGr\xf6\xdfe", "line 2: it is not UTF-8"),
         ("empty", b"", "is empty"),
         ("blank", b" \n \n", "is empty"),
+        ("mark", "\u{feff}\n".as_bytes(), "is empty"),
         ("nul", b"a\0b", "NUL byte at byte 1"),
     ];
     for (name, bytes, words) in cases {
@@ -113,6 +117,19 @@ fn a_text_is_read_packed_or_not_and_checked() {
     }
     assert_sentence(&read_text(&path("absent")).unwrap_err(), &["absent does not exist"]);
     assert_sentence(&read_text(folder.path()).unwrap_err(), &["cannot be read"]);
+}
+
+#[test]
+fn a_file_is_read_up_to_its_limit() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut packer = GzEncoder::new(Vec::new(), Compression::default());
+    packer.write_all(&[b'x'; 1000]).unwrap();
+    for bytes in [vec![b'x'; 1000], packer.finish().unwrap()] {
+        let path = folder.path().join("file");
+        fs::write(&path, bytes).unwrap();
+        assert_eq!(read_packed(&path, 1000).unwrap(), [b'x'; 1000]);
+        assert_sentence(&read_packed(&path, 999).unwrap_err(), &["file has more than 999 bytes"]);
+    }
 }
 
 #[test]

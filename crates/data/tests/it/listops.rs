@@ -1,7 +1,7 @@
 //! ListOps: what is drawn, and the tables of the Long Range Arena.
 
 use anther_data::listops::{CLOSE, ListOps, ListOpsConfig, ListOpsTable, PADDING, value};
-use anther_data::{LabelledBatch, Split};
+use anther_data::{LabelledBatch, MAX_LINE_BYTES, Split};
 
 const SHORT: ListOpsConfig = ListOpsConfig { depth: 10, arguments: 10, shortest: 20, longest: 200 };
 
@@ -97,7 +97,14 @@ fn tables_are_read_and_their_values_checked() {
     let mut batch = LabelledBatch::default();
     table.refill(&[0, 1], 8, &mut batch);
     assert_eq!((batch.lengths[..].to_vec(), batch.tokens.len()), (vec![4, 7], 16));
+    assert_eq!(ListOpsTable::parse(&format!("\u{feff}{text}"), "t.tsv").unwrap(), table);
+    let mut longest = "Source\tTarget\n[MAX 1 2 ]\t2".to_owned();
+    longest.push_str(&" ".repeat(MAX_LINE_BYTES - 12));
+    assert_eq!(ListOpsTable::parse(&longest, "t.tsv").unwrap().len(), 1);
+    longest.push(' ');
     for (text, words) in [
+        (&longest[..], "line 2: the line has more than 1048576 bytes"),
+        ("Source\tTarget\n[MAX 1 2 ]\t2\0\n", "line 2: there is a NUL byte"),
         ("", "line 1: the first line"),
         ("Source\tTarget\n", "line 2: there are no lists"),
         ("Source\tTarget\n[MAX 1 2 ] 2\n", "line 2: there is no tab"),

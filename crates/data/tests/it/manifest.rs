@@ -2,7 +2,9 @@
 
 use std::fs;
 
-use anther_data::manifest::{Checksum, Format, Manifest, ManifestError, Size};
+use anther_data::manifest::{
+    Checksum, Format, MAX_ENTRIES, MAX_MANIFEST_BYTES, MAX_WRITTEN_BYTES, Manifest, ManifestError, Size,
+};
 use anther_data::sha256_hex;
 
 use crate::support::{assert_sentence, workspace_root};
@@ -127,6 +129,17 @@ fn directories_of_manifests() {
     assert!(matches!(Manifest::names(&folder.path().join("none")), Err(ManifestError::Io { .. })));
 }
 
+#[test]
+fn a_manifest_has_a_limit() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("demo-1.toml");
+    let full = format!("{GOOD}{}", "#".repeat(MAX_MANIFEST_BYTES as usize - GOOD.len()));
+    fs::write(&path, &full).unwrap();
+    assert!(Manifest::load(&path).is_ok());
+    fs::write(&path, format!("{full}#")).unwrap();
+    assert_sentence(&Manifest::load(&path).unwrap_err(), &["demo-1.toml", "more than 262144 bytes"]);
+}
+
 /// The good manifest with an archive in the place of its file.
 const PACKED: &str = r#"name = "demo-1"
 licence = "public domain"
@@ -153,6 +166,7 @@ fn a_good_manifest_of_an_archive() {
     assert_eq!((file.size(), file.checksum()), (Size::AtMost(50), &Checksum::NonePublished));
     let archive = file.archive().unwrap();
     assert_eq!((archive.format(), archive.max_unpacked()), (Format::Zip, 100));
+    assert_eq!(archive.max_entries(), MAX_ENTRIES);
     let [a, b] = archive.members() else { panic!("two members") };
     assert_eq!((a.from(), a.path(), a.size(), a.checksum()), (Some("input/a.txt"), "demo/a.txt", None, None));
     assert_eq!((b.from(), b.size()), (Some("**/b.txt"), Some(Size::Exact(5))));
@@ -161,6 +175,26 @@ fn a_good_manifest_of_an_archive() {
     let known =
         PACKED.replace("path = \"demo/a.txt\" }", &format!("path = \"demo/a.txt\", md5 = \"{}\" }}", "0".repeat(32)));
     assert!(!Manifest::parse(&known, "demo-1.toml").unwrap().files()[0].is_unverified());
+}
+
+#[test]
+fn what_is_written_of_an_archive_has_a_limit() {
+    let with = |unpacked: u64, first: u64| {
+        let text = PACKED.replace("max_unpacked = 100", &format!("max_unpacked = {unpacked}\nmax_entries = 7"));
+        Manifest::parse(
+            &text.replace("path = \"demo/a.txt\" }", &format!("path = \"demo/a.txt\", max_bytes = {first} }}")),
+            "demo-1.toml",
+        )
+    };
+    // Whatever the archive has besides, its second member has five bytes.
+    let most = MAX_WRITTEN_BYTES - 5;
+    for (unpacked, first) in [(u64::MAX >> 1, most), (MAX_WRITTEN_BYTES, u64::MAX >> 1)] {
+        let manifest = with(unpacked, first).unwrap();
+        assert_eq!(manifest.files()[0].archive().unwrap().max_entries(), 7);
+    }
+    for (unpacked, first) in [(u64::MAX >> 1, most + 1), (MAX_WRITTEN_BYTES + 1, u64::MAX >> 1)] {
+        assert_sentence(&with(unpacked, first).unwrap_err(), &["demo/input.zip", "10737418241", "lower max_unpacked"]);
+    }
 }
 
 #[test]
@@ -183,6 +217,7 @@ fn archives_are_checked() {
         ("max_unpacked = 100\n", "", &["max_unpacked"]),
         ("max_unpacked = 100", "max_unpacked = 0", &["max_unpacked"]),
         ("unpack = \"zip\"", "unpack = \"gz\"", &["gzip"]),
+        ("max_unpacked = 100", "max_unpacked = 100\nmax_entries = 0", &["raise max_entries"]),
         ("from = \"input/a.txt\", ", "", &["demo/a.txt", "from"]),
         ("input/a.txt", "../a.txt", &["../a.txt", "`..`"]),
         ("input/a.txt", "input/*.txt", &["input/*.txt", "`**/`"]),

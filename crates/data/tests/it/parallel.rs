@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use anther_data::MAX_LINE_BYTES;
 use anther_data::parallel::{ParallelText, sentences};
 use proptest::prelude::*;
 
@@ -28,6 +29,39 @@ fn sides_that_do_not_fit_are_refused() {
     std::fs::write(&path, b"fine\n\xff\n").unwrap();
     let bad = ParallelText::read(&path, &path).unwrap_err().to_string();
     assert!(bad.contains("line 2: it is not UTF-8"), "{bad}");
+}
+
+#[test]
+fn all_pairs_stay_where_answers_are_scored() {
+    let (source, target) = ("eins\n\ndrei\n \n", "one\ntwo\n\nfour\n");
+    let pair = |source: &str, target: &str| [source.to_owned(), target.to_owned()];
+    let all = [pair("eins", "one"), pair("", "two"), pair("drei", ""), pair("", "four")];
+    let dir = tempfile::tempdir().unwrap();
+    let [one, other] = ["a.de", "a.en"].map(|name| dir.path().join(name));
+    std::fs::write(&one, source).unwrap();
+    std::fs::write(&other, target).unwrap();
+    for text in [
+        ParallelText::all_of_sides(source, target, ["a.de", "a.en"]).unwrap(),
+        ParallelText::read_all(&one, &other).unwrap(),
+    ] {
+        assert_eq!((&text.pairs[..], text.dropped), (&all[..], 0));
+    }
+    let learned = ParallelText::read(&one, &other).unwrap();
+    assert_eq!((&learned.pairs[..], learned.dropped), (&all[..1], 3));
+    let nothing = ParallelText::all_of_sides("\n\n", "x\n\n", ["a.de", "a.en"]).unwrap_err().to_string();
+    assert!(nothing.contains("no pair of sentences"), "{nothing}");
+}
+
+#[test]
+fn lines_have_a_limit_and_no_nul_byte_and_a_mark_is_no_text() {
+    let of =
+        |source: &str| ParallelText::of_sides(source, "a\nb\n", ["a.de", "a.en"]).map_err(|error| error.to_string());
+    let longest = "x".repeat(MAX_LINE_BYTES);
+    assert_eq!(of(&format!("\u{feff}ein\n{longest}\r\n")).unwrap().pairs, [["ein", "a"], [&longest, "b"]]);
+    let long = of(&format!("ein\n{longest}x\n")).unwrap_err();
+    assert!(long.starts_with("a.de, line 2: the line has more than 1048576 bytes"), "{long}");
+    let nul = ParallelText::of_sides("a\nb\n", "a\nb\0\n", ["a.de", "a.en"]).unwrap_err().to_string();
+    assert!(nul.starts_with("a.en, line 2: there is a NUL byte"), "{nul}");
 }
 
 proptest! {

@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
-use anther_data::series::{Series, SeriesSet};
+use anther_data::series::{
+    MAX_SERIES_CASES, MAX_SERIES_CHANNELS, MAX_SERIES_LINE, MAX_SERIES_STEPS, Series, SeriesSet,
+};
 use proptest::prelude::*;
 
 fn parse(text: &str) -> Result<SeriesSet, String> {
@@ -68,6 +70,41 @@ fn mistakes_are_told_with_their_line() {
     std::fs::write(dir.path().join("bad.ts"), b"@data\n1:\xff\n").unwrap();
     let bad = SeriesSet::read(&dir.path().join("bad.ts")).unwrap_err().to_string();
     assert!(bad.contains("line 2: it is not UTF-8"), "{bad}");
+}
+
+#[test]
+fn files_of_other_systems_are_read() {
+    let set = parse("\u{feff}@problemName x\r\n@data\r\n1,2:a\r\n").unwrap();
+    assert_eq!((&set.name[..], set.cases[0].length(), &set.classes[..]), ("x", 2, &["a".to_owned()][..]));
+    assert!(parse("@data\n1:a\n1:\0\n").unwrap_err().starts_with("x.ts, line 3: there is a NUL byte"));
+}
+
+#[test]
+fn limits_hold_to_the_last() {
+    let refused = |text: &str, words: &str| {
+        let error = parse(text).unwrap_err();
+        assert!(error.starts_with("x.ts, line ") && error.contains(words), "{error}");
+    };
+    let line = "#".repeat(MAX_SERIES_LINE);
+    assert!(parse(&format!("{line}\n@data\n1:a\n")).is_ok());
+    refused(&format!("{line}#\n@data\n1:a\n"), "line 1: the line has more than 16777216 bytes");
+
+    let cases = format!("@data\n{}", ":a\n".repeat(MAX_SERIES_CASES));
+    assert_eq!(parse(&cases).unwrap().cases.len(), MAX_SERIES_CASES);
+    refused(&format!("{cases}:a\n"), "line 1000002: there are more than 1000000 cases");
+
+    for (head, value) in [("@data\n", "1:"), ("@timestamps true\n@data\n", "(0:0,1):")] {
+        let channels = value.repeat(MAX_SERIES_CHANNELS);
+        assert_eq!(parse(&format!("{head}{channels}a\n")).unwrap().channels, MAX_SERIES_CHANNELS);
+        refused(&format!("{head}{channels}{value}a\n"), "there are more than 4096 channels");
+        refused(&format!("{head}{channels}{channels}a\n"), "there are more than 4096 channels");
+    }
+    assert!(parse(&format!("@dimensions 4096\n@data\n{}a\n", ":".repeat(4096))).is_ok());
+    refused("@dimensions 4097\n@data\n", "line 1: @dimensions needs a number of channels");
+
+    let steps = "1,".repeat(MAX_SERIES_STEPS - 1);
+    assert_eq!(parse(&format!("@data\n{steps}1:a\n")).unwrap().cases[0].length(), MAX_SERIES_STEPS);
+    refused(&format!("@data\n{steps}1,1:a\n"), "line 2: channel 1: it has more than 1000000 values");
 }
 
 proptest! {

@@ -33,6 +33,17 @@ fn a_file_and_the_same_text_in_memory_agree() {
 }
 
 #[test]
+fn a_byte_order_mark_before_a_text_is_none_of_it() {
+    let (marked, plain) =
+        (load("\u{feff}hello\u{feff}".as_bytes()).unwrap(), load("hello\u{feff}".as_bytes()).unwrap());
+    assert_eq!(marked.vocabulary(), plain.vocabulary());
+    assert_eq!(**marked.tokens(Split::Train), **plain.tokens(Split::Train));
+    assert!(matches!(load("\u{feff}".as_bytes()), Err(DataError::EmptyText { .. })));
+    // Places are those of the file.
+    assert!(matches!(load("\u{feff}a\0".as_bytes()), Err(DataError::Nul { offset: 4, .. })));
+}
+
+#[test]
 fn fractions_must_leave_something_for_both() {
     for fraction in [0.0, 1.0, -0.5, 1.5, f64::NAN, f64::INFINITY] {
         let error = CharText::from_text("abc", fraction).unwrap_err();

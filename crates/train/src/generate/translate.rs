@@ -6,7 +6,7 @@ use anther_tensor::Tape;
 use anther_transformer::{BeamSearch, Sentences};
 
 use crate::recipe::TaskKind;
-use crate::task::{SymbolError, TaskError, translation_sentences};
+use crate::task::{SymbolError, TaskError, scored_sentences};
 use crate::trained::TrainedModel;
 
 /// Rows of the decoder that are searched together.
@@ -81,7 +81,7 @@ impl TrainedModel {
         Ok(self.answers(tokens, how)?.texts)
     }
 
-    /// Answers to the sources of a part of the data that the model was trained on. Sources that are too long are cut off, as is usual where all sentences
+    /// Answers to the sources of a part of the data that the model was trained on, line by line: empty ones have empty answers. Sources that are too long are cut off, as is usual where all sentences
     /// count.
     ///
     /// # Errors
@@ -96,7 +96,7 @@ impl TrainedModel {
         if self.recipe.data.task != TaskKind::Translation {
             return Err(TaskError::Kind.into());
         }
-        let text = translation_sentences(&self.recipe.data, data, part)?;
+        let text = scored_sentences(&self.recipe.data, data, part)?;
         let sources: Vec<&str> = text.pairs.iter().map(|[source, _]| &source[..]).collect();
         let mut tokens = self.encoded(&sources)?;
         let mut cut = 0;

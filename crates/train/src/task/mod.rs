@@ -40,7 +40,7 @@ pub use reverse_map::ReverseMapTraining;
 pub use symbols::{SymbolError, Symbols};
 pub use text::TextTraining;
 pub use translation::TranslationTraining;
-pub(crate) use translation::translation_sentences;
+pub(crate) use translation::scored_sentences;
 
 pub(crate) use files::tokenizer;
 pub(crate) use standard::{restored_standard, standard_file};

@@ -20,19 +20,23 @@ pub struct TranslationTraining {
     validation: PairBatches,
     /// The epoch that was asked for last, and its number.
     epoch: Mutex<Option<(u64, PairEpoch)>>,
+    /// Pairs of either part that were left out because a side is empty.
+    empty: [usize; 2],
     seed: u64,
     fingerprint: String,
 }
 
-/// The sentences of a part of the data of a recipe.
+/// All sentences of a part of the data of a recipe, to be answered and scored.
 ///
 /// # Errors
 /// [`TaskError::Parallel`] if files are missing or unusable.
-pub(crate) fn translation_sentences(
-    config: &DataConfig,
-    data: &DataDir,
-    part: Part,
-) -> Result<ParallelText, TaskError> {
+pub(crate) fn scored_sentences(config: &DataConfig, data: &DataDir, part: Part) -> Result<ParallelText, TaskError> {
+    let [source, target] = find(config, data, part)?;
+    Ok(ParallelText::read_all(&source, &target)?)
+}
+
+/// The sentences of a part that can be learned from or measured.
+fn learned_sentences(config: &DataConfig, data: &DataDir, part: Part) -> Result<ParallelText, TaskError> {
     let [source, target] = find(config, data, part)?;
     Ok(ParallelText::read(&source, &target)?)
 }
@@ -57,8 +61,8 @@ impl TranslationTraining {
     /// [`TaskError`] if files are missing or unusable, no pair fits the context, or there are no tokens.
     pub fn new(recipe: &Recipe, data: &DataDir) -> Result<Self, TaskError> {
         let config = &recipe.data;
-        let train = translation_sentences(config, data, Part::Train)?;
-        let validation = translation_sentences(config, data, Part::Validation)?;
+        let train = learned_sentences(config, data, Part::Train)?;
+        let validation = learned_sentences(config, data, Part::Validation)?;
         Self::of_texts(recipe, symbols(config, data, &train)?, [&train, &validation])
     }
 
@@ -84,8 +88,8 @@ impl TranslationTraining {
             digest.bytes(file);
         }
         let fingerprint = digest.finish();
-        let epoch = Mutex::new(None);
-        Ok(TranslationTraining { symbols, train, validation, epoch, seed: config.seed, fingerprint })
+        let (epoch, empty) = (Mutex::new(None), texts.map(|text| text.dropped));
+        Ok(TranslationTraining { symbols, train, validation, epoch, empty, seed: config.seed, fingerprint })
     }
 }
 
@@ -147,16 +151,14 @@ impl Task for TranslationTraining {
     }
 
     fn warnings(&self) -> Vec<String> {
-        let parts = [("training", &self.train), ("validation", &self.validation)];
-        let told = |(name, part): (&str, &PairBatches)| {
-            let (dropped, pairs) = (part.dropped(), part.pairs());
-            (dropped > 0).then(|| {
-                let all = dropped + pairs;
-                format!(
-                    "{dropped} of {all} {name} pairs have a side of more tokens than model.context and are left out"
-                )
-            })
+        let parts = [("training", &self.train, self.empty[0]), ("validation", &self.validation, self.empty[1])];
+        let told = |(name, part, empty): (&str, &PairBatches, usize)| {
+            let all = part.pairs() + part.dropped() + empty;
+            let of = |count: usize, what: &str| {
+                (count > 0).then(|| format!("{count} of {all} {name} pairs have {what} and are left out"))
+            };
+            [of(empty, "an empty side"), of(part.dropped(), "a side of more tokens than model.context")]
         };
-        parts.into_iter().filter_map(told).collect()
+        parts.into_iter().flat_map(told).flatten().collect()
     }
 }

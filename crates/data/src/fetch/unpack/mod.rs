@@ -1,7 +1,7 @@
 //! Taking files out of archives that nobody has to trust.
 //!
 //! The manifest says which members are taken and where each goes, so no name of an archive ever becomes a path; names that try to lead elsewhere are refused all the
-//! same, because an archive that has them is not what it seems. Nothing is read beyond the limits of the manifest.
+//! same, because an archive that has them is not what it seems. Nothing is read beyond the limits of the manifest, nor more than honest packing explains.
 
 mod tar_gz;
 mod zip_file;
@@ -16,6 +16,12 @@ use super::FetchError;
 use super::sums::{Summing, Sums};
 use crate::manifest::{Archive, Format, Member};
 
+/// The most bytes that an archive may unpack to for each of its own. Texts come to ten, and what is made to fill a disk to a thousand.
+const MAX_RATIO: u64 = 200;
+
+/// Up to here, 1 MiB, no ratio is asked for: it is no harm, and small archives are mostly padding.
+const FREE_OF_RATIO: u64 = 1 << 20;
+
 /// Why an archive could not be unpacked.
 pub(super) enum Fault {
     /// The archive is wrong, in words.
@@ -27,7 +33,8 @@ pub(super) enum Fault {
 /// Unpacks the members of an archive to `folder`, which exists and is empty: the first to `0`, the second to `1` and so on. Gives what they are.
 pub(super) fn unpack(path: &Path, archive: &Archive, folder: &Path) -> Result<Vec<Sums>, Fault> {
     let file = File::open(path).map_err(|error| Fault::Disk(FetchError::disk(path, error)))?;
-    let mut taking = Taking::new(archive, folder);
+    let packed = file.metadata().map_err(|error| Fault::Disk(FetchError::disk(path, error)))?.len();
+    let mut taking = Taking::new(archive, folder, packed);
     match archive.format() {
         Format::TarGz => tar_gz::unpack(file, &mut taking)?,
         Format::Zip => zip_file::unpack(file, &mut taking)?,
@@ -44,13 +51,35 @@ struct Taking<'a> {
     archive: &'a Archive,
     folder: &'a Path,
     taken: Vec<Option<Sums>>,
+    /// Bytes of the archive itself.
+    packed: u64,
     /// Bytes that may still be unpacked.
     left: u64,
 }
 
 impl<'a> Taking<'a> {
-    fn new(archive: &'a Archive, folder: &'a Path) -> Self {
-        Taking { archive, folder, taken: vec![None; archive.members().len()], left: archive.max_unpacked() }
+    fn new(archive: &'a Archive, folder: &'a Path, packed: u64) -> Self {
+        let left = archive.max_unpacked().min(by_ratio(packed));
+        Taking { archive, folder, taken: vec![None; archive.members().len()], packed, left }
+    }
+
+    /// The fault of an archive that unpacks to more than it may.
+    fn too_much(&self) -> Fault {
+        let limit = self.archive.max_unpacked();
+        Fault::Archive(if limit > by_ratio(self.packed) {
+            format!("it unpacks to more than {MAX_RATIO} times its own {} bytes, as no honest data do", self.packed)
+        } else {
+            format!("it unpacks to more than the {limit} bytes that the manifest allows")
+        })
+    }
+
+    /// Checks the number of entries that have been seen.
+    fn check_entries(&self, entries: u64) -> Result<(), Fault> {
+        let limit = self.archive.max_entries();
+        if entries > limit {
+            return Err(Fault::Archive(format!("it has more than {limit} entries; if it should, raise max_entries")));
+        }
+        Ok(())
     }
 
     /// Looks at the name of an entry, and finds the member that it is. `kind` says what an entry is that is no regular file.
@@ -145,12 +174,7 @@ impl<'a> Taking<'a> {
 
     /// Counts unpacked bytes.
     fn spend(&mut self, bytes: u64) -> Result<(), Fault> {
-        self.left = self.left.checked_sub(bytes).ok_or_else(|| {
-            Fault::Archive(format!(
-                "it unpacks to more than the {} bytes that the manifest allows",
-                self.archive.max_unpacked()
-            ))
-        })?;
+        self.left = self.left.checked_sub(bytes).ok_or_else(|| self.too_much())?;
         Ok(())
     }
 
@@ -165,6 +189,11 @@ impl<'a> Taking<'a> {
         }
         Err(Fault::Archive(format!("it has no member {}", missing.join(", "))))
     }
+}
+
+/// The most bytes that an archive of so many may unpack to, whatever its manifest says.
+fn by_ratio(packed: u64) -> u64 {
+    packed.saturating_mul(MAX_RATIO).max(FREE_OF_RATIO)
 }
 
 /// What a decoder says, as a fault of the archive.

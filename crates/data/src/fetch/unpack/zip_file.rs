@@ -1,7 +1,7 @@
 //! Zip archives.
 
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{self, BufReader, ErrorKind, Read, Seek};
 
 use zip::ZipArchive;
 use zip::result::ZipError;
@@ -12,8 +12,14 @@ use super::{Fault, Taking, damaged};
 const KIND: u32 = 0o170_000;
 const REGULAR: u32 = 0o100_000;
 
+/// What each entry of the directory of an archive begins with, as a big-endian number.
+const ENTRY: u32 = u32::from_be_bytes(*b"PK\x01\x02");
+
 /// Takes the members.
-pub(super) fn unpack(file: File, taking: &mut Taking<'_>) -> Result<(), Fault> {
+pub(super) fn unpack(mut file: File, taking: &mut Taking<'_>) -> Result<(), Fault> {
+    // The library holds the whole directory in memory, so what could be an entry is counted before, wherever it is.
+    taking.check_entries(entries(&file).map_err(|error| damaged(&error))?)?;
+    file.rewind().map_err(|error| damaged(&error))?;
     let mut archive = ZipArchive::new(BufReader::new(file)).map_err(refused)?;
     if archive.has_duplicate_names() {
         return Err(Fault::Archive("it has several members of the same name".into()));
@@ -37,6 +43,24 @@ pub(super) fn unpack(file: File, taking: &mut Taking<'_>) -> Result<(), Fault> {
         }
     }
     Ok(())
+}
+
+/// How often a file has what an entry begins with.
+fn entries(mut file: impl Read) -> io::Result<u64> {
+    let (mut found, mut last) = (0, 0);
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        let read = match file.read(&mut buffer) {
+            Ok(0) => return Ok(found),
+            Ok(read) => read,
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        for &byte in &buffer[..read] {
+            last = last << 8 | u32::from(byte);
+            found += u64::from(last == ENTRY);
+        }
+    }
 }
 
 /// What the reader says, as a fault of the archive.

@@ -24,6 +24,12 @@ pub(super) fn gz(bytes: &[u8]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
+fn gz_best(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
 /// A tape archive with any names, which the library would not write.
 fn tar_of(entries: &[(&[u8], EntryType, &[u8])]) -> Vec<u8> {
     let mut builder = tar::Builder::new(Vec::new());
@@ -42,9 +48,13 @@ fn tar_of(entries: &[(&[u8], EntryType, &[u8])]) -> Vec<u8> {
     builder.into_inner().unwrap()
 }
 
-pub(super) fn tgz(files: &[(&str, &[u8])]) -> Vec<u8> {
+fn tar_of_files(files: &[(&str, &[u8])]) -> Vec<u8> {
     let entries: Vec<_> = files.iter().map(|(name, bytes)| (name.as_bytes(), EntryType::Regular, *bytes)).collect();
-    gz(&tar_of(&entries))
+    tar_of(&entries)
+}
+
+pub(super) fn tgz(files: &[(&str, &[u8])]) -> Vec<u8> {
+    gz(&tar_of_files(files))
 }
 
 pub(super) fn zip_of(files: &[(&str, &[u8])]) -> Vec<u8> {
@@ -256,6 +266,115 @@ fn bombs_are_refused_before_they_go_off() {
     let zip = zip_of(&files);
     let lying = replaced(&zip, &100_000_000_u32.to_le_bytes(), &7_u32.to_le_bytes());
     refused(&lying, "zip", MEMBERS);
+}
+
+/// What becomes of an archive that may unpack to a hundred megabytes, with more lines after that.
+fn unpacked(archive: &[u8], kind: &str, rest: &str) -> Result<(), String> {
+    let (_folder, source) = mirror(&[("demo/x.pack", archive)]);
+    let rest = format!("unpack = \"{kind}\"\nmax_unpacked = 100000000\n{rest}");
+    Target::new().fetch(&demo(NOWHERE, archive, &rest), source).map(|_| ()).map_err(|error| error.to_string())
+}
+
+#[test]
+fn archives_unpack_to_200_times_their_size_at_most() {
+    let zeros = vec![0_u8; 4_000_000];
+    // A comment in the header makes the stream as long as it should be.
+    let packed = |length: usize| {
+        let with = |comment: usize| {
+            let builder = flate2::GzBuilder::new().comment(vec![b'x'; comment]);
+            let mut encoder = builder.write(Vec::new(), Compression::best());
+            encoder.write_all(&zeros).unwrap();
+            encoder.finish().unwrap()
+        };
+        let shortest = with(0).len();
+        let archive = with(length - shortest);
+        assert_eq!(archive.len(), length);
+        archive
+    };
+    let member = "members = [{ path = \"demo/a.txt\" }]\n";
+    assert_eq!(unpacked(&packed(20_000), "gz", member), Ok(()));
+    let error = unpacked(&packed(19_999), "gz", member).unwrap_err();
+    assert!(error.contains("more than 200 times its own 19999 bytes"), "{error}");
+
+    let files = |bytes: usize| [("set/a.txt", &zeros[..bytes]), FILES[1]];
+    for (kind, archive) in [("zip", zip_of(&files(4_000_000))), ("tar.gz", gz_best(&tar_of_files(&files(4_000_000))))] {
+        let error = unpacked(&archive, kind, MEMBERS).unwrap_err();
+        assert!(error.contains("more than 200 times"), "{error}");
+    }
+    // What is small may be packed as well as it can.
+    for (kind, archive) in [("zip", zip_of(&files(1_000_000))), ("tar.gz", gz_best(&tar_of_files(&files(1_000_000))))] {
+        assert!(archive.len() < 5000, "{kind}: {}", archive.len());
+        assert_eq!(unpacked(&archive, kind, MEMBERS), Ok(()));
+    }
+}
+
+#[test]
+fn archives_have_no_more_entries_than_they_may() {
+    for (kind, archive) in [("zip", zip_of(&FILES)), ("tar.gz", tgz(&FILES))] {
+        assert_eq!(unpacked(&archive, kind, &format!("max_entries = 3\n{MEMBERS}")), Ok(()));
+        let error = unpacked(&archive, kind, &format!("max_entries = 2\n{MEMBERS}")).unwrap_err();
+        assert!(error.contains("more than 2 entries"), "{error}");
+    }
+}
+
+/// A record of POSIX of so many bytes.
+fn record(key: &str, bytes: usize, value: &str) -> Vec<u8> {
+    let head = format!("{bytes} {key}={value}");
+    format!("{head}{}\n", "x".repeat(bytes - head.len() - 1)).into_bytes()
+}
+
+#[test]
+fn what_is_said_about_an_entry_has_a_limit() {
+    const LIMIT: usize = 64 << 10;
+    let of = |kind: EntryType, about: &[u8]| {
+        let entries: [(&[u8], EntryType, &[u8]); 3] = [
+            (b"about", kind, about),
+            (b"set/other.txt", EntryType::Regular, b"first\n"),
+            (b"b.txt", EntryType::Regular, b"second\n"),
+        ];
+        unpacked(&gz(&tar_of(&entries)), "tar.gz", MEMBERS)
+    };
+    let path = record("path", 18, "set/a.txt");
+    let posix = |bytes: usize| [path.clone(), record("comment", bytes - path.len(), "")].concat();
+    let gnu = |bytes: usize| [b"set/a.txt".to_vec(), vec![0; bytes - 9]].concat();
+    assert_eq!(of(EntryType::XHeader, &posix(LIMIT)), Ok(()));
+    assert_eq!(of(EntryType::GNULongName, &gnu(10)), Ok(()));
+    // Too much for a name, but not to be looked at.
+    for kind in [EntryType::GNULongLink, EntryType::XGlobalHeader, EntryType::GNULongName] {
+        let error = of(kind, &gnu(LIMIT)).unwrap_err();
+        assert!(!error.contains("more than 65536 bytes"), "{error}");
+    }
+    for (kind, about) in [
+        (EntryType::XHeader, posix(LIMIT + 1)),
+        (EntryType::GNULongName, gnu(LIMIT + 1)),
+        (EntryType::GNULongLink, gnu(LIMIT + 1)),
+        (EntryType::XGlobalHeader, gnu(LIMIT + 1)),
+    ] {
+        let error = of(kind, &about).unwrap_err();
+        assert!(error.contains("more than 65536 bytes about an entry"), "{error}");
+    }
+}
+
+#[test]
+fn what_is_said_about_an_entry_agrees_with_it() {
+    let path = record("path", 18, "set/a.txt");
+    let of = |about: &[(EntryType, &[u8])]| {
+        let mut entries: Vec<(&[u8], EntryType, &[u8])> =
+            about.iter().map(|&(kind, bytes)| (&b"about"[..], kind, bytes)).collect();
+        entries.push((b"set/other.txt", EntryType::Regular, b"first\n"));
+        entries.push((b"b.txt", EntryType::Regular, b"second\n"));
+        unpacked(&gz(&tar_of(&entries)), "tar.gz", MEMBERS)
+    };
+    let right = [path.clone(), record("size", 9, "6")].concat();
+    assert_eq!(of(&[(EntryType::XHeader, &right)]), Ok(()));
+    let wrong = [path.clone(), record("size", 9, "7")].concat();
+    assert!(of(&[(EntryType::XHeader, &wrong)]).unwrap_err().contains("6 bytes by its header"));
+    let twice = [(EntryType::XHeader, &path[..]), (EntryType::XHeader, &path[..])];
+    assert!(of(&twice).unwrap_err().contains("two names"));
+    for (name, words) in [(&b"set/../../a.txt\0"[..], "leads out"), (b"else/b.txt\0", "several members")] {
+        let error = of(&[(EntryType::GNULongName, name)]).unwrap_err();
+        assert!(error.contains(words), "{error}");
+    }
 }
 
 #[test]
