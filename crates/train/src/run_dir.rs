@@ -131,13 +131,17 @@ impl RunDir {
     /// The run in `path`.
     ///
     /// # Errors
-    /// [`RunDirError::NoRun`] when there is none.
+    /// [`RunDirError::NoRun`] when there is none, [`RunDirError::Fs`] when the system does not let one look.
     pub fn open(path: &Path) -> Result<Self, RunDirError> {
         let run = Self { path: path.to_path_buf() };
-        if !run.file(RECIPE_FILE).is_file() {
-            return Err(RunDirError::NoRun { path: run.path });
+        let recipe = run.file(RECIPE_FILE);
+        match std::fs::metadata(&recipe) {
+            Ok(about) if about.is_file() => Ok(run),
+            Err(error) if !matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+                Err(FsError::at("read", &recipe)(error).into())
+            }
+            _ => Err(RunDirError::NoRun { path: run.path }),
         }
-        Ok(run)
     }
 
     /// Makes the directory of the checkpoints, if it is not there.
@@ -211,6 +215,19 @@ impl RunDir {
         let path = self.file(RECIPE_FILE);
         let bytes = Disk.read(&path, RECIPE_LIMIT).map_err(FsError::at("read", &path))?;
         String::from_utf8(bytes).map_err(|error| RunDirError::Content { path, reason: error.to_string() })
+    }
+
+    /// Whether the recipe is another one than that of the newest checkpoint, which is what a resumed run goes on with. False where either cannot
+    /// be read.
+    #[must_use]
+    pub fn recipe_was_changed(&self) -> bool {
+        let newest = self.store().steps().ok().and_then(|steps| steps.last().copied());
+        let Some(saved) = newest.map(|step| self.checkpoints().join(format!("step-{step:08}")).join(RECIPE_FILE))
+        else {
+            return false;
+        };
+        let read = |path: &Path| Disk.read(path, RECIPE_LIMIT).ok();
+        matches!((read(&self.file(RECIPE_FILE)), read(&saved)), (Some(own), Some(saved)) if own != saved)
     }
 
     /// Replaces `run.json`, an object of texts, whole or not at all.

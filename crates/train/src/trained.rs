@@ -4,11 +4,12 @@ use std::path::Path;
 
 use anther_data::DataDir;
 use anther_data::images::Standard;
-use anther_tensor::{Ids, Parameters, Precision, Scope, Tape, Tensor};
-use anther_transformer::AttentionMap;
+use anther_tensor::{Ids, ParamSet, Parameters, Precision, Scope, Tape, Tensor};
+use anther_transformer::{AttentionMap, ExampleForm};
 
 use crate::checkpoint::Loaded;
 use crate::evaluate::Evaluation;
+use crate::form::Form;
 use crate::learner::LearnError;
 use crate::model::Model;
 use crate::perplexity::{Perplexity, Protocol};
@@ -19,6 +20,9 @@ use crate::task::{
     restored_standard,
 };
 use crate::trainer::{TrainError, restore_weights};
+
+/// The largest size of an example, and the most classes, that a checkpoint may claim. Shapes made of such numbers can be counted in 64 bits.
+const LARGEST: usize = 1 << 20;
 
 /// Which checkpoint of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,8 +81,12 @@ impl TrainedModel {
         let standard = restored_standard(&loaded.extra);
         let standard = standard.map_err(|reason| TrainError::Mismatch { run: dir.to_path_buf(), reason })?;
         let standard = standard.or_else(|| recipe.data.standard());
-        let (model, mut parameters) =
-            Model::build(&recipe.model, symbols.form(), |width| fixed_vectors(&recipe, width), recipe.train.seed)?;
+        let mut set = ParamSet::new();
+        let config = symbols.form().applied_to(&recipe.model);
+        let model = Model::define(&mut set.root(), &config, |width| fixed_vectors(&recipe, width))?;
+        check_size(dir, &set, &loaded)?;
+        let mut parameters = Parameters::initialise(&set, recipe.train.seed);
+        let model = model.frozen_at(&parameters);
         restore_weights(dir, &mut parameters, &loaded)?;
         let Loaded { step, warnings, .. } = loaded;
         Ok(TrainedModel { model, parameters, symbols, standard, step, warnings, recipe })
@@ -218,5 +226,32 @@ pub(crate) fn fixed_vectors(recipe: &Recipe, width: usize) -> Result<Tensor<f64>
 
 /// The tokens of a checkpoint.
 fn symbols(dir: &Path, recipe: &Recipe, loaded: &Loaded) -> Result<Symbols, TrainError> {
-    Symbols::restored(recipe, &loaded.extra).map_err(|reason| TrainError::Mismatch { run: dir.to_path_buf(), reason })
+    let mismatch = |reason| TrainError::Mismatch { run: dir.to_path_buf(), reason };
+    let symbols = Symbols::restored(recipe, &loaded.extra).map_err(mismatch)?;
+    if let Form::Examples { form, classes } = symbols.form() {
+        let [a, b, c] = match form {
+            ExampleForm::Images { shape } => shape,
+            ExampleForm::Series { channels, longest } => [channels, longest, 1],
+            ExampleForm::Tokens { vocabulary, longest } => [vocabulary, longest, 1],
+        };
+        if let Some(size) = [classes, a, b, c].into_iter().find(|&size| size > LARGEST) {
+            return Err(mismatch(format!(
+                "it claims classes or examples of a size of {size}, more than {LARGEST}; use another checkpoint"
+            )));
+        }
+    }
+    Ok(symbols)
+}
+
+/// Refuses parameters that are more than the numbers of the checkpoint that they are to hold, before there is memory for them: a recipe that was
+/// exchanged can ask for more than any machine has.
+fn check_size(dir: &Path, set: &ParamSet, loaded: &Loaded) -> Result<(), TrainError> {
+    let made = set.specs().iter().fold(0_usize, |sum, spec| sum.saturating_add(spec.shape.numel()));
+    let found = loaded.tensors.iter().map(|tensor| tensor.data.len()).sum::<usize>();
+    if made <= found {
+        return Ok(());
+    }
+    let reason =
+        format!("its recipe makes a model of {made} numbers, but it has {found}; use the recipe it was saved with");
+    Err(TrainError::Mismatch { run: dir.to_path_buf(), reason })
 }

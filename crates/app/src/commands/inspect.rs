@@ -51,7 +51,7 @@ fn find(args: &InspectArgs) -> Result<(Recipe, Model, Parameters<f32>), Failure>
     }
     let recipe = Source::find(&args.what)?
         .resolve(Presets { model: args.model.as_deref(), attention: args.attention.as_deref() }, &args.set)?;
-    memory::check(&recipe)?;
+    memory::check(&recipe, recipe.least_form())?;
     let seed = recipe.train.seed;
     let (model, parameters) = match (task::of_recipe(&recipe, &data_dir(&args.data)), recipe.data.declared_form()) {
         (Err(error @ TaskError::Data(DataError::NotFound { .. })), Some(form)) => {
@@ -59,11 +59,14 @@ fn find(args: &InspectArgs) -> Result<(Recipe, Model, Parameters<f32>), Failure>
             output::warn(&format!(
                 "{error}; without it the vocabulary is taken to be the {size} of data.tokenizer.size"
             ));
+            memory::check(&recipe, form)?;
             Model::build(&recipe.model, form, |_| Err(TaskError::Kind), seed)?
         }
         (task, _) => {
             let task = task?;
-            Model::build(&recipe.model, task.symbols().form(), |width| task.fixed_embedding(width), seed)?
+            let form = task.symbols().form();
+            memory::check(&recipe, form)?;
+            Model::build(&recipe.model, form, |width| task.fixed_embedding(width), seed)?
         }
     };
     let model = model.recomputing(recipe.train.recompute);

@@ -108,12 +108,18 @@ fn what_cannot_fit_the_machine_is_refused_before_memory_is_taken() {
         &["model.layers=1000", "train.batch=4000000"],
         &["train.eval_batches=1000000000000"],
     ];
-    for edits in cases {
-        println!("{edits:?}");
+    let refused = |recipe: &str, edits: &[&str]| {
+        println!("{recipe} {edits:?}");
         for command in ["train", "inspect"] {
             let edits = edits.iter().flat_map(|edit| ["--set", edit]);
-            let args: Vec<&str> = [command, "nt-dot"].into_iter().chain(edits).collect();
+            let args: Vec<&str> = [command, recipe].into_iter().chain(edits).collect();
             place.run(&args).refuses(1, &["the model needs at least", "GB", "this machine has"]);
         }
+    };
+    for edits in cases {
+        refused("nt-dot", edits);
     }
+    let networks = "model.attention.project={kind=\"mlp\", hidden=1048576}";
+    refused("shakespeare-char", &["model.width=65536", networks]);
+    refused("image-mnist", &["data.size=4096"]);
 }

@@ -49,7 +49,7 @@ fn a_text_that_changed_is_noticed() {
     place.write("text.txt", "THE QUICK BROWN FOX JUMPS OVER THE LAZY DOG. ".repeat(20));
     place.run(&["eval", "run"]).refuses(1, &["other characters", "restore them"]);
     let ran = place.run(&["train", "--resume", "run", "--set", "train.steps=4"]);
-    ran.refuses(1, &["run"]);
+    ran.refuses(1, &["run", "the data have changed", "restore them"]);
 }
 
 #[test]

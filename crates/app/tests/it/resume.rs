@@ -29,6 +29,19 @@ fn other_keys_of_a_run_stay_as_they_are() {
 }
 
 #[test]
+fn a_recipe_that_was_changed_by_hand_is_warned_of() {
+    let place = Place::with_text();
+    place.ok(&["train", "tiny.toml", "--quiet", "--out", "run", "--set", "train.steps=2"]);
+    let lengthen = |steps| place.ok(&["train", "--resume", "run", "--quiet", "--set", steps]).stderr;
+    assert_eq!(lengthen("train.steps=3"), "");
+    let recipe = place.read("run/recipe.toml");
+    place.write("run/recipe.toml", recipe.replace("batch = 4", "batch = 8"));
+    let told = lengthen("train.steps=4");
+    assert!(told.starts_with("warning: run/recipe.toml is not the recipe") && told.lines().count() == 1, "{told}");
+    assert_eq!(place.read("run/recipe.toml"), recipe.replace("steps = 3", "steps = 4"));
+}
+
+#[test]
 fn a_run_in_use_is_refused() {
     let place = Place::with_text();
     let mut running = place.spawn(&["train", "tiny.toml", "--quiet", "--out", "run", "--set", "train.steps=1000000"]);

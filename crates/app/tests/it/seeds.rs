@@ -29,12 +29,25 @@ fn runs_are_those_of_each_seed_and_summed_up() {
 }
 
 #[test]
+fn a_wrong_recipe_leaves_no_directory_behind() {
+    let place = Place::with_text();
+    let refused = |edit: &str, seeds: &str| {
+        place.run(&["train", "tiny.toml", "--set", edit, "--seeds", seeds]).refuses(2, &["train."]);
+    };
+    refused("train.stepz=3", "1,2");
+    refused("train.steps=3", "1,18446744073709551615");
+    assert!(!place.path("runs").exists(), "a refusal left a directory behind");
+}
+
+#[test]
 fn what_was_done_is_not_done_again() {
     let place = Place::with_text();
     let first = last_json(&place.ok(&[&SHORT[..], &["all", "--seeds", "1,2"]].concat()));
     let speed = place.read("all/seed-1/speed.jsonl");
     // A run that was cut off before its first checkpoint, and one that was not begun.
     std::fs::remove_dir_all(place.path("all/seed-2/ckpt")).unwrap();
+    let log = place.read("all/seed-2/metrics.jsonl");
+    place.write("all/seed-2/metrics.jsonl", log.lines().next().unwrap().to_owned() + "\n");
     let more = last_json(&place.ok(&[&SHORT[..], &["all", "--seeds", "1..3"]].concat()));
     assert_eq!(place.read("all/seed-1/speed.jsonl"), speed);
     for run in 0..2 {

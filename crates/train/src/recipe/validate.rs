@@ -2,7 +2,7 @@
 
 use anther_data::MAX_BATCH_TOKENS;
 use anther_data::listops::{ListOps, ListOpsError, TOKENS};
-use anther_data::nt::{MAX_SYMBOLS, NtEmbedding, NtTask};
+use anther_data::nt::{MAX_SYMBOLS, NtEmbedding, NtError, NtTask};
 use anther_data::reverse_map::{ReverseMap, ReverseMapError};
 use anther_data::tokenizer::{MAX_TOKENS, TokenizerConfig, TokenizerKind};
 use anther_transformer::{CausalLmConfig, ConfigError, EmbeddingKind, Embeddings, EncoderDecoderConfig, ExampleForm};
@@ -14,6 +14,8 @@ use crate::schedule::ScheduleKind;
 
 /// The largest number of steps: beyond it sums of steps and of bytes could overflow, and no run is that long.
 const MAX_STEPS: u64 = 1 << 40;
+/// The most lists that are drawn to train on: the order of an epoch is held in memory, 16 bytes a list.
+const MAX_EXAMPLES: usize = 1 << 24;
 
 pub(super) type Checked = Result<(), ConfigError>;
 
@@ -51,50 +53,66 @@ impl Recipe {
         if self.data.task.tells_classes() || matches!(self.model, ModelConfig::Classifier(_)) {
             return self.validate_classes();
         }
-        // The vocabulary of a text is not known yet; one token stands for it.
-        let tokens = match self.data.task {
-            TaskKind::Nt | TaskKind::ReverseMap => self.data.n as usize,
-            _ => 1,
-        };
-        Form::Tokens(tokens).applied_to(&self.model).validate()?;
+        self.least_form().applied_to(&self.model).validate()?;
         self.train.validate()?;
         self.fit()
     }
 
+    /// What the data make of the model at the least: what is not known before they are read counts as one.
+    #[must_use]
+    pub fn least_form(&self) -> Form {
+        let form = match self.data.task {
+            TaskKind::Nt | TaskKind::ReverseMap => return Form::Tokens(self.data.n as usize),
+            TaskKind::Text | TaskKind::MaskedText | TaskKind::Translation => return Form::Tokens(1),
+            TaskKind::Images => {
+                let patch = if let ModelConfig::Classifier(model) = &self.model { model.patch } else { 1 };
+                let side = self.data.size.unwrap_or(patch);
+                ExampleForm::Images { shape: [1, side, side] }
+            }
+            TaskKind::Series => ExampleForm::Series { channels: 1, longest: 1 },
+            TaskKind::Listops => {
+                let longest = if self.data.name.is_none() { self.data.longest } else { 1 };
+                ExampleForm::Tokens { vocabulary: TOKENS, longest }
+            }
+        };
+        Form::Examples { form, classes: 1 }
+    }
+
     /// Checks a recipe that tells classes, or has a model that does.
     fn validate_classes(&self) -> Checked {
-        let ModelConfig::Classifier(model) = &self.model else {
+        if !matches!(self.model, ModelConfig::Classifier(_)) {
             return refuse("model.kind", "the task is to tell classes; use \"classifier\"");
-        };
+        }
         if !self.data.task.tells_classes() {
             return refuse(
                 "model.kind",
                 "the task has no classes to tell; set data.task to \"images\", \"series\" or \"listops\"",
             );
         }
-        // The smallest examples stand for those that are not known yet.
-        let form = match (self.data.task, self.data.size) {
-            (TaskKind::Images, Some(size)) => ExampleForm::Images { shape: [1, size, size] },
-            (TaskKind::Images, None) => ExampleForm::Images { shape: [1, model.patch, model.patch] },
-            (TaskKind::Series, _) => ExampleForm::Series { channels: 1, longest: 1 },
-            _ => ExampleForm::Tokens { vocabulary: TOKENS, longest: self.data.longest },
-        };
-        Form::Examples { form, classes: 1 }.applied_to(&self.model).validate()?;
-        self.train.validate()
+        let model = self.least_form().applied_to(&self.model);
+        model.validate()?;
+        self.train.validate()?;
+        self.limit_batch("examples", model.context())
+    }
+
+    /// Checks that a batch of sequences or examples of so many tokens is no larger than any batch may be.
+    fn limit_batch(&self, what: &str, context: usize) -> Checked {
+        let batch = self.train.batch;
+        match context.checked_mul(batch) {
+            Some(tokens) if tokens <= MAX_BATCH_TOKENS => Ok(()),
+            _ => refuse(
+                "train.batch",
+                format!(
+                    "{batch} {what} of {context} tokens are over the limit of {MAX_BATCH_TOKENS} tokens; make one smaller"
+                ),
+            ),
+        }
     }
 
     /// Checks that the tables fit each other.
     fn fit(&self) -> Checked {
-        let (context, batch) = (self.model.context(), self.train.batch);
-        let tokens = context.checked_mul(batch).filter(|&tokens| tokens <= MAX_BATCH_TOKENS);
-        if tokens.is_none() {
-            return refuse(
-                "train.batch",
-                format!(
-                    "{batch} sequences of {context} tokens are over the limit of {MAX_BATCH_TOKENS} tokens; make one smaller"
-                ),
-            );
-        }
+        let context = self.model.context();
+        self.limit_batch("sequences", context)?;
         match (self.data.task, &self.model) {
             (TaskKind::Text, ModelConfig::CausalLm(model)) if model.embedding == EmbeddingKind::Fixed => {
                 refuse("model.embedding", "only the nt task has fixed token vectors; use \"learned\"")
@@ -151,7 +169,13 @@ impl Recipe {
             );
         }
         let task = NtTask::new(self.data.nt());
-        let task = task.map_err(|error| ConfigError::new("data", error.to_string()))?;
+        let task = task.map_err(|error| match error {
+            NtError::StatesOverflow { symbols, delay } => ConfigError::new(
+                "data.tau",
+                format!("{symbols}^{delay} states are more than 128 bits can count; make data.n or data.tau smaller"),
+            ),
+            error => ConfigError::new("data", error.to_string()),
+        })?;
         let least = task.first_counted() + 2;
         if context >= least {
             return Ok(());
@@ -217,8 +241,8 @@ impl DataConfig {
         if self.hold_out != 0.0 {
             return refuse("data.hold_out", "the lists have a validation part already; set it to 0");
         }
-        if !(1..=1 << 32).contains(&self.examples) {
-            return refuse("data.examples", format!("{} is not between 1 and {}", self.examples, 1u64 << 32));
+        if !(1..=MAX_EXAMPLES).contains(&self.examples) {
+            return refuse("data.examples", format!("{} is not between 1 and {MAX_EXAMPLES}", self.examples));
         }
         ListOps::new(self.listops()).map(|_| ()).map_err(|error| match error {
             ListOpsError::Setting { key, .. } => ConfigError::new(&format!("data.{key}"), error.to_string()),

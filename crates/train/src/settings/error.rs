@@ -140,8 +140,17 @@ impl Complaint {
             return SettingsError::UnknownKey { origin, key, nearest };
         }
         let key = if key.is_empty() { "the whole table".to_owned() } else { key };
-        SettingsError::WrongValue { origin, key, reason: plain_types(&self.message) }
+        let reason = too_large(&self.message).unwrap_or_else(|| plain_types(&self.message));
+        SettingsError::WrongValue { origin, key, reason }
     }
+}
+
+/// What is wrong with a whole number that TOML has no room for: an edit takes it for a text.
+fn too_large(message: &str) -> Option<String> {
+    let (digits, _) = message.strip_prefix("invalid type: string \"")?.split_once('"')?;
+    let is_number = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
+    (is_number && digits.parse::<i64>().is_err())
+        .then(|| format!("{digits} is over {}, the largest number of TOML", i64::MAX))
 }
 
 /// Replaces Rust's names of types by words.

@@ -10,6 +10,7 @@ use super::progress::Progress;
 use crate::checkpoint::{Loaded, NamedTensor, STATE_FILE, Saved, Snapshot, Store};
 use crate::codec;
 use crate::learner::Learner;
+use crate::log::{METRICS_CSV, METRICS_JSONL};
 use crate::optim::{restore_parameters, restore_slabs, slab_layout};
 use crate::task::standard_file;
 
@@ -57,13 +58,20 @@ pub(super) fn restore(run: &Path, learner: &mut Learner, loaded: &Loaded) -> Res
     let mismatch = |reason: String| TrainError::Mismatch { run: run.to_path_buf(), reason };
     let unfit = |cause| TrainError::Restore { run: run.to_path_buf(), cause };
     let data = learner.task().fingerprint();
-    let (parameters, optimizer, average) = learner.state_mut();
-    let progress = restore_parameters_of(run, parameters, loaded)?;
+    let progress = progress_of(run, loaded)?;
+    // Other data may make a model of other shapes, which would then be blamed.
     if progress.data != data {
         return Err(mismatch(
-            "the data have changed since the checkpoint was saved; restore it or start another run".to_owned(),
+            "the data have changed since the checkpoint was saved; restore them or start another run".to_owned(),
         ));
     }
+    if let Some(name) = [METRICS_JSONL, METRICS_CSV].into_iter().find(|name| !run.join(name).exists()) {
+        return Err(mismatch(format!(
+            "the log {name}, which a resumed run goes on with, is gone; put it back or start another run"
+        )));
+    }
+    let (parameters, optimizer, average) = learner.state_mut();
+    restore_parameters_of(run, parameters, loaded, &progress)?;
     let average = average.map(|average| (AVERAGE, average.values_mut()));
     restore_slabs(optimizer.slabs_mut().chain(average), &loaded.optimizer).map_err(unfit)?;
     learner.set_steps(progress.step);
@@ -72,7 +80,7 @@ pub(super) fn restore(run: &Path, learner: &mut Learner, loaded: &Loaded) -> Res
 
 /// Puts the weights that a model is used with into its parameters: the moving average if the checkpoint has one.
 pub(crate) fn restore_weights(run: &Path, parameters: &mut Parameters<f32>, loaded: &Loaded) -> Result<(), TrainError> {
-    restore_parameters_of(run, parameters, loaded)?;
+    restore_parameters_of(run, parameters, loaded, &progress_of(run, loaded)?)?;
     if let Some(average) = loaded.optimizer.iter().find(|tensor| tensor.name == AVERAGE) {
         let slab = parameters.values_mut();
         restore_slabs([(AVERAGE, slab)].into_iter(), std::slice::from_ref(average))
@@ -81,24 +89,29 @@ pub(crate) fn restore_weights(run: &Path, parameters: &mut Parameters<f32>, load
     Ok(())
 }
 
-/// Puts the parameters of a checkpoint in their places and reads its state.
+/// The state of a checkpoint.
+fn progress_of(run: &Path, loaded: &Loaded) -> Result<Progress, TrainError> {
+    let progress: Progress = codec::decode(&loaded.state, Path::new(STATE_FILE))?;
+    if progress.step == loaded.step {
+        return Ok(progress);
+    }
+    let (state, step) = (progress.step, loaded.step);
+    let reason = format!("the state is that of step {state}, the checkpoint that of step {step}");
+    Err(TrainError::Mismatch { run: run.to_path_buf(), reason })
+}
+
+/// Puts the parameters of a checkpoint with this state in their places.
 fn restore_parameters_of(
     run: &Path,
     parameters: &mut Parameters<f32>,
     loaded: &Loaded,
-) -> Result<Progress, TrainError> {
-    let mismatch = |reason: String| TrainError::Mismatch { run: run.to_path_buf(), reason };
-    let progress: Progress = codec::decode(&loaded.state, Path::new(STATE_FILE))?;
-    if progress.step != loaded.step {
-        let (state, step) = (progress.step, loaded.step);
-        return Err(mismatch(format!("the state is that of step {state}, the checkpoint that of step {step}")));
-    }
+    progress: &Progress,
+) -> Result<(), TrainError> {
     restore_parameters(parameters, &loaded.tensors)
         .map_err(|cause| TrainError::Restore { run: run.to_path_buf(), cause })?;
     if progress.layout != slab_layout(parameters) {
-        return Err(mismatch(
-            "its parameters are in another order; use the version of the program that saved it".to_owned(),
-        ));
+        let reason = "its parameters are in another order; use the version of the program that saved it".to_owned();
+        return Err(TrainError::Mismatch { run: run.to_path_buf(), reason });
     }
-    Ok(progress)
+    Ok(())
 }

@@ -57,7 +57,7 @@ fn the_limits_themselves_are_allowed() {
 }
 
 /// Edits of the default recipe, the key that the message must name, and a word of the reason.
-const REFUSED: [(&[&str], &str, &str); 88] = [
+const REFUSED: [(&[&str], &str, &str); 91] = [
     (&["train.steps=0"], "train.steps", "between 1 and"),
     (&["train.batch=0"], "train.batch", "between 1 and"),
     (&["train.accumulate=0"], "train.accumulate", "between 1 and"),
@@ -68,6 +68,7 @@ const REFUSED: [(&[&str], &str, &str); 88] = [
     (&["train.keep=0"], "train.keep", "between 1 and"),
     (&["train.log_every=0"], "train.log_every", "between 1 and"),
     (&["train.steps=9000000000000000"], "train.steps", "between 1 and"),
+    (&["train.steps=18446744073709551615"], "train.steps", "is over 9223372036854775807, the largest number of TOML"),
     (&["train.warmup=2001"], "train.warmup", "2001 steps of warm-up"),
     (&["train.batch=10000000"], "train.batch", "limit"),
     (&["train.learning_rate=-1e-3"], "train.learning_rate", "at least 0"),
@@ -96,7 +97,7 @@ const REFUSED: [(&[&str], &str, &str); 88] = [
     (&["data.tau=0"], "data.tau", "at least 1"),
     (&["data.tau=63"], "model.context", "65"),
     (&["data.rules=[\"sum\", \"diff\"]", "data.tau=31"], "model.context", "65"),
-    (&["data.tau=200"], "data", "128 bits"),
+    (&["data.tau=200"], "data.tau", "128 bits can count; make data.n or data.tau smaller"),
     (&["data.noise=1.5"], "data.noise", "probability"),
     (&["data.noise=1"], "data.noise", "no symbol"),
     (&["data.noise=nan"], "data.noise", "NaN"),
@@ -191,6 +192,12 @@ const REFUSED: [(&[&str], &str, &str); 88] = [
         "mean, std and augment are for images",
     ),
     (&["data.task=listops", "model.kind=classifier"], "data.shortest", "between 4 and 8"),
+    (
+        &["data.task=series", "data.name=x", "model.kind=classifier", "train.batch=1099511627776"],
+        "train.batch",
+        "examples of 1 tokens are over the limit",
+    ),
+    (&["data.task=listops", "data.examples=16777217", "model.kind=classifier"], "data.examples", "1 and 16777216"),
     (
         &["data.task=listops", "data.longest=200", "data.shortest=4", "data.depth=1", "model.kind=classifier"],
         "data.depth",

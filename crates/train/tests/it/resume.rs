@@ -1,10 +1,13 @@
 //! A run that is stopped and resumed against one that is not: the same, byte for byte.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
 use anther_kernels::{Level, with_level};
+use anther_train::checkpoint::{NamedTensor, Snapshot};
 use anther_train::generate::Sampling;
+use anther_train::run_dir::RunDir;
 use anther_train::trained::{TrainedModel, Which};
 use anther_train::trainer::{Observer, Reason, ResumeOptions, Signal, Started, TrainError, Trainer};
 
@@ -168,8 +171,61 @@ fn a_text_that_changed_is_refused() {
     fs::write(&path, text.replacen("cat", "tac", 1)).unwrap();
     let error = resume(&dir).err().unwrap();
     assert!(matches!(error, TrainError::Mismatch { .. }) && error.to_string().contains("data have changed"), "{error}");
+    // More characters make a larger model: the data are still what is to blame.
+    fs::write(&path, format!("{text}{text}1 2 3")).unwrap();
+    let error = resume(&dir).err().unwrap();
+    assert!(error.to_string().contains("data have changed"), "{error}");
     fs::write(&path, text).unwrap();
     assert!(resume(&dir).is_ok());
+}
+
+#[test]
+fn a_log_that_is_gone_is_asked_for() {
+    let temporary = tempfile::tempdir().unwrap();
+    let dir = temporary.path().join("run");
+    stop_after(&mut start(recipe(&[]), &dir).unwrap(), 1);
+    fs::remove_file(dir.join("metrics.csv")).unwrap();
+    let error = resume(&dir).err().unwrap().to_string();
+    assert!(error.contains("metrics.csv") && error.contains("put it back or start another run"), "{error}");
+}
+
+/// What a checkpoint of three numbers with this recipe and this file of examples is refused with.
+fn refusal_of_claims(recipe: &str, examples: Option<&str>) -> String {
+    let temporary = tempfile::tempdir().unwrap();
+    let run = RunDir::create(temporary.path(), recipe, &BTreeMap::new()).unwrap();
+    let snapshot = Snapshot {
+        step: 1,
+        tensors: vec![NamedTensor { name: "bias", shape: &[3], data: &[0.0; 3] }],
+        recipe,
+        extra: examples.map(|json| ("examples.json".to_owned(), json.into())).into_iter().collect(),
+        ..Snapshot::default()
+    };
+    run.store().save(&snapshot, 1, false).unwrap();
+    let error = TrainedModel::load(temporary.path(), Which::Latest, true).err().unwrap();
+    assert!(matches!(error, TrainError::Mismatch { .. }), "{error}");
+    error.to_string()
+}
+
+#[test]
+fn a_checkpoint_that_claims_a_larger_model_than_it_has_is_refused_before_memory_is_taken() {
+    let wide = recipe(&["model.width=65536", "model.layers=1024"]).to_toml().unwrap();
+    let refusal = refusal_of_claims(&wide, None);
+    assert!(refusal.contains("numbers, but it has 3; use the recipe it was saved with"), "{refusal}");
+
+    let lists =
+        "data = { task = \"listops\", shortest = 4, longest = 9, depth = 2 }\nmodel = { kind = \"classifier\" }\n";
+    for (form, classes) in [
+        ("\"tokens\":{\"vocabulary\":16,\"longest\":9}", u64::MAX),
+        ("\"tokens\":{\"vocabulary\":16,\"longest\":9}", 1_000_000_000),
+        ("\"tokens\":{\"vocabulary\":18446744073709551615,\"longest\":9}", 10),
+        ("\"series\":{\"channels\":18446744073709551615,\"longest\":9}", 10),
+        ("\"images\":{\"shape\":[3,4294967296,4294967296]}", 10),
+    ] {
+        let refusal = refusal_of_claims(lists, Some(&format!("[{{{form}}},{classes}]")));
+        assert!(refusal.contains("more than 1048576; use another checkpoint"), "{refusal}");
+    }
+    let refusal = refusal_of_claims(lists, Some("[{\"tokens\":{\"vocabulary\":16,\"longest\":9}},1000000]"));
+    assert!(refusal.contains("numbers, but it has 3"), "{refusal}");
 }
 
 #[test]
@@ -180,17 +236,15 @@ fn a_checkpoint_of_another_model_is_refused_with_every_mismatch() {
     stop_after(&mut wide, 1);
     drop(wide);
     // A checkpoint whose recipe was exchanged for that of a narrower model, saved correctly in every other way.
-    let store = anther_train::run_dir::RunDir::open(&dir).unwrap().store();
+    let store = RunDir::open(&dir).unwrap().store();
     let loaded = store.load_latest(true).unwrap();
     let named = |t: &'static [anther_train::checkpoint::LoadedTensor]| {
-        t.iter()
-            .map(|t| anther_train::checkpoint::NamedTensor { name: &t.name, shape: &t.shape, data: &t.data })
-            .collect::<Vec<_>>()
+        t.iter().map(|t| NamedTensor { name: &t.name, shape: &t.shape, data: &t.data }).collect::<Vec<_>>()
     };
     let tensors: &'static [_] = loaded.tensors.clone().leak();
     let optimizer: &'static [_] = loaded.optimizer.clone().leak();
     let narrow = recipe(&[]).to_toml().unwrap();
-    let snapshot = anther_train::checkpoint::Snapshot {
+    let snapshot = Snapshot {
         step: 1,
         tensors: named(tensors),
         optimizer: named(optimizer),

@@ -77,6 +77,29 @@ fn a_directory_without_a_run_is_not_opened() {
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 0, "looking leaves nothing behind");
 }
 
+#[cfg(unix)]
+#[test]
+fn a_directory_that_cannot_be_looked_into_is_not_called_empty() {
+    let dir = tempfile::tempdir().unwrap();
+    // A link to itself: a refusal that root meets too.
+    std::os::unix::fs::symlink("recipe.toml", dir.path().join("recipe.toml")).unwrap();
+    let error = RunDir::open(dir.path()).unwrap_err();
+    assert!(matches!(error, RunDirError::Fs(_)) && error.to_string().contains("cannot read"), "{error}");
+}
+
+#[test]
+fn a_recipe_is_compared_with_that_of_the_newest_checkpoint() {
+    let dir = tempfile::tempdir().unwrap();
+    let sample = Sample::new(3);
+    let saved = sample.snapshot();
+    let run = RunDir::create(dir.path(), "seed = 1\n", &facts()).unwrap();
+    assert!(!run.recipe_was_changed(), "there is no checkpoint");
+    run.store().save(&saved, 1, false).unwrap();
+    assert!(run.recipe_was_changed());
+    run.write_recipe(saved.recipe).unwrap();
+    assert!(!run.recipe_was_changed());
+}
+
 #[test]
 fn hostile_files_are_errors() {
     let dir = tempfile::tempdir().unwrap();

@@ -5,8 +5,10 @@ pub mod seeds;
 
 use std::path::{Path, PathBuf};
 
+use anther_train::checkpoint::RECIPE_FILE;
 use anther_train::learner::Learner;
 use anther_train::recipe::{Presets, Recipe};
+use anther_train::run_dir::RunDir;
 use anther_train::task;
 use anther_train::trainer::{Out, Outcome, Reason, ResumeOptions, StartOptions, TrainError, Trainer};
 
@@ -81,7 +83,7 @@ fn resolve(args: &TrainArgs, source: &Source, seed: Option<u64>) -> Result<Recip
     edits.extend(seed.map(|seed| format!("train.seed={seed}")));
     let presets = Presets { model: args.model.as_deref(), attention: args.attention.as_deref() };
     let recipe = source.resolve(presets, &edits)?;
-    memory::check(&recipe)?;
+    memory::check(&recipe, recipe.least_form())?;
     Ok(recipe)
 }
 
@@ -89,6 +91,7 @@ fn start(args: &TrainArgs, source: &Source, recipe: Recipe, out: Out, signals: &
     let options = StartOptions { out, data: data_dir(&args.data), command: command() };
     let before = signals.end_at_once("stopped before the first step; the run was not begun");
     let task = task::of_recipe(&recipe, &options.data).map_err(TrainError::from)?;
+    memory::check(&recipe, task.symbols().form())?;
     let learner = Learner::new(&recipe, task).map_err(TrainError::from)?;
     before.go_on();
     let trainer = Trainer::with_learner(recipe, learner, &options)?;
@@ -113,6 +116,12 @@ fn resume(args: &TrainArgs, run: &Path, signals: &Signals) -> Result<(String, Tr
 }
 
 fn resumed(args: &TrainArgs, run: &Path, steps: Option<u64>, signals: &Signals) -> Result<Trainer, Failure> {
+    if RunDir::open(run).map_err(TrainError::from)?.recipe_was_changed() {
+        output::warn(&format!(
+            "{} is not the recipe that the run was saved with and is not read; only train.steps can be changed, with --set",
+            run.join(RECIPE_FILE).display()
+        ));
+    }
     let options = ResumeOptions { data: data_dir(&args.data), strict: false, steps };
     // Until the first step a run is as it was, or has its new number of steps: it can be resumed whenever this ends.
     let _reading = signals.end_at_once("stopped before the next step; the run can be resumed as before");

@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use anther_train::fs::{Disk, replace_file};
-use anther_train::run_dir::{RunDir, create_numbered_dir};
+use anther_train::recipe::Recipe;
+use anther_train::run_dir::{RunDir, RunDirError, create_numbered_dir};
 use anther_train::trainer::{Out, Outcome, Reason, Trainer};
 use serde_json::{Value, json};
 
@@ -63,13 +64,16 @@ impl FromStr for Seeds {
 /// Trains with each seed in a directory of its own. What an earlier process has done in the same directory is not done again.
 pub fn run(args: &TrainArgs, recipe: &str, seeds: &Seeds, signals: &Signals) -> Result<u8, Failure> {
     let source = Source::find(recipe)?;
+    // What is wrong with a recipe is told before there is a directory.
+    let recipes: Vec<Recipe> =
+        seeds.0.iter().map(|&seed| resolve(args, &source, Some(seed))).collect::<Result<_, _>>()?;
     let directory = match &args.out {
         Some(directory) => directory.clone(),
         None => create_numbered_dir(Path::new(RUNS), &format!("{}-seeds", source.name))?,
     };
     let mut outcomes = Vec::new();
-    for &seed in &seeds.0 {
-        let mut trainer = of_seed(args, &source, seed, directory.join(format!("seed-{seed}")), signals)?;
+    for (&seed, recipe) in seeds.0.iter().zip(recipes) {
+        let mut trainer = of_seed(args, &source, recipe, directory.join(format!("seed-{seed}")), signals)?;
         let outcome = finish(&mut trainer, args, signals)?;
         if let Reason::Signal(signal) = outcome.stopped {
             output::tell(&format!("the same command with `--out {}` goes on with the seeds", directory.display()));
@@ -90,10 +94,16 @@ pub fn run(args: &TrainArgs, recipe: &str, seeds: &Seeds, signals: &Signals) -> 
 }
 
 /// The run of a seed: a new one, or the rest of one of the same recipe.
-fn of_seed(args: &TrainArgs, source: &Source, seed: u64, out: PathBuf, signals: &Signals) -> Result<Trainer, Failure> {
-    let recipe = resolve(args, source, Some(seed))?;
-    let Ok(run) = RunDir::open(&out) else {
-        return start(args, source, recipe, Out::Directory(out), signals);
+fn of_seed(
+    args: &TrainArgs,
+    source: &Source,
+    recipe: Recipe,
+    out: PathBuf,
+    signals: &Signals,
+) -> Result<Trainer, Failure> {
+    let run = match RunDir::open(&out) {
+        Err(RunDirError::NoRun { .. }) => return start(args, source, recipe, Out::Directory(out), signals),
+        run => run?,
     };
     if run.read_recipe()? != recipe.to_toml()? {
         let place = out.display();
