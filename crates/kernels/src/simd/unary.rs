@@ -116,8 +116,9 @@ pub(crate) fn unary_backward<I: Isa>(op: Unary, dx: &mut [f32], dy: &[f32], save
             dy * I::mul_add(x, density, cumulative)
         }),
         Unary::GeluTanh => map!(write, dx, pairs, |(&dy, &x)| {
-            // From here on the slope is 0 in `f32`, and further out x² is infinite. The comparison lets NaN pass.
-            let x = if x.abs() > 11.0 { 11f32.copysign(x) } else { x };
+            // From here on the slope is 0 in `f32`, and further out x² is infinite. The comparisons let NaN pass, and are one instruction each.
+            let x = if x > 11.0 { 11.0 } else { x };
+            let x = if x < -11.0 { -11.0 } else { x };
             let (s, slope) = sigmoid_and_slope::<I>(gelu_argument::<I>(x));
             let inner = 2.0 * GELU_SLOPE * I::mul_add(3.0 * GELU_CUBIC * x, x, 1.0);
             dy * I::mul_add(x * slope, inner, s)
