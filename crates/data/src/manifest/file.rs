@@ -5,7 +5,7 @@ use std::fmt;
 use super::written::{WrittenFile, WrittenJoin, WrittenMember};
 use crate::address::Address;
 
-/// The most bytes that are written of the members of one archive: 10 GiB, more than any data set of the field has.
+/// The most bytes that are written of the members of one archive: 10 GiB, more than any data set that has a manifest here.
 pub const MAX_WRITTEN_BYTES: u64 = 10 << 30;
 
 /// The most entries of an archive whose manifest does not say more: 100,000. Most data sets have less than a hundred.
